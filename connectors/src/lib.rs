@@ -1,0 +1,33 @@
+//! Reads people, departments and groups from company directories.
+//!
+//! ```text
+//! source      the one door: pull, confirm, check
+//! microsoft   Microsoft Graph: wire structs, links, the rules of its deltas
+//! auth        access tokens: cached, single-flight, refreshed early
+//! http        one careful client: time-outs, body bound, Retry-After, own host only
+//! paging      a page walker that is fed by hand; the only maker of the evidence that a list was read to its end
+//! directory   the vocabulary: people, groups, memberships, snapshots, deltas
+//! ```
+//!
+//! Invariant: only a listing read to its last page becomes a [`directory::DirectorySnapshot`].
+//! Invariant: credentials go to the configured host only, whatever a link or a redirect says.
+//! Deliberately absent: Amazon Connect, mapping rules, storage. This crate does not know that they exist.
+
+pub mod attributes;
+pub mod auth;
+pub mod directory;
+pub mod error;
+pub mod http;
+pub mod microsoft;
+pub mod paging;
+pub mod secret;
+pub mod source;
+
+pub use attributes::{AttributeName, Attributes};
+pub use directory::{
+    Cursor, DirectoryDelta, DirectoryGroup, DirectorySnapshot, DirectoryUser, Edge, ExternalId, GroupKey, PersonKey,
+    Presence, Pull, Scope, SnapshotBuilder, SnapshotContent, SourceName, Standing, Unreadable, UserPatch, UserRecord,
+};
+pub use error::{PullError, PullErrorKind};
+pub use secret::{SecretError, SecretSource};
+pub use source::{CheckLine, PullRequest, Source};

@@ -1,0 +1,3 @@
+//! rollcall
+pub mod model;
+pub mod planner;

@@ -1,0 +1,167 @@
+//! What happened, in order. The ledger is also the outbox: every sink reads the same journal with a cursor of its own.
+//!
+//! Invariant: an entry is written once, in the transaction that makes it true, and never changed.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use connectors::{PersonKey, SourceName};
+use serde::{Deserialize, Serialize};
+
+use super::Time;
+use super::operation::Operation;
+use super::outcome::Outcome;
+use super::plan::{Change, Finding};
+
+/// One run. A version 7 UUID, so runs sort by time.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RunId(pub uuid::Uuid);
+
+impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl fmt::Debug for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+/// What started a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trigger {
+    /// The schedule's interval.
+    Schedule,
+    /// A person at the command line.
+    Hand,
+}
+
+/// One change with what became of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChangeRecord {
+    /// The run that planned it.
+    pub run: RunId,
+    /// The change.
+    pub change: Change,
+    /// What became of it; final.
+    pub outcome: Outcome,
+}
+
+/// What a run did, in numbers.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunSummary {
+    /// `done`, `nothing_to_do`, `partly`, `refused`, `failed`.
+    pub result: String,
+    /// One sentence for a person; why it failed or was refused.
+    pub message: String,
+    /// Created users.
+    pub created: u32,
+    /// Adopted users.
+    pub adopted: u32,
+    /// Facets written.
+    pub updated: u32,
+    /// Users suspended (facet updates of leavers are among `updated` too).
+    pub suspended: u32,
+    /// Deleted users.
+    pub deleted: u32,
+    /// Changes that failed.
+    pub failed: u32,
+    /// Changes in doubt.
+    pub in_doubt: u32,
+    /// Changes not attempted.
+    pub not_attempted: u32,
+    /// People held.
+    pub quarantined: u32,
+    /// People seen, by source.
+    pub people: BTreeMap<SourceName, u32>,
+    /// Requests to the directories, by source.
+    pub directory_requests: BTreeMap<SourceName, u32>,
+    /// Calls to Connect by operation, every attempt counted.
+    pub calls: BTreeMap<Operation, u32>,
+    /// Throttled attempts by operation.
+    pub throttled: BTreeMap<Operation, u32>,
+    /// Milliseconds of the whole run.
+    pub millis: u64,
+    /// Milliseconds of the apply stage.
+    pub apply_millis: u64,
+    /// Least milliseconds the token buckets allowed for the apply stage.
+    pub least_millis: u64,
+    /// Median and 95th percentile of the seconds from "first seen in the directory" to "confirmed in Connect".
+    pub propagation_p50_p95_secs: Option<(u64, u64)>,
+}
+
+/// One line of the journal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum JournalEntry {
+    /// A run began.
+    RunStarted {
+        /// Which.
+        run: RunId,
+        /// Why.
+        trigger: Trigger,
+    },
+    /// A change has its final outcome.
+    Change(Box<ChangeRecord>),
+    /// A finding appeared that was not there in the run before.
+    Finding {
+        /// The run that saw it first.
+        run: RunId,
+        /// What.
+        finding: Finding,
+    },
+    /// A source could not be read.
+    SourceFailed {
+        /// In which run.
+        run: RunId,
+        /// Which source.
+        source: SourceName,
+        /// What happened.
+        message: String,
+        /// One thing to do.
+        hint: String,
+    },
+    /// The guard refused a plan.
+    Refused {
+        /// In which run.
+        run: RunId,
+        /// The digest that would let exactly this plan through.
+        digest: String,
+        /// Why, with the numbers.
+        message: String,
+    },
+    /// Somebody approved a digest.
+    Approved {
+        /// Which.
+        digest: String,
+    },
+    /// A run ended.
+    RunFinished {
+        /// Which.
+        run: RunId,
+        /// In numbers.
+        summary: Box<RunSummary>,
+        /// When the next run is due, if there is a schedule.
+        next: Option<Time>,
+    },
+}
+
+impl JournalEntry {
+    /// The person it is about, if it is about one.
+    #[must_use]
+    pub fn person(&self) -> Option<&PersonKey> {
+        match self {
+            Self::Change(record) => Some(&record.change.person),
+            Self::Finding { finding, .. } => finding.person.as_ref(),
+            Self::RunStarted { .. }
+            | Self::SourceFailed { .. }
+            | Self::Refused { .. }
+            | Self::Approved { .. }
+            | Self::RunFinished { .. } => None,
+        }
+    }
+}

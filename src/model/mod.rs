@@ -1,0 +1,41 @@
+//! The vocabulary of the house: plain data, and one port ([`Target`]).
+//!
+//! ```text
+//! attribute   the one table of Connect attributes, and the values they take
+//! user        one person, three views: desired, seen in Connect, remembered
+//! inventory   what a look at Connect brought: users, names, the instance
+//! operation   the Connect operations, each with its quota bucket
+//! plan        changes with reasons, a decision for everybody, findings, the forecast
+//! outcome     what one call did
+//! journal     what happened, in order: ledger and outbox
+//! observation everything a plan is made of
+//! target      the port to the system that is kept in agreement
+//! ```
+//!
+//! Invariant: one representation on all three sides, so that the difference is a loop over one table.
+//! Deliberately absent: `async` (but in the port), SQL, AWS, tracing, clocks.
+
+pub mod attribute;
+pub mod inventory;
+pub mod journal;
+pub mod observation;
+pub mod operation;
+pub mod outcome;
+pub mod plan;
+pub mod target;
+pub mod user;
+
+pub use attribute::{ATTRIBUTES, Attribute, AttributeSet, Authority, Facet, Named, OWNER_TAG, ResourceId, Value};
+pub use inventory::{Catalogue, IdentityManagement, Instance, Inventory, QuickConnect};
+pub use journal::{ChangeRecord, JournalEntry, RunId, RunSummary, Trigger};
+pub use observation::{DirectoryView, Observation, SourceState, SourceView};
+pub use operation::Operation;
+pub use outcome::{CallError, Disposition, Done, NotAttempted, Outcome};
+pub use plan::{
+    Action, ApprovedPlan, Change, Decision, FacetUpdate, Finding, FindingCode, Forecast, LeaveReason, Plan, Reason,
+};
+pub use target::{Look, Target};
+pub use user::{ConnectUser, ConnectUserId, DesiredUser, Remembered, Seen, Stage};
+
+/// A moment, always UTC. Read from a clock in `serve` and `cli` only; everywhere else it comes in as a value.
+pub type Time = chrono::DateTime<chrono::Utc>;

@@ -1,0 +1,49 @@
+//! The port to the system that is kept in agreement.
+
+use std::collections::BTreeSet;
+use std::future::Future;
+
+use super::Time;
+use super::inventory::Inventory;
+use super::outcome::{CallError, Done};
+use super::plan::Change;
+use super::user::ConnectUserId;
+
+/// What to look at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Look {
+    /// Everybody, by pages.
+    Everybody,
+    /// Some: these ids in every detail, and whoever has one of these usernames.
+    These {
+        /// By id, each a detail read.
+        ids: BTreeSet<ConnectUserId>,
+        /// By username, many in one search.
+        usernames: BTreeSet<String>,
+    },
+}
+
+/// The system that is kept in agreement. Implemented by `connect` for Amazon Connect; the planner never sees it.
+///
+/// Invariant: every attempt passes the quota and is counted; throttling is waited out inside.
+pub trait Target: Send + Sync {
+    /// Looks. `last` is the remembered inventory: a whole look takes from it the details that have provably not changed
+    /// (by modification time), a partial one is merged into it. With `quick_connects`, those that point to users come
+    /// along (a look before deletes).
+    ///
+    /// # Errors
+    /// If anything that was asked for could not be read to its end; nothing may be concluded then.
+    fn inventory(
+        &self,
+        look: &Look,
+        quick_connects: bool,
+        last: Option<&Inventory>,
+        at: Time,
+    ) -> impl Future<Output = Result<Inventory, CallError>> + Send;
+
+    /// Makes one change with one call (and further attempts while throttled).
+    ///
+    /// # Errors
+    /// With the disposition that says what it means for the run.
+    fn perform(&self, change: &Change) -> impl Future<Output = Result<Done, CallError>> + Send;
+}

@@ -1,0 +1,210 @@
+//! One person, three views: what the rules want, what Connect has, what we remember of our own doing.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use connectors::PersonKey;
+use serde::{Deserialize, Serialize};
+
+use super::Time;
+use super::attribute::{Attribute, AttributeSet, Facet, Value};
+use super::plan::{Action, Change, FacetUpdate};
+
+/// The id Connect gave a user.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ConnectUserId(Arc<str>);
+
+impl ConnectUserId {
+    /// The id itself.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for ConnectUserId {
+    fn from(id: &str) -> Self {
+        Self(id.into())
+    }
+}
+
+impl fmt::Display for ConnectUserId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for ConnectUserId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Where a person stands on the way in and out. Leaving is a desired state, not another code path.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// Works here.
+    #[default]
+    Active,
+    /// Left; keeps the user with a no-access persona for a while.
+    Suspended,
+    /// Left; no user any more.
+    Deleted,
+}
+
+/// The Connect user that the rules want a person to have.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DesiredUser {
+    /// Who.
+    pub person: PersonKey,
+    /// The username; in the spelling Connect shall have.
+    pub username: String,
+    /// What is managed. Sparse: missing = not managed. [`Attribute::Tags`] holds our tags without the owner tag, which
+    /// `connect` adds from `person`.
+    pub attributes: AttributeSet,
+    /// Active or suspended (a deleted stage has no desired user).
+    pub stage: Stage,
+}
+
+/// Three-valued knowledge of something in Connect.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Seen<T> {
+    /// This is what Connect had when it was looked at.
+    Known(T),
+    /// Nobody has looked: `SearchUsers` does not return it.
+    Unread,
+}
+
+impl<T> Seen<T> {
+    /// The value, if it is known.
+    pub fn known(&self) -> Option<&T> {
+        match self {
+            Self::Known(value) => Some(value),
+            Self::Unread => None,
+        }
+    }
+}
+
+/// A user as Connect has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConnectUser {
+    /// Connect's id.
+    pub id: ConnectUserId,
+    /// Its ARN; tags are written by ARN.
+    pub arn: String,
+    /// The username, exactly as Connect has it.
+    pub username: String,
+    /// Whose user it is, by the owner tag.
+    pub owner: Option<PersonKey>,
+    /// Everything in the attribute table; an attribute that is missing counts as [`Seen::Unread`].
+    /// [`Attribute::Tags`] holds every tag but the owner tag.
+    pub attributes: BTreeMap<Attribute, Seen<Value>>,
+    /// When Connect last changed it, by `ListUsers`.
+    pub modified_at: Option<Time>,
+}
+
+impl ConnectUser {
+    /// What is known of an attribute.
+    #[must_use]
+    pub fn seen(&self, attribute: Attribute) -> &Seen<Value> {
+        const UNREAD: &Seen<Value> = &Seen::Unread;
+        self.attributes.get(&attribute).unwrap_or(UNREAD)
+    }
+
+    /// What is known of a facet; unread attributes are left out.
+    #[must_use]
+    pub fn known(&self, facet: Facet) -> AttributeSet {
+        facet.attributes().filter_map(|a| Some((a, self.seen(a).known()?.clone()))).collect()
+    }
+
+    /// The user after a confirmed change of ours, so that the remembered inventory stays true without looking again.
+    pub fn apply(&mut self, after: &AttributeSet) {
+        for (attribute, value) in after.iter() {
+            self.attributes.insert(attribute, Seen::Known(value.clone()));
+        }
+    }
+}
+
+/// What we remember of our own doing for one person. Lives in the store; losing it loses history, not people (the owner
+/// tag is on the Connect user).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remembered {
+    /// The Connect user of this person.
+    pub link: Option<ConnectUserId>,
+    /// The username it has in Connect.
+    pub username: Option<String>,
+    /// What we last wrote, or found in agreement with the wish.
+    pub written: AttributeSet,
+    /// Where the person stands by what we last did.
+    pub stage: Stage,
+    /// When the person was first seen as a leaver; `None` while active. Grace counts from here.
+    pub absent_since: Option<Time>,
+    /// When the suspension was carried out.
+    pub suspended_since: Option<Time>,
+    /// Security and routing profiles from before the suspension or deletion, for a returner. An attribute is in here
+    /// exactly as long as Connect holds our no-access value (or no user) instead of it.
+    pub former: AttributeSet,
+}
+
+impl Remembered {
+    /// The memory after `change` was carried out at `at`. `created` is the id a create brought.
+    ///
+    /// The executor makes no choice: what a confirmed change means for the memory is decided here, once.
+    #[must_use]
+    pub fn after(&self, change: &Change, created: Option<&ConnectUserId>, at: Time) -> Self {
+        let mut memory = self.clone();
+        match &change.action {
+            Action::Create(desired) => {
+                memory = Self { link: created.cloned(), username: Some(desired.username.clone()), ..Self::default() };
+                memory.written = desired.attributes.clone();
+            }
+            Action::Adopt { username } => {
+                memory.link = change.connect.clone();
+                memory.username = Some(username.clone());
+            }
+            Action::Update(update) => {
+                memory.link = change.connect.clone();
+                memory.written.extend(&update.wished);
+                memory.enter(update, at);
+            }
+            Action::DeleteQuickConnect(_) => {}
+            Action::Delete { before, .. } => {
+                memory.keep_former(before);
+                memory.link = None;
+                memory.written = AttributeSet::default();
+                memory.stage = Stage::Deleted;
+            }
+        }
+        memory
+    }
+
+    fn enter(&mut self, update: &FacetUpdate, at: Time) {
+        match update.stage {
+            Stage::Suspended => {
+                self.keep_former(&update.before);
+                self.suspended_since = self.suspended_since.or(Some(at));
+            }
+            Stage::Active | Stage::Deleted => {
+                for attribute in update.facet.attributes() {
+                    self.former.remove(attribute);
+                }
+                self.suspended_since = None;
+            }
+        }
+        self.stage = update.stage;
+    }
+
+    /// Remembers the profiles a person had; a repeated step must not overwrite them with the no-access persona.
+    fn keep_former(&mut self, before: &AttributeSet) {
+        for (attribute, value) in before.iter() {
+            let profile = matches!(attribute.facet(), Facet::Security | Facet::Routing);
+            if profile && self.former.get(attribute).is_none() {
+                self.former.set(attribute, value.clone());
+            }
+        }
+    }
+}

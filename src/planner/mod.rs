@@ -1,0 +1,2 @@
+//! Decides everything. Does nothing.
+pub mod rules;

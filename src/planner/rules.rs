@@ -1,0 +1,270 @@
+//! The rules as data: what the configuration says, ready for the planner. Names are still names; the planner resolves
+//! them against the catalogue of every look.
+//!
+//! Deliberately absent: anything read from a file. `config` and `assemble` fill this in.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use connectors::{AttributeName, SourceName};
+
+use crate::model::{Authority, Facet};
+
+/// Everything that decides what a person gets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rules {
+    /// Per source, in the order of precedence.
+    pub sources: Vec<SourceRules>,
+    /// Which directory attribute feeds which field.
+    pub fields: FieldMapping,
+    /// The default persona, named `(default)` on screens.
+    pub default: Option<Persona>,
+    /// The mappings, in order.
+    pub mappings: Vec<Mapping>,
+    /// Extras of user types, by name.
+    pub user_types: BTreeMap<String, UserTypeExtras>,
+    /// A department is a list of security profile names, separated by commas.
+    pub departments_are_security_profiles: bool,
+    /// Who decides which facet; complete.
+    pub authority: BTreeMap<Facet, Authority>,
+    /// How existing users are matched, in order.
+    pub adopt: Vec<AdoptBy>,
+    /// What becomes of leavers.
+    pub leaver: LeaverRules,
+    /// What to do about a changed username.
+    pub rename: RenamePolicy,
+    /// Most users the instance may have, if configured; Connect's default quota is 500.
+    pub user_limit: Option<u32>,
+}
+
+/// What holds for one source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceRules {
+    /// Its name.
+    pub name: SourceName,
+    /// Whether guests are in scope.
+    pub guests: bool,
+    /// `first_run = "apply"`: the first run needs no approval.
+    pub first_run_applies: bool,
+}
+
+/// Which directory attribute feeds which field of a Connect user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldMapping {
+    /// The Connect username; mandatory.
+    pub username: AttributeName,
+    /// First that has a value; mandatory.
+    pub given_name: Vec<AttributeName>,
+    /// First that has a value; mandatory.
+    pub family_name: Vec<AttributeName>,
+    /// First that has a value. Goes to `Email`, on SAML instances to `SecondaryEmail`. Empty: not managed.
+    pub email: Vec<AttributeName>,
+    /// What the rules call the department.
+    pub department: AttributeName,
+    /// First that is a valid number; goes to `Mobile`. Empty: not managed.
+    pub phone: Vec<AttributeName>,
+    /// Region (ISO 3166-1, `GB`) for numbers without a country code.
+    pub phone_region: Option<String>,
+    /// First that is a valid number; goes to the desk phone number of personas with a desk phone.
+    pub desk_phone: Vec<AttributeName>,
+}
+
+/// What a rule gives. Everything is optional; a union over the matching rules makes the persona.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Persona {
+    /// Names; added to what other rules give.
+    pub security_profiles: Vec<String>,
+    /// Name; the first rule that sets one wins.
+    pub routing_profile: Option<String>,
+    /// `agent`, `supervisor`, `manager` or any configured type; the first rule that sets one wins.
+    pub user_type: Option<String>,
+    /// Path, levels joined by `/`; the first rule that sets one wins.
+    pub hierarchy: Option<String>,
+    /// Tags; the first rule that sets a key wins.
+    pub tags: BTreeMap<String, String>,
+    /// Phone settings; the first rule that sets each wins.
+    pub phone: PhoneSettings,
+}
+
+/// Phone settings of a persona, as a rule or user type sets them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PhoneSettings {
+    /// `true`: desk phone with the person's own number; `false`: soft phone.
+    pub desk_phone: Option<bool>,
+    /// Contacts are accepted without a click.
+    pub auto_accept: Option<bool>,
+    /// Seconds after a contact before the next.
+    pub after_contact_work_secs: Option<u32>,
+    /// The line stays open between calls.
+    pub persistent_connection: Option<bool>,
+}
+
+/// One `[[mapping]]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mapping {
+    /// Its name.
+    pub name: String,
+    /// The line it starts at in the configuration, for messages.
+    pub line: usize,
+    /// When it applies.
+    pub when: Condition,
+    /// What it gives.
+    pub gives: Persona,
+}
+
+/// When a mapping applies. One place to add a condition: a variant here, its arm in `rule.rs` and its text form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Condition {
+    /// Always.
+    Always,
+    /// The department is one of these; case, width and spaces do not matter.
+    Department(Vec<String>),
+    /// Member of the group with this name or id.
+    Group(String),
+    /// An attribute compares with a text; case, width and spaces do not matter.
+    Attribute {
+        /// Which.
+        name: AttributeName,
+        /// How.
+        test: TextTest,
+    },
+    /// All of these.
+    All(Vec<Condition>),
+    /// At least one of these.
+    Any(Vec<Condition>),
+    /// Not this.
+    Not(Box<Condition>),
+}
+
+/// How an attribute compares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TextTest {
+    /// Equal to one of these.
+    Equals(Vec<String>),
+    /// Starts with.
+    StartsWith(String),
+    /// Ends with.
+    EndsWith(String),
+    /// Contains.
+    Contains(String),
+    /// Has (or has not) a value at all.
+    Present(bool),
+}
+
+/// Optional extras of a user type.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UserTypeExtras {
+    /// Names; added to what the rules give.
+    pub security_profiles: Vec<String>,
+    /// Tags; what a rule sets wins.
+    pub tags: BTreeMap<String, String>,
+    /// Phone settings; what a rule sets wins.
+    pub phone: PhoneSettings,
+}
+
+/// How an existing Connect user is matched to a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum AdoptBy {
+    /// Our tag says so. Always first.
+    OwnerTag,
+    /// Same username.
+    Username,
+    /// Same name before `@`, either way round.
+    MailboxName,
+    /// Same e-mail address, where it has been read.
+    Email,
+}
+
+impl AdoptBy {
+    /// The word in the configuration.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::OwnerTag => "owner_tag",
+            Self::Username => "username",
+            Self::MailboxName => "mailbox_name",
+            Self::Email => "email",
+        }
+    }
+}
+
+/// What becomes of leavers. Grace → suspended → deleted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeaverRules {
+    /// Seconds from the first time a person was seen as a leaver to the first step.
+    pub grace_secs: u64,
+    /// The no-access persona and how many seconds it is kept; `None`: no such step.
+    pub suspend: Option<Suspend>,
+    /// Whether users are deleted in the end.
+    pub delete: bool,
+}
+
+/// The suspended persona.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Suspend {
+    /// Names, at least one.
+    pub security_profiles: Vec<String>,
+    /// Name; `None` leaves the routing profile.
+    pub routing_profile: Option<String>,
+    /// Seconds before the deletion; `None`: for ever.
+    pub for_secs: Option<u64>,
+}
+
+/// What to do about a changed username. Connect cannot rename.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RenamePolicy {
+    /// Everything else keeps flowing; the person is listed.
+    Report,
+}
+
+/// What the guard allows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Most people removed (suspended or deleted) in one plan.
+    pub max_removed: Limit,
+    /// Most people changed otherwise in one plan; creates are not counted.
+    pub max_changed: Limit,
+    /// People (usernames or keys) that must not be removed.
+    pub protected: BTreeSet<String>,
+    /// How long an approval holds, in seconds.
+    pub approval_secs: u64,
+}
+
+/// A number of people and a part of the managed people. A plan passes a limit if it stays within the count **or** within
+/// the fraction is too lax for a small site and within both too strict for a large one: a plan is refused if it exceeds
+/// any bound that is set, except that a fraction never refuses fewer than [`Limit::FRACTION_FLOOR`] people.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Limit {
+    /// Most people.
+    pub count: Option<u32>,
+    /// Largest part of the managed people, 0 to 1.
+    pub fraction: Option<f64>,
+}
+
+impl Eq for Limit {}
+
+impl Limit {
+    /// Below this many people a fraction means nothing: one leaver in a site of five is 20 %.
+    pub const FRACTION_FLOOR: u32 = 3;
+}
+
+/// An approval of exactly one plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Approval {
+    /// The digest that was approved.
+    pub digest: String,
+    /// When.
+    pub at: crate::model::Time,
+}
+
+/// A rules' own test, run by `rollcall check`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Example {
+    /// The line it starts at.
+    pub line: usize,
+    /// Attributes of the made-up person.
+    pub given: BTreeMap<AttributeName, String>,
+    /// Groups (names) of the made-up person.
+    pub groups: Vec<String>,
+    /// What must come out; only what is set is compared.
+    pub expect: Persona,
+}
