@@ -1,3 +1,7 @@
 //! rollcall
+pub mod connect;
 pub mod model;
 pub mod planner;
+pub mod report;
+pub mod sandbox;
+pub mod serve;

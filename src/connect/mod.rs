@@ -1,0 +1,3 @@
+//! Amazon Connect.
+mod config;
+pub use config::{ConnectConfig, QuotaConfig, Rate};

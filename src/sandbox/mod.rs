@@ -1,0 +1,2 @@
+//! The remote systems, on loopback.
+pub mod faults;

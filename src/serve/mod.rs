@@ -1,0 +1,3 @@
+//! The schedule.
+mod config;
+pub use config::{Every, ScheduleConfig};
