@@ -1,4 +1,5 @@
 //! rollcall
+pub mod config;
 pub mod connect;
 pub mod model;
 pub mod planner;

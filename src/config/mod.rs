@@ -1,0 +1,241 @@
+//! The configuration file, read into the values the parts are built from.
+//!
+//! ```text
+//! section     tables and keys: whatever nobody asks for is a problem
+//! value       one value: text, numbers, durations, lists, addresses, secrets
+//! problem     what is wrong, all at once, each with line, place and one thing to do
+//! source · connect · attributes · persona · mapping · policy · guard · schedule · report · example
+//!             one section of the file each
+//! ```
+//!
+//! One file is one contact centre. `config/rollcall.example.toml` is the reference of all keys; a test reads it.
+//!
+//! Invariant: a [`Config`] exists only if there was no problem at all.
+//! Invariant: nothing is guessed: an unknown key, word or unit is a problem, never ignored.
+//! Deliberately absent: decisions, and everything that needs a network: whether names exist is asked at every run.
+
+mod attributes;
+mod aws;
+mod connect;
+mod example;
+mod guard;
+mod mapping;
+mod persona;
+mod policy;
+mod problem;
+mod report;
+mod schedule;
+mod section;
+mod source;
+#[cfg(test)]
+mod tests;
+mod value;
+
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+use toml::de::DeTable;
+
+pub use self::problem::{Problem, Problems};
+use self::section::{Context, Item, Section};
+pub use self::source::SourceConfig;
+use crate::connect::ConnectConfig;
+use crate::planner::rules::{Example, Limits, Rules, SourceRules};
+use crate::report::SinkConfig;
+use crate::serve::ScheduleConfig;
+
+/// One contact centre as its file describes it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// The file it was read from.
+    pub path: PathBuf,
+    /// Name of the contact centre.
+    pub name: String,
+    /// The SQLite file; a relative path counts from the configuration file's folder.
+    pub state: PathBuf,
+    /// Whether rollcall does anything for this contact centre.
+    pub enabled: bool,
+    /// The directories, in order of precedence.
+    pub sources: Vec<SourceConfig>,
+    /// The instance and its quota.
+    pub connect: ConnectConfig,
+    /// Everything that decides what a person gets.
+    pub rules: Rules,
+    /// What the guard allows.
+    pub limits: Limits,
+    /// When to look.
+    pub schedule: ScheduleConfig,
+    /// Where reports go.
+    pub reports: Vec<SinkConfig>,
+    /// The rules' own tests.
+    pub examples: Vec<Example>,
+    /// SHA-256 of [`Config::rules`] without line numbers, in hex. Changes exactly if what the rules say changes.
+    pub rules_digest: String,
+}
+
+/// How strictly a file is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// Whether every referenced secret must be readable now.
+    pub check_secrets: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { check_secrets: true }
+    }
+}
+
+/// The commented file that `rollcall init` writes: the reference of all keys.
+#[must_use]
+pub fn template() -> &'static str {
+    include_str!("../../config/rollcall.example.toml")
+}
+
+/// Reads a file.
+///
+/// # Errors
+/// Every problem of the file at once; or that it cannot be read.
+pub fn load(path: &Path) -> Result<Config, Problems> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => parse(&text, path),
+        Err(error) => {
+            let hint = match error.kind() {
+                std::io::ErrorKind::NotFound => "write one with rollcall init, or name another with --config",
+                std::io::ErrorKind::InvalidData => "save it as UTF-8",
+                _ => "check that this user may read it",
+            };
+            let message = format!("cannot be read: {error}");
+            let problem = Problem { line: 0, place: String::new(), message, hint: Some(hint.to_owned()) };
+            Err(Problems { path: path.to_owned(), list: vec![problem] })
+        }
+    }
+}
+
+/// Reads a text as if it stood at `path`, secrets included.
+///
+/// # Errors
+/// Every problem at once.
+pub fn parse(text: &str, path: &Path) -> Result<Config, Problems> {
+    parse_with(text, path, Options::default())
+}
+
+/// Reads a text as if it stood at `path`.
+///
+/// # Errors
+/// Every problem at once.
+pub fn parse_with(text: &str, path: &Path, options: Options) -> Result<Config, Problems> {
+    let (table, syntax_errors) = DeTable::parse_recoverable(text);
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let context = Context::new(text, folder, options.check_secrets);
+    let config = if syntax_errors.is_empty() {
+        read(&Section::root(&context, table.get_ref()), path)
+    } else {
+        report_syntax(&context, text, &syntax_errors);
+        None
+    };
+    let mut list = context.into_problems();
+    match config {
+        Some(config) if list.is_empty() => Ok(config),
+        config => {
+            if config.is_none() && list.is_empty() {
+                let message = "is incomplete".to_owned();
+                list.push(Problem { line: 0, place: String::new(), message, hint: None });
+            }
+            Err(Problems { path: path.to_owned(), list })
+        }
+    }
+}
+
+/// After a syntax error the meaning of what follows is a guess, so nothing else is reported then; one error a line,
+/// because the others follow from it.
+fn report_syntax(context: &Context<'_>, text: &str, errors: &[toml::de::Error]) {
+    let mut last_line = 0;
+    for error in errors {
+        let line = context.line(error.span().map_or(0, |span| span.start));
+        if line == last_line {
+            continue;
+        }
+        last_line = line;
+        // Only the key: the value may be a secret.
+        let written = text.lines().nth(line - 1).unwrap_or_default().split(['=', '#']).next().unwrap_or_default();
+        let place = written.trim().chars().take(40).collect();
+        context.report(Problem { line, place, message: error.message().to_owned(), hint: None });
+    }
+}
+
+fn read(root: &Section<'_>, path: &Path) -> Option<Config> {
+    let name = root.required("name", "\"support-emea\"", |item| item.parsed(NAME, centre_name));
+    let state = root.optional("state", Item::text).unwrap_or_else(|| "rollcall.db".to_owned());
+    let enabled = root.optional("enabled", Item::flag).unwrap_or(true);
+    root.not_yet("console", "remove it");
+    root.not_yet("notify", "remove it; [report.*] is supported");
+
+    let connect::Connect { config: connect, user_limit } = connect::read(&root.section("connect"));
+    let attributes::Attributes { fields, departments_are_security_profiles } =
+        attributes::read(&root.section("attributes"));
+    let (types, user_types) = persona::user_types(&root.section("user_type"));
+    let default = root.optional("default", |item| Some(persona::default(&item.section()?, &types)));
+    let mappings = mapping::read(root.sections("mapping"), &types);
+    let policy::Adopt { by: adopt, first_run_applies, rename } = policy::adopt(&root.section("adopt"));
+    let sources = source::read(&root.section("source"), &source::Needs::of(&fields, &mappings));
+    let rules = Rules {
+        sources: sources
+            .iter()
+            .map(|source| SourceRules { name: source.config.name().clone(), guests: source.guests, first_run_applies })
+            .collect(),
+        fields,
+        default,
+        mappings,
+        user_types,
+        departments_are_security_profiles,
+        authority: policy::authority(&root.section("authority")),
+        adopt,
+        leaver: policy::leaver(&root.section("leaver")),
+        rename,
+        user_limit,
+    };
+    let limits = guard::read(&root.section("guard"));
+    let schedule = schedule::read(&root.section("schedule"));
+    let reports = report::read(&root.section("report"), name.as_deref(), connect.as_ref());
+    let examples = example::read(root.sections("example"), &types);
+    let needs_mapping = rules.mappings.is_empty() && !rules.departments_are_security_profiles;
+    if needs_mapping && root.get("default").is_none() && root.get("mapping").is_none() {
+        let hint = "add [default] or [[mapping]]";
+        root.problem("", "no rule gives anybody anything", hint.to_owned());
+    }
+
+    Some(Config {
+        path: path.to_owned(),
+        name: name?,
+        state: root.context.beside(&state),
+        enabled,
+        sources: sources.into_iter().map(|source| source.config).collect(),
+        connect: connect?,
+        rules_digest: digest(&rules),
+        rules,
+        limits,
+        schedule,
+        reports,
+        examples,
+    })
+}
+
+const NAME: &str = "letters, digits, - _ and . (at most 64), for example \"support-emea\"";
+
+/// The name becomes a part of the log group's name.
+fn centre_name(text: &str) -> Option<String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    (!text.is_empty() && text.len() <= 64 && text.chars().all(plain)).then(|| text.to_owned())
+}
+
+/// The derived `Debug` form shows every field of every rule in a fixed order, so a field that is added later is in the
+/// digest without anybody having to think of it.
+fn digest(rules: &Rules) -> String {
+    let mut rules = rules.clone();
+    for mapping in &mut rules.mappings {
+        mapping.line = 0;
+    }
+    let bytes = Sha256::digest(format!("{rules:?}"));
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,92 @@
+//! What is wrong with a configuration file, as a person wants to read it: all of it at once, in the order of the file.
+//!
+//! Invariant: no secret is in a message. A value is shown only where it cannot be one.
+//! Deliberately absent: severities. Whatever is reported here keeps rollcall from starting.
+
+use std::fmt;
+use std::path::PathBuf;
+
+/// Columns wider than this would push the messages of all other lines off the screen.
+const WIDEST_PLACE: usize = 48;
+
+/// One thing that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The line, counted from 1; 0 if the whole file is meant.
+    pub line: usize,
+    /// Section and key, for example `[source.entra] client_secrt`.
+    pub place: String,
+    /// What is wrong, or what was expected.
+    pub message: String,
+    /// One thing to do.
+    pub hint: Option<String>,
+}
+
+/// Everything that is wrong with a file; never empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problems {
+    /// The file.
+    pub path: PathBuf,
+    /// By line.
+    pub list: Vec<Problem>,
+}
+
+impl std::error::Error for Problems {}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { path, list } = self;
+        let noun = if list.len() == 1 { "problem" } else { "problems" };
+        writeln!(f, "{} has {} {noun}", path.display(), list.len())?;
+
+        let digits = list.iter().map(|problem| problem.line.to_string().len()).max().unwrap_or(1);
+        let width = |problem: &Problem| problem.place.chars().count();
+        let column = list.iter().map(width).filter(|width| *width <= WIDEST_PLACE).max().unwrap_or(0);
+        for Problem { line, place, message, hint } in list {
+            if *line == 0 {
+                write!(f, "\n  {:digits$}        ", "")?;
+            } else {
+                write!(f, "\n  line {line:<digits$}   ")?;
+            }
+            if !place.is_empty() {
+                write!(f, "{place:<column$}  ")?;
+            }
+            write!(f, "{message}")?;
+            if let Some(hint) = hint {
+                write!(f, " → {hint}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The candidate that a misspelt word most likely means.
+pub(super) fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
+    let folded = word.to_lowercase().replace('-', "_");
+    candidates
+        .into_iter()
+        .map(|candidate| (strsim::damerau_levenshtein(&folded, &candidate.to_lowercase()), candidate))
+        // A third of the letters may be wrong; beyond that a suggestion is a guess and misleads.
+        .filter(|(distance, candidate)| distance * 3 <= folded.chars().count().max(candidate.chars().count()))
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_word_is_near_or_none() {
+        let check = |word: &str, expected: Option<&str>| {
+            assert_eq!(nearest(word, ["tenant", "groups", "env", "client_secret"]), expected, "{word}");
+        };
+        check("tennant", Some("tenant"));
+        check("grop", Some("groups"));
+        check("evn", Some("env"));
+        check("client-secret", Some("client_secret"));
+        check("Client_Secrt", Some("client_secret"));
+        check("colour", None);
+        check("x", None);
+    }
+}

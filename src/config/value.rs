@@ -1,0 +1,230 @@
+//! Typed readers of one value: text, numbers, durations, lists, addresses, secrets.
+//!
+//! Invariant: what may be a secret is never shown, neither by value nor by the name of a variable that cannot be one.
+
+use connectors::SecretSource;
+use toml::de::DeValue;
+use url::{Host, Url};
+
+use super::problem::nearest;
+use super::section::Item;
+
+/// Longer than anything that is meant; keeps every later addition of times far from overflow.
+const LONGEST_SECS: u64 = 100 * 365 * 24 * 60 * 60;
+
+impl Item<'_> {
+    /// Text that is not blank.
+    pub(super) fn text(&self) -> Option<String> {
+        match self.value() {
+            DeValue::String(text) if !text.trim().is_empty() => Some(text.trim().to_owned()),
+            DeValue::String(_) => self.wrong("some text"),
+            _ => self.wrong("text in quotes"),
+        }
+    }
+
+    /// Text that `parse` understands; `expected` says what that is.
+    pub(super) fn parsed<T>(&self, expected: &str, parse: impl FnOnce(&str) -> Option<T>) -> Option<T> {
+        match self.value() {
+            DeValue::String(text) => parse(text.trim()).or_else(|| self.wrong(expected)),
+            _ => self.wrong(expected),
+        }
+    }
+
+    /// `true` or `false`.
+    pub(super) fn flag(&self) -> Option<bool> {
+        self.value().as_bool().or_else(|| self.wrong("true or false"))
+    }
+
+    /// A whole number of at least `least`.
+    pub(super) fn count(&self, least: u32) -> Option<u32> {
+        let number = match self.value() {
+            DeValue::Integer(digits) => u32::from_str_radix(digits.as_str(), digits.radix()).ok(),
+            _ => None,
+        };
+        number.filter(|number| *number >= least).or_else(|| self.wrong(&format!("a whole number, {least} or more")))
+    }
+
+    /// A number that `fits`; `expected` says which ones do.
+    pub(super) fn number(&self, expected: &str, fits: impl FnOnce(f64) -> bool) -> Option<f64> {
+        let number: Option<f64> = match self.value() {
+            DeValue::Float(digits) => digits.as_str().parse().ok(),
+            DeValue::Integer(digits) => digits.as_str().parse().ok(),
+            _ => None,
+        };
+        number.filter(|number| number.is_finite() && fits(*number)).or_else(|| self.wrong(expected))
+    }
+
+    /// A duration in seconds; may be nothing (`"0d"`).
+    pub(super) fn duration(&self) -> Option<u64> {
+        self.parsed(r#"a duration such as "90s", "2m", "1h""#, duration_secs)
+    }
+
+    /// A duration of at least a second, in seconds.
+    pub(super) fn period(&self) -> Option<u64> {
+        let secs = self.duration()?;
+        if secs == 0 { self.wrong("a duration above zero") } else { Some(secs) }
+    }
+
+    /// One of these words.
+    pub(super) fn one_of<T: Copy>(&self, words: &[(&str, T)]) -> Option<T> {
+        let given = self.value().as_str();
+        let found = given.and_then(|given| words.iter().find(|(word, _)| *word == given));
+        if let Some((_, meaning)) = found {
+            return Some(*meaning);
+        }
+        let quoted: Vec<_> = words.iter().map(|(word, _)| format!("{word:?}")).collect();
+        let near = given.and_then(|given| nearest(given, words.iter().map(|(word, _)| *word)));
+        self.unexpected(&alternatives(&quoted), near.map(|word| format!("did you mean {word:?}?")));
+        None
+    }
+
+    /// Texts; a single one may stand without brackets. May be empty.
+    pub(super) fn texts(&self) -> Option<Vec<String>> {
+        match self.items() {
+            // Every element is read before any is given up, so that all of them can complain.
+            Some(items) => items.iter().map(Item::text).collect::<Vec<_>>().into_iter().collect(),
+            None if self.value().is_str() => Some(vec![self.text()?]),
+            None => self.wrong("a list of texts"),
+        }
+    }
+
+    /// Texts, at least one.
+    pub(super) fn some_texts(&self) -> Option<Vec<String>> {
+        let texts = self.texts()?;
+        if texts.is_empty() { self.wrong("at least one text in the list") } else { Some(texts) }
+    }
+
+    /// The root of a web service: `https`, or plain `http` on loopback.
+    pub(super) fn url(&self) -> Option<Url> {
+        let text = self.text()?;
+        // An address with a password in it must not be shown.
+        let shown = !text.contains('@');
+        let complain = |expected: &str| {
+            if shown {
+                self.unexpected(expected, None);
+            } else {
+                self.problem(format!("expected {expected}"), None);
+            }
+        };
+        let Ok(url) = Url::parse(&text) else {
+            complain("an address such as \"https://graph.microsoft.com\"");
+            return None;
+        };
+        if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
+            complain("an address without user, password, ? and #");
+            return None;
+        }
+        match url.scheme() {
+            "https" => Some(url),
+            "http" if is_loopback(&url) => Some(url),
+            _ => {
+                complain("an https address (plain http is for loopback only)");
+                None
+            }
+        }
+    }
+
+    /// A reference to a secret. It is read once here, so that a missing one is found with its place.
+    pub(super) fn secret(&self) -> Option<SecretSource> {
+        let usage = format!("{} = {{ env = \"NAME\" }} or {{ file = \"path\" }}", self.key());
+        if !self.value().is_table() {
+            self.problem("a secret does not stand in this file, only where it is read from", usage);
+            return None;
+        }
+        let section = self.section()?;
+        section.not_yet("aws_secret", "use env or file");
+        section.not_yet("key", "use env or file");
+        let source = match section.at_most_one(&["env", "file"]) {
+            Some("env") => SecretSource::Env(section.optional("env", Item::variable)?),
+            Some(_) => SecretSource::File(self.context.beside(&section.optional("file", Item::text)?)),
+            None => {
+                self.problem("expected a reference to a secret", usage);
+                return None;
+            }
+        };
+        if self.context.check_secrets
+            && let Err(error) = source.read()
+        {
+            self.problem(error.to_string(), error.hint());
+        }
+        Some(source)
+    }
+
+    fn variable(&self) -> Option<String> {
+        let name = self.value().as_str().unwrap_or_default();
+        let is_name = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        if !is_name {
+            // Somebody may have put the secret itself here.
+            self.problem("expected the name of an environment variable", None);
+        }
+        is_name.then(|| name.to_owned())
+    }
+
+    fn wrong<T>(&self, expected: &str) -> Option<T> {
+        self.unexpected(expected, None);
+        None
+    }
+}
+
+/// `"a", "b" or "c"`.
+pub(super) fn alternatives(words: &[String]) -> String {
+    match words {
+        [] => String::new(),
+        [only] => only.clone(),
+        [first @ .., last] => format!("{} or {last}", first.join(", ")),
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
+}
+
+fn duration_secs(text: &str) -> Option<u64> {
+    let unit_at = text.find(|c: char| !c.is_ascii_digit())?;
+    let (number, unit) = text.split_at(unit_at);
+    let unit_secs = match unit.trim() {
+        "s" => 1,
+        "m" => 60,
+        "h" => 60 * 60,
+        "d" => 24 * 60 * 60,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(unit_secs).filter(|secs| *secs <= LONGEST_SECS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_have_a_number_and_a_unit() {
+        let check = |text: &str, expected: Option<u64>| assert_eq!(duration_secs(text), expected, "{text}");
+        check("90s", Some(90));
+        check("2m", Some(120));
+        check("1h", Some(3_600));
+        check("30d", Some(2_592_000));
+        check("0d", Some(0));
+        check("2 m", Some(120));
+        for text in ["", "2", "2x", "m", "-1s", "1.5h", "99999999999999999999d", "999999999999d", "1h30m"] {
+            check(text, None);
+        }
+    }
+
+    #[test]
+    fn only_this_machine_is_loopback() {
+        let check = |url: &str, expected: bool| assert_eq!(is_loopback(&Url::parse(url).unwrap()), expected, "{url}");
+        check("http://127.0.0.1:8080", true);
+        check("http://127.8.0.1", true);
+        check("http://[::1]:9", true);
+        check("http://localhost:9", true);
+        check("http://localhost.example.com", false);
+        check("http://10.0.0.1", false);
+        check("http://[::2]", false);
+    }
+}
