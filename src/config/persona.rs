@@ -53,11 +53,10 @@ pub(super) fn persona(section: &Section<'_>, types: &UserTypes) -> Persona {
 pub(super) fn default(section: &Section<'_>, types: &UserTypes) -> Persona {
     let persona = persona(section, types);
     if section.get("security_profiles").is_none() {
-        section.problem("security_profiles", "missing", "for example security_profiles = [\"Agent\"]".to_owned());
+        section.missing("security_profiles", "for example security_profiles = [\"Agent\"]");
     }
     if section.get("routing_profile").is_none() {
-        let example = "for example routing_profile = \"Basic Routing Profile\"";
-        section.problem("routing_profile", "missing", example.to_owned());
+        section.missing("routing_profile", "for example routing_profile = \"Basic Routing Profile\"");
     }
     persona
 }

@@ -199,9 +199,17 @@ impl<'a> Section<'a> {
         match self.get(key) {
             Some(item) => read(&item),
             None => {
-                self.problem(key, "missing", format!("for example {key} = {example}"));
+                self.missing(key, format!("for example {key} = {example}"));
                 None
             }
+        }
+    }
+
+    /// Reports a key that must be there, unless a misspelling of it is: that one is reported by itself.
+    pub(super) fn missing(&self, key: &'static str, hint: impl Into<String>) {
+        let mut written = self.table.into_iter().flatten().map(|(word, _)| word.get_ref());
+        if !written.any(|word| nearest(word, [key]).is_some()) {
+            self.problem(key, "missing", hint.into());
         }
     }
 

@@ -135,7 +135,7 @@ fn credential(section: &Section<'_>) -> Option<Credential> {
         Some(_) => section.optional("client_secret", Item::secret).map(Credential::Secret),
         None => {
             let hint = "for example client_secret = { env = \"ENTRA_CLIENT_SECRET\" }, or certificate = { … }";
-            section.problem("client_secret", "missing", hint.to_owned());
+            section.missing("client_secret", hint);
             None
         }
     }

@@ -57,7 +57,7 @@ fn edit(change: &str) -> String {
             continue;
         }
         writeln!(text, "{line}").unwrap();
-        if line == section {
+        if !section.is_empty() && line == section {
             writeln!(text, "{lines}").unwrap();
         }
     }
@@ -90,7 +90,6 @@ kind         = "microsoft"
 tenant       = "contoso.onmicrosoft.com"
 client_id    = "00000000-0000-0000-0000-000000000000"
 client_secrt = { env = "ENTRA_CLIENT_SECRET" }
-client_secret = "hunter2"
 
 [connect]
 instance = "arn:aws:connect:eu-west-2:111122223333:instance/12345678-1234-1234-1234-123456789012"
@@ -108,17 +107,33 @@ every = "2x"
 listen = "127.0.0.1:7655"
 "#;
     let problems = parse_with(text, Path::new("rollcall.toml"), Options { check_secrets: false }).unwrap_err();
-    insta::assert_snapshot!(problems, @"");
+    insta::assert_snapshot!(problems, @r#"
+    rollcall.toml has 5 problems
+
+      line 8    [source.entra] client_secrt                 unknown key → did you mean client_secret?
+      line 16   [[mapping]] "care" routing_profil           unknown key → did you mean routing_profile?
+      line 17   [[mapping]] "care" user_type = "supervisr"  expected a user type → did you mean "supervisor"?
+      line 20   [schedule] every = "2x"                     expected a duration such as "90s", "2m", "1h"
+      line 22   console                                     not supported yet in this version → remove it
+    "#);
 }
 
 #[test]
 fn syntax_errors_have_a_line_and_hide_the_value() {
     let text = "name = \"a\"\n[source.entra]\nclient_secret = \"hunter2\nkind = \"microsoft\"\n";
     let problems = parse_with(text, Path::new("rollcall.toml"), Options::default()).unwrap_err();
-    insta::assert_snapshot!(problems, @"");
+    insta::assert_snapshot!(problems, @r#"
+    rollcall.toml has 1 problem
+
+      line 3   client_secret  invalid basic string, expected `"`
+    "#);
     let text = "name = \"a\"\n[connect]\ninstance = \"x\"\ninstance = \"y\"\n";
     let problems = parse_with(text, Path::new("rollcall.toml"), Options::default()).unwrap_err();
-    insta::assert_snapshot!(problems, @"");
+    insta::assert_snapshot!(problems, @r"
+    rollcall.toml has 1 problem
+
+      line 4   instance  duplicate key
+    ");
 }
 
 #[test]
@@ -164,8 +179,13 @@ fn the_example_file_tells_the_truth_about_defaults() {
 /// Keys that stand in a comment are keys: switched on one by one, none of them is unknown.
 #[test]
 fn every_key_the_example_file_mentions_exists() {
+    let (keys, table) = template().split_once("\n# [report.file]").expect("it ends with a table in a comment");
+    let table: Vec<&str> = table.lines().map(|line| line.trim_start_matches("# ")).collect();
+    let text = format!("{keys}\n[report.file]{}", table.join("\n"));
+    assert_eq!(read_text(&text).unwrap_or_else(|problems| panic!("{problems}")).reports.len(), 2);
+
     let mut tried = 0;
-    for (at, line) in template().lines().enumerate() {
+    for (at, line) in keys.lines().enumerate() {
         let Some(key) = line.strip_prefix("# ").and_then(|line| line.split_once('=')).map(|(key, _)| key.trim()) else {
             continue;
         };
@@ -228,7 +248,7 @@ fn unknown_keys_name_the_nearest() {
     );
     check(
         "[connect.quota.CreateUsr]\nburst = 1",
-        &["[connect.quota] CreateUsr: unknown key → did you mean CreateUser?"],
+        &["[connect] quota.CreateUsr: unknown key → did you mean CreateUser?"],
     );
     check(
         "[connect.quota.CreateUser]\nbrst = 1",
@@ -292,7 +312,7 @@ fn sources_are_checked() {
     );
     check(
         "@[source.entra]\ncertificate = { file = \"x.pem\" }",
-        &["[source.entra] client_secret: does not go together with client_secret → keep one of them"],
+        &["[source.entra] certificate: does not go together with client_secret → keep one of them"],
     );
     check(
         "@[source.entra]\nassigned_to_app = \"x\"\nfederated_token = { env = \"X\" }",

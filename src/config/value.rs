@@ -128,7 +128,7 @@ impl Item<'_> {
     pub(super) fn secret(&self) -> Option<SecretSource> {
         let usage = format!("{} = {{ env = \"NAME\" }} or {{ file = \"path\" }}", self.key());
         if !self.value().is_table() {
-            self.problem("a secret does not stand in this file, only where it is read from", usage);
+            self.problem("a secret may not stand in this file", usage);
             return None;
         }
         let section = self.section()?;
