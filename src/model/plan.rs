@@ -325,6 +325,14 @@ pub struct Plan {
     pub leaving: BTreeMap<PersonKey, (Time, LeaveReason)>,
     /// Links this plan relies on that the memory does not have yet (owner tag found, for example after a lost database).
     pub links: BTreeMap<PersonKey, ConnectUserId>,
+    /// What Connect was found to have in agreement with the wish and the memory does not hold yet. To be merged into
+    /// [`Remembered::written`](super::Remembered::written) of these people, so that a later change by hand can be told
+    /// from a wish that was never fulfilled.
+    #[serde(default)]
+    pub agreed: BTreeMap<PersonKey, AttributeSet>,
+    /// Managed people by department, before and after this plan; only departments that lose somebody.
+    #[serde(default)]
+    pub departments: BTreeMap<String, (u32, u32)>,
     /// Connect users whose unread details would be needed to decide; read them (bounded) and plan again.
     pub details_needed: BTreeSet<ConnectUserId>,
     /// Owner tags that name a person the directory view does not hold; ask the directory about them and plan again.

@@ -1,6 +1,6 @@
 //! One person, three views: what the rules want, what Connect has, what we remember of our own doing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -122,9 +122,25 @@ impl ConnectUser {
     }
 
     /// The user after a confirmed change of ours, so that the remembered inventory stays true without looking again.
+    ///
+    /// Tags are merged, because a call that sets tags leaves the others alone; see [`untag`](Self::untag) for the rest.
     pub fn apply(&mut self, after: &AttributeSet) {
         for (attribute, value) in after.iter() {
-            self.attributes.insert(attribute, Seen::Known(value.clone()));
+            match (self.attributes.get_mut(&attribute), value) {
+                (Some(Seen::Known(Value::Tags(have))), Value::Tags(set)) => {
+                    have.extend(set.iter().map(|(key, value)| (key.clone(), value.clone())));
+                }
+                _ => {
+                    self.attributes.insert(attribute, Seen::Known(value.clone()));
+                }
+            }
+        }
+    }
+
+    /// The user after a confirmed removal of tags.
+    pub fn untag(&mut self, keys: &BTreeSet<String>) {
+        if let Some(Seen::Known(Value::Tags(have))) = self.attributes.get_mut(&Attribute::Tags) {
+            have.retain(|key, _| !keys.contains(key));
         }
     }
 }
@@ -165,6 +181,10 @@ impl Remembered {
             Action::Adopt { username } => {
                 memory.link = change.connect.clone();
                 memory.username = Some(username.clone());
+                // Whoever was deleted and is given an existing user works here again.
+                if memory.stage == Stage::Deleted {
+                    memory.stage = Stage::Active;
+                }
             }
             Action::Update(update) => {
                 memory.link = change.connect.clone();

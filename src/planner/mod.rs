@@ -1,2 +1,351 @@
 //! Decides everything. Does nothing.
+//!
+//! ```text
+//! plan        one observation and the rules → every change with its reason, a decision for everybody
+//! leaver      who is here, who is a leaver, and the ladder down
+//! correlate   whose Connect user is it?
+//! mapping     what the rules want for a person (rule: conditions, fields: attributes, fold: equal texts)
+//! diff        wish × Connect × memory × authority → updates
+//! validate    what Connect would refuse
+//! draft       a plan in the making: order, forecast
+//! guard       the brake: limits, protected people, the digest that an approval names
+//! explain     everything about one person · lint: coverage, unknown names, the rules' own examples
+//! ```
+//!
+//! Invariant: the same observation and the same rules give the same plan, byte for byte.
+//! Invariant: everybody gets one decision; whoever is held is touched by no change.
+//! Invariant: a user is touched only if it carries our owner tag, is remembered as ours, or an adopt rule names it.
+//! Invariant: a source that could not be read has no change.
+//! Deliberately absent: `async`, errors (broken input is a finding), clocks, randomness, logging.
+
+mod correlate;
+mod diff;
+mod draft;
+pub mod explain;
+mod fields;
+mod fold;
+pub mod guard;
+mod leaver;
+pub mod lint;
+mod mapping;
+pub mod rule;
 pub mod rules;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+mod validate;
+
+use connectors::PersonKey;
+
+use crate::model::{
+    Action, Authority, Decision, DesiredUser, Finding, FindingCode, Observation, Operation, Plan, Reason, Remembered,
+    Stage,
+};
+use correlate::{By, Candidate, Claim, Correlation, correlate};
+use diff::Active;
+use draft::{Draft, Notes, Step, Whom};
+use leaver::{Leaver, Presence, Rung};
+use mapping::{Compiled, Wish};
+use rule::Facts;
+use rules::Rules;
+
+pub use explain::{Explanation, explain, explain_in};
+pub use guard::{Refusal, Verdict, digest, review};
+pub use lint::{Coverage, ExampleResult, check_examples, coverage};
+
+/// The quota of an operation: calls a second, and the burst.
+pub type Quota<'a> = dyn Fn(Operation) -> (f64, u32) + 'a;
+
+/// What would make Connect agree with the rules.
+///
+/// *Flow:* where everybody stands → whose Connect user is whose → for each person the wish, the difference or the next
+/// rung down → order and forecast.
+///
+/// *Caveat:* the observation may be old; a plan that would change something is made again on a fresh look.
+#[must_use = "a plan changes nothing until it is reviewed and applied"]
+pub fn plan(seen: &Observation, rules: &Rules, quota: &Quota<'_>) -> Plan {
+    let identity = seen.connect.instance.identity_management;
+    let compiled = Compiled::new(rules, &seen.connect.catalogue, &seen.directory, identity);
+    let people: Vec<Candidate<'_>> = seen
+        .directory
+        .people
+        .values()
+        .map(|user| Candidate {
+            user,
+            presence: leaver::presence(user, seen, rules),
+            username: fields::username(user, &rules.fields),
+        })
+        .collect();
+    let Correlation { claims, claimed } = correlate(seen, rules, &people);
+    let mut planning = Planning { seen, compiled: &compiled, draft: Draft::new(), unmapped: Default::default() };
+    for (person, claim) in people.iter().zip(claims) {
+        planning.person(person, claim);
+    }
+    planning.strangers();
+    for user in seen.connect.users.values().filter(|user| user.owner.is_none() && !claimed.contains(&user.id)) {
+        planning.draft.findings.push(Finding {
+            code: FindingCode::Foreign,
+            person: None,
+            label: user.username.clone(),
+            message: "no person claims this Connect user; it is left alone".to_owned(),
+            hint: "nothing to do, unless it belongs to somebody: then match the usernames".to_owned(),
+        });
+    }
+    planning.unmapped_departments();
+    planning.draft.finish(seen, rules, quota)
+}
+
+struct Planning<'a> {
+    seen: &'a Observation,
+    compiled: &'a Compiled<'a>,
+    draft: Draft,
+    /// People on the default persona, by their department.
+    unmapped: std::collections::BTreeMap<Option<&'a str>, u32>,
+}
+
+impl<'a> Planning<'a> {
+    fn person(&mut self, person: &Candidate<'a>, claim: Claim<'a>) {
+        let key = &person.user.key;
+        let label = person.label();
+        let mut notes = Notes::new(key, &label);
+        let before = self.draft.managed;
+        self.count_managed(key, &claim);
+        match &person.presence {
+            Presence::Unknown(why) => self.draft.decide(key, Decision::NotObserved { why: why.clone() }),
+            Presence::Unreadable(why) => notes.note(
+                FindingCode::UnreadableRecord,
+                format!("the directory's record could not be read: {why}"),
+                format!("look at this record in {}", key.source),
+            ),
+            Presence::Gone(why) => match claim {
+                Claim::Held { code, message, hint } => notes.note(code, message, hint),
+                Claim::Nobody => self.draft.decide(key, Decision::OutOfScope { why: why.clone() }),
+                Claim::Mine { user, .. } => {
+                    let since = self.memory(key).and_then(|memory| memory.absent_since).unwrap_or(self.seen.at);
+                    self.draft.leaving.insert(key.clone(), (since, why.clone()));
+                    let whom = Whom { person: key, label: &label, user: Some(user) };
+                    let fresh = Remembered::default();
+                    let memory = self.memory(key).unwrap_or(&fresh);
+                    let leaver = Leaver { why: why.clone(), since, user, memory };
+                    self.leaver(&whom, &leaver, &mut notes);
+                }
+            },
+            Presence::Here => self.active(person, claim, &mut notes),
+        }
+        self.draft.hold(notes);
+        self.count_department(person, self.draft.managed > before);
+    }
+
+    fn memory(&self, person: &PersonKey) -> Option<&'a Remembered> {
+        self.seen.memory.get(person)
+    }
+
+    fn count_managed(&mut self, key: &PersonKey, claim: &Claim<'a>) {
+        let Claim::Mine { user, by } = claim else { return };
+        if matches!(by, By::Rule(_)) {
+            return;
+        }
+        self.draft.managed += 1;
+        if self.memory(key).and_then(|memory| memory.link.as_ref()) != Some(&user.id) && *by == By::OwnerTag {
+            self.draft.links.insert(key.clone(), user.id.clone());
+        }
+    }
+
+    /// Before and after this plan, for the guard's message.
+    fn count_department(&mut self, person: &Candidate<'a>, managed: bool) {
+        if !managed {
+            return;
+        }
+        let department = person.user.attribute(&self.compiled.rules.fields.department).unwrap_or("(no department)");
+        let leaves = matches!(person.presence, Presence::Gone(_))
+            && matches!(self.draft.decisions.get(&person.user.key), Some(Decision::Changes { .. }));
+        if !self.draft.departments.contains_key(department) {
+            self.draft.departments.insert(department.to_owned(), (0, 0));
+        }
+        if let Some((before, after)) = self.draft.departments.get_mut(department) {
+            *before += 1;
+            *after += u32::from(!leaves);
+        }
+    }
+
+    fn leaver(&mut self, whom: &Whom<'_>, leaver: &Leaver<'_>, notes: &mut Notes<'_>) {
+        match leaver.rung(self.seen, self.compiled) {
+            Rung::Steps(steps) => self.draft.take(whom, steps),
+            Rung::Rest(decision) => self.draft.decide(whom.person, decision),
+            Rung::Broken(broken) => notes.note(FindingCode::UnknownName, broken.message, broken.hint),
+        }
+    }
+
+    /// Somebody who works here: the wish, and what is missing for it.
+    fn active(&mut self, person: &Candidate<'a>, claim: Claim<'a>, notes: &mut Notes<'_>) {
+        let key = &person.user.key;
+        self.compiled.username(key, person.username, notes);
+        let facts = Facts::new(person.user, &self.compiled.rules.fields.department);
+        let wish = self.compiled.wish(&facts, notes);
+        if wish.unmapped && notes.held().is_none() {
+            *self.unmapped.entry(facts.department).or_default() += 1;
+        }
+        let label = person.label();
+        match claim {
+            Claim::Held { code, message, hint } => notes.note(code, message, hint),
+            _ if notes.held().is_some() => {}
+            Claim::Nobody => self.create(person, wish, notes),
+            Claim::Mine { user, by } => {
+                let whom = Whom { person: key, label: &label, user: Some(user) };
+                self.name_notes(person, &user.username, notes);
+                self.update(&whom, &wish, by, notes);
+            }
+        }
+    }
+
+    fn create(&mut self, person: &Candidate<'a>, wish: Wish<'_>, notes: &mut Notes<'_>) {
+        let key = &person.user.key;
+        self.compiled.creatable(&wish, notes);
+        let Some(username) = person.username.filter(|_| notes.held().is_none()) else { return };
+        let mut attributes = wish.attributes.clone();
+        let memory = self.memory(key);
+        for attribute in memory.iter().flat_map(|memory| memory.former.iter()).map(|(attribute, _)| attribute) {
+            let authority = self.compiled.rules.authority.get(&attribute.facet());
+            let former = memory.and_then(|memory| diff::former(self.compiled, memory, attribute));
+            if let (Some(former), Some(Authority::Connect)) = (former, authority) {
+                attributes.set(attribute, former);
+            }
+        }
+        let because = match memory {
+            Some(memory) if memory.stage != Stage::Active => Reason::Returned,
+            // We made one and it is gone, although nothing here asked for that.
+            Some(memory) if memory.link.is_some() => Reason::Drift,
+            _ => Reason::Joined { rules: wish.rule_names() },
+        };
+        let username = username.to_owned();
+        let desired = DesiredUser { person: key.clone(), username, attributes, stage: Stage::Active };
+        let whom = Whom { person: key, label: &person.label(), user: None };
+        self.draft.take(&whom, vec![Step { action: Action::Create(Box::new(desired)), because }]);
+    }
+
+    fn update(&mut self, whom: &Whom<'_>, wish: &Wish<'_>, by: By<'a>, notes: &mut Notes<'_>) {
+        let Some(user) = whom.user else { return };
+        let fresh = Remembered::default();
+        let memory = self.memory(whom.person).unwrap_or(&fresh);
+        let past = match by {
+            By::Rehire(former) => self.memory(former).unwrap_or(&fresh),
+            By::OwnerTag | By::Link | By::Rule(_) => memory,
+        };
+        if diff::too_many_tags(wish, user) {
+            notes.note(
+                FindingCode::ValueRefused,
+                "the user's own tags, the rules' tags and the owner tag are more than 50".to_owned(),
+                "remove tags from this user in Connect".to_owned(),
+            );
+            return;
+        }
+        let moved = self.seen.directory.moved.get(whom.person).map(String::as_str);
+        let config_changed = self.seen.config_changed;
+        let difference =
+            Active { compiled: self.compiled, wish, user, by, memory, past, moved, config_changed }.difference();
+        if !difference.unread.is_empty() {
+            self.draft.details_needed.insert(user.id.clone());
+            notes.note(
+                FindingCode::DetailsUnread,
+                "e-mail and mobile number in Connect have not been read yet".to_owned(),
+                "nothing to do: they are read in this and the next runs".to_owned(),
+            );
+        }
+        for facet in difference.left_alone {
+            notes.note(
+                FindingCode::DriftLeftAlone,
+                format!("{} was changed in Connect and is left alone", facet.short()),
+                format!("set [authority] {} = \"directory\" to have it corrected", facet.name()),
+            );
+        }
+        let mut steps = difference.steps;
+        let because = match by {
+            By::OwnerTag => None,
+            By::Link => Some(Reason::Adopted { by: "remembered link".to_owned() }),
+            By::Rule(rule) => Some(Reason::Adopted { by: rule.name().to_owned() }),
+            By::Rehire(from) => Some(Reason::Rebound { from: from.clone() }),
+        };
+        match because {
+            // What agrees is kept once the user is ours; the adoption may be refused.
+            Some(because) => steps.push(Step { action: Action::Adopt { username: user.username.clone() }, because }),
+            None if !difference.agreed.is_empty() => {
+                self.draft.agreed.insert(whom.person.clone(), difference.agreed);
+            }
+            None => {}
+        }
+        self.draft.take(whom, steps);
+    }
+
+    /// The username in Connect against the one in the directory.
+    fn name_notes(&self, person: &Candidate<'a>, have: &str, notes: &mut Notes<'_>) {
+        let Some(wanted) = person.username.filter(|wanted| *wanted != have) else { return };
+        let mailbox = |name: &'_ str| fold::fold(name.split('@').next().unwrap_or(name)).into_owned();
+        if fold::fold(wanted) == fold::fold(have) {
+            notes.note(
+                FindingCode::CaseDiffers,
+                "the username in Connect differs in case; sign-in compares exactly".to_owned(),
+                "make the sign-in name the same in the directory, or create the user anew".to_owned(),
+            );
+        } else if mailbox(wanted) == mailbox(have) && wanted.contains('@') != have.contains('@') {
+            notes.note(
+                FindingCode::Rename,
+                "Connect has the whole name where the directory field gives the mailbox name, or the other way round; \
+                 Connect cannot rename"
+                    .to_owned(),
+                "set [attributes] username back, or delete the user in Connect to have it created anew".to_owned(),
+            );
+        } else {
+            notes.note(
+                FindingCode::Rename,
+                "the username changed in the directory; Connect cannot rename, everything else keeps flowing".to_owned(),
+                "delete the user in Connect to have it created under the new name".to_owned(),
+            );
+        }
+    }
+
+    /// People that only an owner tag or our memory knows: nothing may be concluded before the directory was asked.
+    fn strangers(&mut self) {
+        let directory = &self.seen.directory;
+        let rules = self.compiled.rules;
+        let fresh = |person: &PersonKey| {
+            rules.sources.iter().any(|source| source.name == person.source)
+                && directory
+                    .sources
+                    .get(&person.source)
+                    .is_some_and(|view| view.state == crate::model::SourceState::Fresh)
+        };
+        let remembered = self.seen.memory.iter().filter(|(_, memory)| memory.link.is_some()).map(|(key, _)| key);
+        let strange = correlate::strange_owners(self.seen).into_keys();
+        for person in strange.chain(remembered).filter(|person| !directory.people.contains_key(*person)) {
+            let why = if fresh(person) {
+                self.draft.owners_unknown.insert(person.clone());
+                "not in the directory view; to be asked for by id"
+            } else {
+                "its source is not configured, or could not be read"
+            };
+            self.draft.decide(person, Decision::NotObserved { why: why.to_owned() });
+        }
+        for person in self.seen.memory.keys().filter(|person| !directory.people.contains_key(*person)) {
+            self.draft.decide(person, Decision::NotObserved { why: "known from former times only".to_owned() });
+        }
+    }
+
+    /// One finding for each department without a rule, not one for each person.
+    fn unmapped_departments(&mut self) {
+        for (department, people) in std::mem::take(&mut self.unmapped) {
+            let who = if people == 1 { "1 person".to_owned() } else { format!("{people} people") };
+            let (label, message) = match department {
+                Some(name) => (name.to_owned(), format!("no rule for this department: the default persona for {who}")),
+                None => ("(no department)".to_owned(), format!("no department: the default persona for {who}")),
+            };
+            self.draft.findings.push(Finding {
+                code: FindingCode::UnmappedDepartment,
+                person: None,
+                label,
+                message,
+                hint: "add the department to a [[mapping]], if the default persona is not meant".to_owned(),
+            });
+        }
+    }
+}

@@ -1,0 +1,320 @@
+//! Whose Connect user is it? Owner tag, then the remembered link, then the adopt list in order.
+//!
+//! Invariant: a Connect user has at most one claimant, and a person at most one Connect user; where it could be otherwise,
+//! everybody involved is held and named.
+//! Invariant: only people who work here claim by an adopt rule; leavers claim what is already theirs.
+//! Invariant: a user that carries somebody's owner tag is never adopted, except by a re-hire whose former record is
+//! explicitly gone.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use connectors::{DirectoryUser, PersonKey, Standing};
+
+use super::fold::fold;
+use super::leaver::Presence;
+use super::rules::{AdoptBy, Rules};
+use crate::model::{Attribute, ConnectUser, ConnectUserId, FindingCode, Observation, Value};
+
+/// One person, as far as it matters for whose user is whose.
+pub(super) struct Candidate<'a> {
+    pub(super) user: &'a DirectoryUser,
+    pub(super) presence: Presence<'a>,
+    /// The username the directory gives.
+    pub(super) username: Option<&'a str>,
+}
+
+impl<'a> Candidate<'a> {
+    /// How the person is called on screens.
+    pub(super) fn label(&self) -> Cow<'a, str> {
+        self.username.map_or_else(|| Cow::Owned(self.user.key.to_string()), Cow::Borrowed)
+    }
+
+    fn key(&self) -> &'a PersonKey {
+        &self.user.key
+    }
+
+    fn folded(&self) -> Option<Cow<'a, str>> {
+        self.username.map(fold).filter(|_| matches!(self.presence, Presence::Here))
+    }
+}
+
+/// How a person came to a Connect user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum By<'a> {
+    /// Our tag says so.
+    OwnerTag,
+    /// We remember it; the tag is gone.
+    Link,
+    /// An entry of the adopt list.
+    Rule(AdoptBy),
+    /// Had it under another directory id, which is gone.
+    Rehire(&'a PersonKey),
+}
+
+/// What correlation says about one person.
+#[derive(Debug)]
+pub(super) enum Claim<'a> {
+    /// No Connect user.
+    Nobody,
+    /// This one.
+    Mine { user: &'a ConnectUser, by: By<'a> },
+    /// Cannot be told; held.
+    Held { code: FindingCode, message: String, hint: String },
+}
+
+/// Who has whom.
+pub(super) struct Correlation<'a> {
+    /// One claim for each candidate, in the same order.
+    pub(super) claims: Vec<Claim<'a>>,
+    /// Users that somebody claims, rightly or not.
+    pub(super) claimed: HashSet<&'a ConnectUserId>,
+}
+
+/// Decides whose user is whose. `people` is sorted by key.
+pub(super) fn correlate<'a>(seen: &'a Observation, rules: &Rules, people: &[Candidate<'a>]) -> Correlation<'a> {
+    let mut work = Work::new(seen, people);
+    work.claim_own();
+    work.hold_shared();
+    work.rehire();
+    let open = Open::new(seen, &work.claimed);
+    for by in &rules.adopt {
+        work.adopt(*by, &open);
+    }
+    work.hold_shared();
+    work.hold_taken_names();
+    work.hold_doubles();
+    Correlation { claims: work.claims, claimed: work.claimed }
+}
+
+struct Work<'a, 'p> {
+    seen: &'a Observation,
+    people: &'p [Candidate<'a>],
+    claims: Vec<Claim<'a>>,
+    claimed: HashSet<&'a ConnectUserId>,
+    by_username: HashMap<Cow<'a, str>, Vec<&'a ConnectUser>>,
+}
+
+impl<'a, 'p> Work<'a, 'p> {
+    fn new(seen: &'a Observation, people: &'p [Candidate<'a>]) -> Self {
+        let mut by_username: HashMap<Cow<'a, str>, Vec<&'a ConnectUser>> = HashMap::new();
+        for user in seen.connect.users.values() {
+            by_username.entry(fold(&user.username)).or_default().push(user);
+        }
+        let claims = people.iter().map(|_| Claim::Nobody).collect();
+        Self { seen, people, claims, claimed: HashSet::new(), by_username }
+    }
+
+    /// Owner tags, and links where no tag speaks.
+    fn claim_own(&mut self) {
+        let mut owned: HashMap<&PersonKey, Vec<&'a ConnectUser>> = HashMap::new();
+        for user in self.seen.connect.users.values() {
+            if let Some(owner) = &user.owner {
+                owned.entry(owner).or_default().push(user);
+            }
+        }
+        for (at, candidate) in self.people.iter().enumerate() {
+            let own = owned.get(candidate.key()).map_or(&[][..], Vec::as_slice);
+            self.claimed.extend(own.iter().map(|user| &user.id));
+            self.claims[at] = match own {
+                [user] => Claim::Mine { user, by: By::OwnerTag },
+                [] => self.linked(candidate.key()),
+                several => two_users(several, "carry the owner tag of this person"),
+            };
+        }
+    }
+
+    /// The remembered user, unless it carries somebody's owner tag by now.
+    fn linked(&mut self, person: &PersonKey) -> Claim<'a> {
+        let link = self.seen.memory.get(person).and_then(|memory| memory.link.as_ref());
+        match link.and_then(|id| self.seen.connect.users.get(id)).filter(|user| user.owner.is_none()) {
+            None => Claim::Nobody,
+            Some(user) => {
+                self.claimed.insert(&user.id);
+                Claim::Mine { user, by: By::Link }
+            }
+        }
+    }
+
+    /// Two people, one user: both are held.
+    fn hold_shared(&mut self) {
+        let mut claimants: HashMap<&ConnectUserId, Vec<usize>> = HashMap::new();
+        for (at, claim) in self.claims.iter().enumerate() {
+            if let Claim::Mine { user, .. } = claim {
+                claimants.entry(&user.id).or_default().push(at);
+            }
+        }
+        for (user, people) in claimants.into_iter().filter(|(_, people)| people.len() > 1) {
+            let message = format!("{} claim Connect user {user}", self.keys(&people));
+            for at in people {
+                self.claims[at] = Claim::Held {
+                    code: FindingCode::AmbiguousMatch,
+                    message: message.clone(),
+                    hint: format!("put the tag {} with the right person's key on this user", crate::model::OWNER_TAG),
+                };
+            }
+        }
+    }
+
+    /// Same username, new directory id, and the old id is explicitly gone.
+    fn rehire(&mut self) {
+        let holders = self.holders();
+        for at in 0..self.people.len() {
+            let (Claim::Nobody, Some(name)) = (&self.claims[at], self.people[at].folded()) else { continue };
+            let Some([user]) = self.by_username.get(&name).map(Vec::as_slice) else { continue };
+            let Some(&holder) = holders.get(&user.id) else { continue };
+            let former = &self.people[holder];
+            let gone = matches!(former.user.standing, Standing::Deleted | Standing::SoftDeleted)
+                && matches!(former.presence, Presence::Gone(_));
+            if gone && matches!(self.claims[holder], Claim::Mine { .. }) {
+                self.claims[at] = Claim::Mine { user, by: By::Rehire(former.key()) };
+                self.claims[holder] = Claim::Nobody;
+            }
+        }
+    }
+
+    fn holders(&self) -> HashMap<&'a ConnectUserId, usize> {
+        let mine = |(at, claim): (usize, &Claim<'a>)| match claim {
+            Claim::Mine { user, .. } => Some((&user.id, at)),
+            Claim::Nobody | Claim::Held { .. } => None,
+        };
+        self.claims.iter().enumerate().filter_map(mine).collect()
+    }
+
+    /// One entry of the adopt list, for everybody who works here and has no user yet.
+    fn adopt(&mut self, by: AdoptBy, open: &Open<'a>) {
+        for (at, candidate) in self.people.iter().enumerate() {
+            if !matches!((&self.claims[at], &candidate.presence), (Claim::Nobody, Presence::Here)) {
+                continue;
+            }
+            let found = open.find(by, candidate);
+            self.claimed.extend(found.iter().map(|user| &user.id));
+            self.claims[at] = match found.as_slice() {
+                [] => Claim::Nobody,
+                [user] => Claim::Mine { user, by: By::Rule(by) },
+                several => two_users(several, &format!("match this person by {}", by.name())),
+            };
+        }
+    }
+
+    /// Whoever would be created under a name that Connect already has.
+    fn hold_taken_names(&mut self) {
+        let holders = self.holders();
+        for at in 0..self.people.len() {
+            let (Claim::Nobody, Some(name)) = (&self.claims[at], self.people[at].folded()) else { continue };
+            let Some([user, ..]) = self.by_username.get(&name).map(Vec::as_slice) else { continue };
+            let holder = holders.get(&user.id).map(|at| self.people[*at].key()).or(user.owner.as_ref());
+            let (message, hint) = match holder {
+                Some(holder) => (
+                    format!("{} and {holder} have the same username; Connect user {} is {holder}'s", self.people[at].key(), user.id),
+                    "give one of them another username, or delete the former record in the directory",
+                ),
+                None => (
+                    format!("the username is taken by Connect user {}, which no adopt rule matches", user.id),
+                    "add \"username\" to [adopt] match, or delete that user",
+                ),
+            };
+            self.claims[at] = Claim::Held { code: FindingCode::DuplicateUsername, message, hint: hint.to_owned() };
+        }
+    }
+
+    /// Two people who work here with one username.
+    fn hold_doubles(&mut self) {
+        let mut by_name: HashMap<Cow<'a, str>, Vec<usize>> = HashMap::new();
+        for (at, candidate) in self.people.iter().enumerate() {
+            if let Some(name) = candidate.folded() {
+                by_name.entry(name).or_default().push(at);
+            }
+        }
+        for people in by_name.into_values().filter(|people| people.len() > 1) {
+            let message = format!("{} have the same username", self.keys(&people));
+            for at in people {
+                self.claims[at] = Claim::Held {
+                    code: FindingCode::DuplicateUsername,
+                    message: message.clone(),
+                    hint: "give all but one of them another username, or take them out of scope".to_owned(),
+                };
+            }
+        }
+    }
+
+    fn keys(&self, people: &[usize]) -> String {
+        let keys: BTreeSet<String> = people.iter().map(|at| self.people[*at].key().to_string()).collect();
+        keys.into_iter().collect::<Vec<_>>().join(" and ")
+    }
+}
+
+fn two_users<'a>(several: &[&ConnectUser], how: &str) -> Claim<'a> {
+    let ids: BTreeSet<&str> = several.iter().map(|user| user.id.as_str()).collect();
+    let ids = ids.into_iter().collect::<Vec<_>>().join(" and ");
+    Claim::Held {
+        code: FindingCode::AmbiguousMatch,
+        message: format!("Connect users {ids} {how}"),
+        hint: "delete one of them in Connect, or leave the owner tag on the right one only".to_owned(),
+    }
+}
+
+/// Users without owner tag and without claimant, by what adopt rules look at.
+struct Open<'a> {
+    username: HashMap<Cow<'a, str>, Vec<&'a ConnectUser>>,
+    /// Users whose whole name is a mailbox name, and users by the part before `@`.
+    bare: HashMap<Cow<'a, str>, Vec<&'a ConnectUser>>,
+    mailbox: HashMap<Cow<'a, str>, Vec<&'a ConnectUser>>,
+    email: HashMap<Cow<'a, str>, Vec<&'a ConnectUser>>,
+}
+
+impl<'a> Open<'a> {
+    fn new(seen: &'a Observation, claimed: &HashSet<&'a ConnectUserId>) -> Self {
+        let mut open =
+            Self { username: HashMap::new(), bare: HashMap::new(), mailbox: HashMap::new(), email: HashMap::new() };
+        let users = seen.connect.users.values();
+        for user in users.filter(|user| user.owner.is_none() && !claimed.contains(&user.id)) {
+            open.username.entry(fold(&user.username)).or_default().push(user);
+            match user.username.split_once('@') {
+                Some((mailbox, _)) => open.mailbox.entry(fold(mailbox)).or_default().push(user),
+                None => open.bare.entry(fold(&user.username)).or_default().push(user),
+            }
+            let address = |attribute| match user.seen(attribute).known() {
+                Some(Value::Text(text)) => Some(fold(text)),
+                _ => None,
+            };
+            // The same address in both fields is one address.
+            let addresses: BTreeSet<Cow<'_, str>> =
+                [Attribute::Email, Attribute::SecondaryEmail].into_iter().filter_map(address).collect();
+            for address in addresses {
+                open.email.entry(address).or_default().push(user);
+            }
+        }
+        open
+    }
+
+    fn find(&self, by: AdoptBy, candidate: &Candidate<'a>) -> Vec<&'a ConnectUser> {
+        let get = |map: &HashMap<Cow<'a, str>, Vec<&'a ConnectUser>>, name: &str| {
+            map.get(fold(name).as_ref()).cloned().unwrap_or_default()
+        };
+        let username = candidate.username.unwrap_or_default();
+        match by {
+            // Claimed before the list is walked.
+            AdoptBy::OwnerTag => Vec::new(),
+            AdoptBy::Username => get(&self.username, username),
+            // One of the two must be without a domain: ada@one and ada@two are different people.
+            AdoptBy::MailboxName => match username.split_once('@') {
+                Some((mailbox, _)) => get(&self.bare, mailbox),
+                None => get(&self.mailbox, username),
+            },
+            AdoptBy::Email => match candidate.user.attributes.get(connectors::attributes::MAIL) {
+                Some(address) => get(&self.email, address),
+                None => Vec::new(),
+            },
+        }
+    }
+}
+
+/// Owner tags that nobody in the directory view answers to, by person.
+pub(super) fn strange_owners(seen: &Observation) -> BTreeMap<&PersonKey, &ConnectUser> {
+    let users = seen.connect.users.values();
+    users
+        .filter_map(|user| user.owner.as_ref().map(|owner| (owner, user)))
+        .filter(|(owner, _)| !seen.directory.people.contains_key(*owner))
+        .collect()
+}

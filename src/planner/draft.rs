@@ -1,0 +1,224 @@
+//! A plan while it is being made: collects steps, decisions and findings, then puts them in order.
+//!
+//! Invariant: access is taken before it is given, and a freed username is free before it is wanted: leavers' updates,
+//! deletes, other updates, adopts, creates; inside that by person, then by facet.
+//! Invariant: everybody who is taken in gets exactly one decision.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use connectors::PersonKey;
+
+use super::Quota;
+use super::rules::Rules;
+use crate::model::{
+    Action, AttributeSet, Change, ConnectUser, ConnectUserId, Decision, Finding, FindingCode, Forecast, LeaveReason,
+    Observation, Plan, Reason, Time,
+};
+
+/// Findings about one person, as they come up.
+pub(super) struct Notes<'a> {
+    person: &'a PersonKey,
+    label: &'a str,
+    found: Vec<Finding>,
+}
+
+impl<'a> Notes<'a> {
+    pub(super) fn new(person: &'a PersonKey, label: &'a str) -> Self {
+        Self { person, label, found: Vec::new() }
+    }
+
+    /// Notes something.
+    pub(super) fn note(&mut self, code: FindingCode, message: String, hint: String) {
+        let Self { person, label, found } = self;
+        let person = Some((*person).clone());
+        found.push(Finding { code, person, label: (*label).to_owned(), message, hint });
+    }
+
+    /// The first finding that holds the person, if there is one.
+    pub(super) fn held(&self) -> Option<&Finding> {
+        self.found.iter().find(|finding| finding.code.quarantines())
+    }
+
+    pub(super) fn into_findings(self) -> Vec<Finding> {
+        self.found
+    }
+}
+
+/// One action with its reason, before it has its place in the plan.
+pub(super) struct Step {
+    pub(super) action: Action,
+    pub(super) because: Reason,
+}
+
+/// Where a step belongs in the order of a plan.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Turn {
+    LeaverUpdate,
+    Delete,
+    Update,
+    Adopt,
+    Create,
+}
+
+impl Turn {
+    fn of(step: &Step) -> Self {
+        match (&step.action, &step.because) {
+            (Action::Update(_), Reason::Left { .. }) => Self::LeaverUpdate,
+            (Action::Delete { .. } | Action::DeleteQuickConnect(_), _) => Self::Delete,
+            (Action::Update(_), _) => Self::Update,
+            (Action::Adopt { .. }, _) => Self::Adopt,
+            (Action::Create(_), _) => Self::Create,
+        }
+    }
+}
+
+/// Whom steps are for.
+pub(super) struct Whom<'a> {
+    pub(super) person: &'a PersonKey,
+    pub(super) label: &'a str,
+    pub(super) user: Option<&'a ConnectUser>,
+}
+
+/// The plan so far.
+pub(super) struct Draft {
+    turns: BTreeMap<Turn, Vec<Change>>,
+    pub(super) decisions: BTreeMap<PersonKey, Decision>,
+    pub(super) findings: Vec<Finding>,
+    pub(super) leaving: BTreeMap<PersonKey, (Time, LeaveReason)>,
+    pub(super) links: BTreeMap<PersonKey, ConnectUserId>,
+    pub(super) agreed: BTreeMap<PersonKey, AttributeSet>,
+    pub(super) departments: BTreeMap<String, (u32, u32)>,
+    pub(super) details_needed: BTreeSet<ConnectUserId>,
+    pub(super) owners_unknown: BTreeSet<PersonKey>,
+    pub(super) managed: u32,
+}
+
+impl Draft {
+    pub(super) fn new() -> Self {
+        Self {
+            turns: BTreeMap::new(),
+            decisions: BTreeMap::new(),
+            findings: Vec::new(),
+            leaving: BTreeMap::new(),
+            links: BTreeMap::new(),
+            agreed: BTreeMap::new(),
+            departments: BTreeMap::new(),
+            details_needed: BTreeSet::new(),
+            owners_unknown: BTreeSet::new(),
+            managed: 0,
+        }
+    }
+
+    /// Takes a person's decision; the first one stands.
+    pub(super) fn decide(&mut self, person: &PersonKey, decision: Decision) {
+        self.decisions.entry(person.clone()).or_insert(decision);
+    }
+
+    /// Holds a person with what was noted.
+    pub(super) fn hold(&mut self, notes: Notes<'_>) {
+        if let Some(finding) = notes.held().cloned() {
+            let person = notes.person.clone();
+            self.decisions.insert(person, Decision::Quarantined(finding));
+        }
+        self.findings.extend(notes.into_findings());
+    }
+
+    /// Takes a person's steps. Without any, the person is in agreement.
+    pub(super) fn take(&mut self, whom: &Whom<'_>, steps: Vec<Step>) {
+        let count = u32::try_from(steps.len()).unwrap_or(u32::MAX);
+        self.decide(whom.person, if count == 0 { Decision::InSync } else { Decision::Changes { count } });
+        for step in steps {
+            let turn = Turn::of(&step);
+            let Step { action, because } = step;
+            self.turns.entry(turn).or_default().push(Change {
+                seq: 0,
+                person: whom.person.clone(),
+                label: whom.label.to_owned(),
+                connect: whom.user.map(|user| user.id.clone()),
+                arn: whom.user.map(|user| user.arn.clone()),
+                action,
+                because,
+            });
+        }
+    }
+
+    /// Holds the creates that the instance has no room for: the last ones in order.
+    fn keep_user_limit(&mut self, users: usize, limit: Option<u32>) {
+        let Some(limit) = limit else { return };
+        let deletes = self.turns.get(&Turn::Delete).map_or(0, |changes| {
+            changes.iter().filter(|change| matches!(change.action, Action::Delete { .. })).count()
+        });
+        let room = (limit as usize).saturating_sub(users - deletes.min(users));
+        let creates = self.turns.entry(Turn::Create).or_default();
+        for change in creates.split_off(room.min(creates.len())) {
+            let finding = Finding {
+                code: FindingCode::UserLimit,
+                person: Some(change.person.clone()),
+                label: change.label,
+                message: format!("the instance may have {limit} users and has no room for this one"),
+                hint: "ask AWS for a higher quota of users, then raise the configured user limit".to_owned(),
+            };
+            self.decisions.insert(change.person, Decision::Quarantined(finding.clone()));
+            self.findings.push(finding);
+        }
+    }
+
+    /// Puts everything in order.
+    pub(super) fn finish(mut self, seen: &Observation, rules: &Rules, quota: &Quota<'_>) -> Plan {
+        self.keep_user_limit(seen.connect.users.len(), rules.user_limit);
+        let mut changes: Vec<Change> = self.turns.into_values().flatten().collect();
+        for (seq, change) in changes.iter_mut().enumerate() {
+            change.seq = u32::try_from(seq).unwrap_or(u32::MAX);
+        }
+        // Without a user that could be touched, a first run has nothing to be afraid of; that is for the guard to see.
+        let first_run = rules
+            .sources
+            .iter()
+            .filter(|source| !source.first_run_applies)
+            .filter(|source| seen.directory.sources.get(&source.name).is_some_and(|view| !view.established))
+            .map(|source| source.name.clone())
+            .collect();
+        let forecast = forecast(&changes, quota);
+        Plan {
+            at: seen.at,
+            changes,
+            decisions: self.decisions,
+            findings: self.findings,
+            forecast,
+            leaving: self.leaving,
+            links: self.links,
+            agreed: self.agreed,
+            departments: self.departments,
+            details_needed: self.details_needed,
+            owners_unknown: self.owners_unknown,
+            managed: self.managed,
+            first_run,
+        }
+    }
+}
+
+/// How many calls, and how long the busiest token bucket needs when it starts full.
+fn forecast(changes: &[Change], quota: &Quota<'_>) -> Forecast {
+    let mut forecast = Forecast::default();
+    for change in changes {
+        *forecast.calls.entry(change.action.operation()).or_default() += 1;
+    }
+    for (operation, calls) in &forecast.calls {
+        let (per_second, burst) = quota(*operation);
+        let waited = f64::from(calls.saturating_sub(burst));
+        // A rate of nothing can only be a mistake of the caller; say "for ever" rather than divide by it.
+        let millis = if waited == 0.0 {
+            0
+        } else if per_second > 0.0 {
+            (waited * 1000.0 / per_second).ceil() as u64
+        } else {
+            u64::MAX
+        };
+        let busiest_calls = forecast.busiest.map_or(0, |busiest| forecast.calls[&busiest]);
+        if (millis, *calls) > (forecast.least_millis, busiest_calls) {
+            forecast.busiest = Some(*operation);
+            forecast.least_millis = millis;
+        }
+    }
+    forecast
+}

@@ -1,0 +1,236 @@
+//! Everything about one person: what each rule says, each facet with who decides it, what happens next.
+//!
+//! Plain data; the command line and the console render it.
+
+use connectors::{DirectoryUser, PersonKey};
+
+use super::correlate::Candidate;
+use super::leaver::{self, Presence};
+use super::mapping::{Compiled, DEFAULT, Wish};
+use super::rule::Facts;
+use super::rules::Rules;
+use super::{Notes, fields, lint};
+use crate::model::{
+    Action, Attribute, Authority, Change, ConnectUser, Decision, Facet, Finding, Observation, Plan,
+    Reason, Remembered, Value,
+};
+
+/// What one rule says about the person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleVerdict {
+    /// The rule's name; `(default)` for the default persona.
+    pub rule: String,
+    /// Whether it applies.
+    pub applies: bool,
+    /// Why, or why not.
+    pub why: String,
+    /// What it gives.
+    pub gives: String,
+}
+
+/// One facet of the person's Connect user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FacetState {
+    /// Which.
+    pub facet: Facet,
+    /// Who decides it.
+    pub authority: Authority,
+    /// How it stands: `in agreement`, `will change: …`, `left alone: …`.
+    pub state: String,
+}
+
+/// Everything about one person.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Explanation {
+    /// Who.
+    pub person: PersonKey,
+    /// The directory's record; `None` if there is none.
+    pub directory: Option<DirectoryUser>,
+    /// Where the person stands by directory and scope.
+    pub presence: String,
+    /// The Connect user, if there is one.
+    pub user: Option<ConnectUser>,
+    /// Rules in order, the default persona last.
+    pub rules: Vec<RuleVerdict>,
+    /// Facets, in the order changes are made; empty without a Connect user.
+    pub facets: Vec<FacetState>,
+    /// What becomes of the person.
+    pub decision: Option<Decision>,
+    /// The person's changes in the plan.
+    pub changes: Vec<Change>,
+    /// The person's findings.
+    pub findings: Vec<Finding>,
+}
+
+/// Explains a person by making a plan. Whoever has a plan of this observation already uses [`explain_in`].
+#[must_use]
+pub fn explain(seen: &Observation, rules: &Rules, person: &PersonKey) -> Explanation {
+    let plan = super::plan(seen, rules, &|_| (1.0, 1));
+    explain_in(&plan, seen, rules, person)
+}
+
+/// Explains a person from a plan that was made of this observation.
+#[must_use]
+pub fn explain_in(plan: &Plan, seen: &Observation, rules: &Rules, person: &PersonKey) -> Explanation {
+    let identity = seen.connect.instance.identity_management;
+    let compiled = Compiled::new(rules, &seen.connect.catalogue, &seen.directory, identity);
+    let changes: Vec<Change> = plan.of(person).cloned().collect();
+    let user = user_of(plan, seen, person, &changes);
+    let mut explanation = Explanation {
+        person: person.clone(),
+        directory: None,
+        presence: "not in the directory".to_owned(),
+        user: user.cloned(),
+        rules: Vec::new(),
+        facets: Vec::new(),
+        decision: plan.decisions.get(person).cloned(),
+        changes,
+        findings: plan.findings.iter().filter(|finding| finding.person.as_ref() == Some(person)).cloned().collect(),
+    };
+    let Some(record) = seen.directory.people.get(person) else { return explanation };
+    let presence = leaver::presence(record, seen, rules);
+    let username = fields::username(record, &rules.fields);
+    let candidate = Candidate { user: record, presence: presence.clone(), username };
+    let label = candidate.label();
+    let facts = Facts::new(record, &rules.fields.department);
+    let wish = compiled.wish(&facts, &mut Notes::new(person, &label));
+    explanation.directory = Some(record.clone());
+    explanation.presence = match presence {
+        Presence::Here => "active, in scope".to_owned(),
+        Presence::Gone(why) => format!("leaver: {why}"),
+        Presence::Unreadable(why) => format!("unreadable: {why}"),
+        Presence::Unknown(why) => why,
+    };
+    explanation.rules = verdicts(&compiled, &facts, &wish);
+    if let Some(user) = user {
+        let fresh = Remembered::default();
+        let memory = seen.memory.get(person).unwrap_or(&fresh);
+        let view = View { rules, wish: &wish, user, memory, changes: &explanation.changes };
+        explanation.facets = Facet::ALL.into_iter().map(|facet| view.facet(facet)).collect();
+    }
+    explanation
+}
+
+fn user_of<'a>(
+    plan: &Plan,
+    seen: &'a Observation,
+    person: &PersonKey,
+    changes: &[Change],
+) -> Option<&'a ConnectUser> {
+    let users = &seen.connect.users;
+    let linked = seen.memory.get(person).and_then(|memory| memory.link.as_ref());
+    let unless_taken = |user: &&ConnectUser| user.owner.as_ref().is_none_or(|owner| owner == person);
+    let ids = plan.links.get(person).into_iter().chain(changes.iter().filter_map(|change| change.connect.as_ref()));
+    ids.filter_map(|id| users.get(id)).next().or_else(|| linked.and_then(|id| users.get(id)).filter(unless_taken))
+}
+
+fn verdicts(compiled: &Compiled<'_>, facts: &Facts<'_>, wish: &Wish<'_>) -> Vec<RuleVerdict> {
+    let mut verdicts: Vec<RuleVerdict> = compiled
+        .mappings
+        .iter()
+        .zip(&compiled.rules.mappings)
+        .map(|(prepared, mapping)| RuleVerdict {
+            rule: mapping.name.clone(),
+            applies: prepared.when.holds(facts),
+            why: prepared.when.why(facts),
+            gives: lint::gives(&mapping.gives),
+        })
+        .collect();
+    if let Some(default) = &compiled.rules.default {
+        let applies = wish.rules.contains(&DEFAULT);
+        let why = if applies { "no other rule gives a routing profile" } else { "another rule gives the persona" };
+        let (rule, why) = (DEFAULT.to_owned(), why.to_owned());
+        verdicts.push(RuleVerdict { rule, applies, why, gives: lint::gives(default) });
+    }
+    verdicts
+}
+
+struct View<'a> {
+    rules: &'a Rules,
+    wish: &'a Wish<'a>,
+    user: &'a ConnectUser,
+    memory: &'a Remembered,
+    changes: &'a [Change],
+}
+
+impl View<'_> {
+    fn facet(&self, facet: Facet) -> FacetState {
+        let authority = self.rules.authority.get(&facet).copied().unwrap_or(Authority::Directory);
+        let state = self.planned(facet).unwrap_or_else(|| self.standing(facet, authority));
+        FacetState { facet, authority, state }
+    }
+
+    fn planned(&self, facet: Facet) -> Option<String> {
+        let mut parts = Vec::new();
+        for change in self.changes {
+            let Action::Update(update) = &change.action else { continue };
+            if update.facet != facet {
+                continue;
+            }
+            for (attribute, after) in update.after.iter() {
+                let before = update.before.get(attribute);
+                if before != Some(after) {
+                    let before = before.map_or_else(|| "(unread)".to_owned(), ToString::to_string);
+                    parts.push(format!("{before} → {after}"));
+                }
+            }
+            if !update.untag.is_empty() {
+                parts.push(format!("without {}", update.untag.iter().cloned().collect::<Vec<_>>().join(", ")));
+            }
+            parts.push(format!("({})", reason(&change.because)));
+        }
+        (!parts.is_empty()).then(|| format!("will change: {}", parts.join(" ")))
+    }
+
+    fn standing(&self, facet: Facet, authority: Authority) -> String {
+        let mut managed = false;
+        for (attribute, wished) in self.wish.attributes.iter().filter(|(a, _)| a.facet() == facet) {
+            managed = true;
+            let ours = self.memory.written.get(attribute);
+            match self.user.seen(attribute).known() {
+                None if ours == Some(wished) => {}
+                None => return "not read yet".to_owned(),
+                Some(have) if agrees(attribute, have, wished) => {}
+                Some(have) => {
+                    return match (authority, ours) {
+                        (Authority::Directory, _) => format!("differs: Connect has {have}, the rules want {wished}"),
+                        (_, Some(ours)) => format!("left alone: ours was {ours}; Connect has {have}"),
+                        (_, None) => format!("left alone: Connect has {have}, the rules would give {wished}"),
+                    };
+                }
+            }
+        }
+        if managed { "in agreement".to_owned() } else { "not managed".to_owned() }
+    }
+}
+
+/// Tags of others do not matter.
+fn agrees(attribute: Attribute, have: &Value, wished: &Value) -> bool {
+    match (attribute, have, wished) {
+        (Attribute::Tags, Value::Tags(have), Value::Tags(wished)) => {
+            wished.iter().all(|(key, value)| have.get(key) == Some(value))
+        }
+        _ => have == wished,
+    }
+}
+
+/// A reason as a person reads it.
+#[must_use]
+pub fn reason(because: &Reason) -> String {
+    let by = |rules: &[String]| match rules {
+        [] => String::new(),
+        [one] => format!(" (rule \"{one}\")"),
+        several => format!(" (rules \"{}\")", several.join("\", \"")),
+    };
+    match because {
+        Reason::Joined { rules } => format!("joined{}", by(rules)),
+        Reason::Mapped { what, rules } if what.is_empty() => format!("the rules' outcome changed{}", by(rules)),
+        Reason::Mapped { what, rules } => format!("{what}{}", by(rules)),
+        Reason::ConfigChanged { rules } => format!("the configuration changed{}", by(rules)),
+        Reason::Drift => "drift: changed in Connect".to_owned(),
+        Reason::Left { why, .. } => format!("left: {why}"),
+        Reason::Returned => "is back".to_owned(),
+        Reason::Adopted { by } => format!("adopted by {by}"),
+        Reason::Rebound { from } => format!("the same person as {from}, which is gone"),
+    }
+}

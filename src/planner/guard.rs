@@ -1,0 +1,248 @@
+//! The brake between plan and apply.
+//!
+//! Invariant: [`ApprovedPlan`] is made here and nowhere else.
+//! Invariant: a protected person is never removed, approved or not; every other refusal can be approved, by the digest of
+//! exactly the changes that were refused.
+//! Deliberately absent: creates. They take nothing from anybody, no limit counts them, and somebody who joins between a
+//! refusal and its approval does not void the approval.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use chrono::TimeDelta;
+use connectors::PersonKey;
+use serde_json::{Value as Json, json};
+use sha2::{Digest, Sha256};
+
+use super::fold::fold;
+use super::rules::{Approval, Limit, Limits};
+use crate::model::{Action, ApprovedPlan, AttributeSet, Change, LeaveReason, Plan, Reason, Time, Value};
+
+/// What the guard says.
+#[derive(Debug)]
+#[must_use = "a refused plan must be held and reported"]
+pub enum Verdict {
+    /// May be applied.
+    Approved(ApprovedPlan),
+    /// Must not be applied; the plan comes back with why.
+    Refused(Box<Plan>, Refusal),
+}
+
+/// Why a plan was refused, with the numbers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// What an approval must name.
+    pub digest: String,
+    /// Whether an approval would let it through.
+    pub approvable: bool,
+    /// The numbers, in one line.
+    pub message: String,
+    /// Lines of detail.
+    pub why: Vec<String>,
+    /// Departments that lose most: name, managed people before and after.
+    pub largest: Vec<(String, u32, u32)>,
+    /// One thing to do.
+    pub hint: String,
+}
+
+/// Lets a plan through, or refuses it.
+pub fn review(plan: Plan, limits: &Limits, approval: Option<&Approval>, at: Time) -> Verdict {
+    // Every limit is named: a new one must be weighed here before this compiles again.
+    let Limits { max_removed, max_changed, protected, approval_secs } = limits;
+    let counted = Counted::new(&plan);
+    let digest = digest(&plan);
+    let safe = counted.protected(&plan, protected);
+    if !safe.is_empty() {
+        let message = format!("refused: protected people would be removed: {}", safe.join(", "));
+        let hint = "take them off [guard] protected, or put them back into scope".to_owned();
+        return Verdict::Refused(
+            Box::new(plan),
+            Refusal { digest, approvable: false, message, why: Vec::new(), largest: Vec::new(), hint },
+        );
+    }
+    let mut messages = Vec::new();
+    messages.extend(exceeds("removed", counted.removed.len(), plan.managed, max_removed));
+    messages.extend(exceeds("changed", counted.changed.len(), plan.managed, max_changed));
+    messages.extend(counted.first_run(&plan));
+    let valid = |approval: &Approval| {
+        let secs = i64::try_from(*approval_secs).ok().and_then(TimeDelta::try_seconds).unwrap_or(TimeDelta::MAX);
+        approval.digest == digest && at.signed_duration_since(approval.at) <= secs
+    };
+    if messages.is_empty() || approval.is_some_and(valid) {
+        return Verdict::Approved(ApprovedPlan::by_guard(plan));
+    }
+    let refusal = Refusal {
+        hint: format!("if this is intended: rollcall approve {digest}"),
+        digest,
+        approvable: true,
+        message: format!("refused: {}", messages.join("; ")),
+        why: counted.why(&plan),
+        largest: largest(&plan),
+    };
+    Verdict::Refused(Box::new(plan), refusal)
+}
+
+/// Why `people` of `managed` are too many, with the numbers; `None` if they are not.
+fn exceeds(how: &str, people: usize, managed: u32, limit: &Limit) -> Option<String> {
+    let Limit { count, fraction } = limit;
+    let people = u32::try_from(people).unwrap_or(u32::MAX);
+    let over_count = count.is_some_and(|most| people > most);
+    let over_fraction = people >= Limit::FRACTION_FLOOR
+        && fraction.is_some_and(|part| f64::from(people) > part * f64::from(managed));
+    if !over_count && !over_fraction {
+        return None;
+    }
+    let bounds: Vec<String> = [fraction.map(|part| format!("{} %", percent(part))), count.map(|most| most.to_string())]
+        .into_iter()
+        .flatten()
+        .collect();
+    let share = if managed == 0 { 1.0 } else { f64::from(people) / f64::from(managed) };
+    Some(format!(
+        "{people} of {managed} managed people would be {how} ({} %, limit {})",
+        percent(share),
+        bounds.join(" and ")
+    ))
+}
+
+fn percent(part: f64) -> f64 {
+    (part * 1000.0).round() / 10.0
+}
+
+/// Whom the guarded changes are for.
+struct Counted {
+    removed: BTreeSet<PersonKey>,
+    changed: BTreeSet<PersonKey>,
+    adopted: BTreeSet<PersonKey>,
+}
+
+impl Counted {
+    fn new(plan: &Plan) -> Self {
+        let people = |which: &dyn Fn(&Change) -> bool| -> BTreeSet<PersonKey> {
+            plan.changes.iter().filter(|change| which(change)).map(|change| change.person.clone()).collect()
+        };
+        Self {
+            removed: people(&removes),
+            changed: people(&|change| matches!(change.action, Action::Update(_)) && !removes(change)),
+            adopted: people(&|change| matches!(change.action, Action::Adopt { .. })),
+        }
+    }
+
+    /// How the protected people who would be removed are written in the configuration.
+    fn protected(&self, plan: &Plan, protected: &BTreeSet<String>) -> Vec<String> {
+        let mut named = BTreeSet::new();
+        for text in protected {
+            let wanted = fold(text);
+            let hit = plan.changes.iter().filter(|change| removes(change)).any(|change| {
+                let username = match &change.action {
+                    Action::Delete { username, .. } => fold(username) == wanted,
+                    _ => false,
+                };
+                username || fold(&change.label) == wanted || change.person.to_string() == *text
+            });
+            if hit {
+                named.insert(text.clone());
+            }
+        }
+        named.into_iter().collect()
+    }
+
+    /// A source without a memory: whatever touches existing users wants a look first.
+    fn first_run(&self, plan: &Plan) -> Option<String> {
+        let new = |people: &BTreeSet<PersonKey>| people.iter().filter(|p| plan.first_run.contains(&p.source)).count();
+        let (adopted, changed, removed) = (new(&self.adopted), new(&self.changed), new(&self.removed));
+        if adopted + changed + removed == 0 {
+            return None;
+        }
+        let creates = plan.changes.iter().filter(|change| matches!(change.action, Action::Create(_))).count();
+        let sources: Vec<&str> = plan.first_run.iter().map(connectors::SourceName::as_str).collect();
+        Some(format!(
+            "first run of {}: {adopted} existing users would be adopted, {changed} changed, {removed} removed, {creates} \
+             created",
+            sources.join(", ")
+        ))
+    }
+
+    /// Why people would be removed, by reason.
+    fn why(&self, plan: &Plan) -> Vec<String> {
+        let mut reasons: BTreeMap<&LeaveReason, BTreeSet<&PersonKey>> = BTreeMap::new();
+        for change in &plan.changes {
+            if let Reason::Left { why, .. } = &change.because {
+                reasons.entry(why).or_default().insert(&change.person);
+            }
+        }
+        let mut lines: Vec<(usize, String)> = reasons
+            .into_iter()
+            .map(|(why, people)| (people.len(), format!("{} removed because: {why}", people.len())))
+            .collect();
+        lines.sort_by_key(|line| std::cmp::Reverse(line.0));
+        let mut lines: Vec<String> = lines.into_iter().map(|(_, line)| line).collect();
+        let config = plan.changes.iter().filter(|change| matches!(change.because, Reason::ConfigChanged { .. })).count();
+        if config > 0 {
+            lines.push(format!("{config} changes because the configuration changed"));
+        }
+        lines
+    }
+}
+
+fn removes(change: &Change) -> bool {
+    matches!(change.because, Reason::Left { .. })
+}
+
+/// The three departments that lose most.
+fn largest(plan: &Plan) -> Vec<(String, u32, u32)> {
+    const SHOWN: usize = 3;
+    let mut departments: Vec<(String, u32, u32)> = plan
+        .departments
+        .iter()
+        .filter(|(_, (before, after))| after < before)
+        .map(|(name, (before, after))| (name.clone(), *before, *after))
+        .collect();
+    departments.sort_by_key(|(_, before, after)| std::cmp::Reverse(before - after));
+    departments.truncate(SHOWN);
+    departments
+}
+
+/// The digest of what the guard guards: every change of an existing user, by ids. Names, labels, reasons' wording and
+/// times are not part of it; a plan that does the same has the same digest.
+#[must_use]
+pub fn digest(plan: &Plan) -> String {
+    let mut hash = Sha256::new();
+    for change in &plan.changes {
+        let Some(action) = guarded(&change.action) else { continue };
+        let line = json!([change.person, change.connect, removes(change), action]);
+        hash.update(line.to_string());
+        hash.update("\n");
+    }
+    let mut hex = String::with_capacity(9);
+    for (at, byte) in hash.finalize().iter().take(4).enumerate() {
+        let dash = if at == 2 { "-" } else { "" };
+        // Writing to a String cannot fail.
+        let _ = write!(hex, "{dash}{byte:02x}");
+    }
+    hex
+}
+
+fn guarded(action: &Action) -> Option<Json> {
+    match action {
+        Action::Create(_) => None,
+        Action::Adopt { username: _ } => Some(json!("adopt")),
+        Action::Update(update) => {
+            Some(json!(["update", update.facet, update.stage, ids_only(&update.after), update.untag]))
+        }
+        Action::DeleteQuickConnect(named) => Some(json!(["delete_quick_connect", named.id])),
+        Action::Delete { username: _, before: _ } => Some(json!("delete")),
+    }
+}
+
+fn ids_only(set: &AttributeSet) -> Json {
+    let value = |value: &Value| match value {
+        Value::None => Json::Null,
+        Value::Text(text) => json!(["text", text]),
+        Value::Flag(flag) => json!(flag),
+        Value::Seconds(secs) => json!(secs),
+        Value::Named(named) => json!(["id", named.id]),
+        Value::NamedSet(set) => json!(set.iter().map(|named| &named.id).collect::<Vec<_>>()),
+        Value::Tags(tags) => json!(tags),
+    };
+    set.iter().map(|(attribute, v)| (attribute.name().to_owned(), value(v))).collect::<serde_json::Map<_, _>>().into()
+}
