@@ -66,7 +66,8 @@ impl Store {
         let mut reader = self.reader().await;
         let row: Option<(String, String, String, i64)> =
             sqlx::query_as("SELECT digest, message, run, at FROM held").fetch_optional(&mut *reader).await?;
-        row.map(|(digest, message, run, at)| Ok(Held { digest, message, run: run_id(&run)?, at: time(at)? })).transpose()
+        row.map(|(digest, message, run, at)| Ok(Held { digest, message, run: run_id(&run)?, at: time(at)? }))
+            .transpose()
     }
 
     /// Forgets the held plan: another one was made, or it was carried out.

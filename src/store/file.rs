@@ -64,7 +64,10 @@ fn tighten(path: &Path) -> Result<(), StoreError> {
         let Ok(found) = fs::metadata(companion) else { continue };
         if found.mode() & 0o077 != 0 {
             fs::set_permissions(companion, fs::Permissions::from_mode(found.mode() & 0o700)).map_err(|_| {
-                StoreError::Exposed { path: companion.into(), why: "others may read it, and it is not ours to close".into() }
+                StoreError::Exposed {
+                    path: companion.into(),
+                    why: "others may read it, and it is not ours to close".into(),
+                }
             })?;
         }
     }

@@ -58,12 +58,11 @@ impl Store {
     /// If the file cannot be read.
     pub async fn runs(&self, limit: u32) -> Result<Vec<RunRow>, StoreError> {
         let mut reader = self.reader().await;
-        let rows: Vec<Row> = sqlx::query_as(
-            "SELECT id, trigger, started_at, finished_at, summary FROM run ORDER BY seq DESC LIMIT ?1",
-        )
-        .bind(limit)
-        .fetch_all(&mut *reader)
-        .await?;
+        let rows: Vec<Row> =
+            sqlx::query_as("SELECT id, trigger, started_at, finished_at, summary FROM run ORDER BY seq DESC LIMIT ?1")
+                .bind(limit)
+                .fetch_all(&mut *reader)
+                .await?;
         rows.into_iter().map(RunRow::try_from).collect()
     }
 

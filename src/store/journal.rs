@@ -66,13 +66,12 @@ impl Store {
     /// If the file cannot be read.
     pub async fn person_history(&self, person: &PersonKey, limit: u32) -> Result<Vec<JournalRow>, StoreError> {
         let mut reader = self.reader().await;
-        let rows: Vec<Row> = sqlx::query_as(
-            "SELECT seq, event_id, at, body FROM journal WHERE person = ?1 ORDER BY seq DESC LIMIT ?2",
-        )
-        .bind(person.to_string())
-        .bind(limit)
-        .fetch_all(&mut *reader)
-        .await?;
+        let rows: Vec<Row> =
+            sqlx::query_as("SELECT seq, event_id, at, body FROM journal WHERE person = ?1 ORDER BY seq DESC LIMIT ?2")
+                .bind(person.to_string())
+                .bind(limit)
+                .fetch_all(&mut *reader)
+                .await?;
         rows.into_iter().map(JournalRow::try_from).collect()
     }
 
@@ -120,9 +119,8 @@ impl Store {
 
 /// Writes one line, unless the same event is there already.
 pub(super) async fn record(tx: &mut Tx<'_>, entry: &JournalEntry, at: Time) -> Result<(), StoreError> {
-    let last: Option<i64> = sqlx::query_scalar("SELECT seq FROM sqlite_sequence WHERE name = 'journal'")
-        .fetch_optional(tx.conn()?)
-        .await?;
+    let last: Option<i64> =
+        sqlx::query_scalar("SELECT seq FROM sqlite_sequence WHERE name = 'journal'").fetch_optional(tx.conn()?).await?;
     let seq = last.unwrap_or(0) + 1;
     sqlx::query(
         "INSERT INTO journal (seq, event_id, at, person, body) VALUES (?1, ?2, ?3, ?4, ?5)

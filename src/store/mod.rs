@@ -42,8 +42,6 @@ mod tx;
 mod view;
 
 #[cfg(test)]
-mod testing;
-#[cfg(test)]
 mod tests;
 
 use std::path::Path;
@@ -108,7 +106,9 @@ impl Store {
         if found < known_version() {
             migrate(&mut connection).await?;
         }
-        let store = Self { inner: Arc::new(Inner { writer: Some(Mutex::new(Writer::new(connection))), readers: readers(path).await? }) };
+        let store = Self {
+            inner: Arc::new(Inner { writer: Some(Mutex::new(Writer::new(connection))), readers: readers(path).await? }),
+        };
         if found == 0 {
             store.meta_set("created_at", &at.to_rfc3339()).await?;
         }
@@ -144,11 +144,13 @@ impl Store {
     pub async fn meta_set(&self, name: &str, value: &str) -> Result<(), StoreError> {
         let mut writer = self.writer().await?;
         let mut tx = writer.begin().await?;
-        sqlx::query("INSERT INTO meta (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value")
-            .bind(name)
-            .bind(value)
-            .execute(tx.conn()?)
-            .await?;
+        sqlx::query(
+            "INSERT INTO meta (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        )
+        .bind(name)
+        .bind(value)
+        .execute(tx.conn()?)
+        .await?;
         tx.commit().await
     }
 
@@ -208,7 +210,9 @@ async fn examine(path: &Path) -> Result<i64, StoreError> {
     let found = match (id, tables) {
         (0, 0) => 0,
         (APPLICATION_ID, _) => {
-            sqlx::query_scalar("SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations").fetch_one(&mut connection).await?
+            sqlx::query_scalar("SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations")
+                .fetch_one(&mut connection)
+                .await?
         }
         _ => return Err(foreign("it is the database of another program")),
     };

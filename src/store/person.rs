@@ -274,7 +274,10 @@ fn append(so_far: Option<String>, words: &[String]) -> String {
 }
 
 /// Username and e-mail address folded for finding people.
-pub(super) fn search_keys(person: &Person, names: &mut Interner) -> Result<(Option<String>, Option<String>), StoreError> {
+pub(super) fn search_keys(
+    person: &Person,
+    names: &mut Interner,
+) -> Result<(Option<String>, Option<String>), StoreError> {
     let attributes = names.attributes(&person.attributes)?;
     let folded = |name| attributes.get(name).map(str::to_lowercase);
     Ok((folded(USERNAME), folded(MAIL)))
@@ -301,11 +304,7 @@ mod tests {
     fn positions_are_spelled_out_and_persons_are_not() {
         let care = person(&[("department", "Care"), ("family_name", "Lovelace")], Standing::Active);
         let sales = person(&[("department", "Sales"), ("family_name", "King"), ("title", "Lead")], Standing::Disabled);
-        check(
-            &care,
-            &sales,
-            "department Care → Sales; family_name changed; title (none) → Lead; disabled; ",
-        );
+        check(&care, &sales, "department Care → Sales; family_name changed; title (none) → Lead; disabled; ");
         check(&sales, &sales, "");
         let missing = person(&[("department", "Care"), ("family_name", "Lovelace")], Standing::MissingUnconfirmed);
         check(&care, &missing, "missing from a listing; ");

@@ -15,8 +15,8 @@ use super::lease::RunLease;
 use super::memory::remember;
 use super::tx::Tx;
 use crate::model::{
-    Action, Change, ChangeRecord, Facet, JournalEntry, NotAttempted, Outcome, Remembered, RunId, RunSummary, Stage, Time,
-    Trigger,
+    Action, Change, ChangeRecord, Facet, JournalEntry, NotAttempted, Outcome, Remembered, RunId, RunSummary, Stage,
+    Time, Trigger,
 };
 
 /// A change that was begun and whose end is not known.

@@ -225,8 +225,7 @@ impl<'s> Step<'s> {
         tx: &mut Tx<'_>,
         ids: Option<&BTreeSet<&ExternalId>>,
     ) -> Result<Drafts, StoreError> {
-        let mut drafts: Drafts =
-            ids.into_iter().flatten().map(|id| ((*id).clone(), Draft::default())).collect();
+        let mut drafts: Drafts = ids.into_iter().flatten().map(|id| ((*id).clone(), Draft::default())).collect();
         let ids = ids.map(|ids| encode(&ids.iter().map(|id| id.as_str()).collect::<Vec<_>>())).transpose()?;
         let mut people = sqlx::query_as::<_, PersonRow>(if ids.is_some() {
             "SELECT id, attributes, standing, unreadable, missing_since, missed, changed_at, changed_what
@@ -239,8 +238,16 @@ impl<'s> Step<'s> {
         .bind(&ids)
         .fetch(tx.conn()?);
         while let Some(row) = people.try_next().await? {
-            let PersonRow { id, attributes, standing: text, unreadable, missing_since, missed, changed_at, changed_what } =
-                row;
+            let PersonRow {
+                id,
+                attributes,
+                standing: text,
+                unreadable,
+                missing_since,
+                missed,
+                changed_at,
+                changed_what,
+            } = row;
             let standing = standing(&text)?;
             let person = Person { attributes, standing, unreadable, missing_since, missed, changed_at, changed_what };
             drafts.entry(id.into()).or_default().old = Some(person);
@@ -405,7 +412,16 @@ fn row(id: &ExternalId, person: &Person, names: &mut Interner) -> Result<serde_j
     let Person { attributes, standing, unreadable, missing_since, missed, changed_at, changed_what } = person;
     let standing = standing_text(*standing);
     Ok(serde_json::json!([
-        id, attributes, standing, unreadable, missing_since, missed, changed_at, changed_what, username, mail
+        id,
+        attributes,
+        standing,
+        unreadable,
+        missing_since,
+        missed,
+        changed_at,
+        changed_what,
+        username,
+        mail
     ]))
 }
 
@@ -424,7 +440,6 @@ async fn count(tx: &mut Tx<'_>, source: &SourceName, scope: Option<&Scope>) -> R
         Some(Scope::Groups(groups)) => Some(encode(groups)?),
         _ => None,
     };
-    let count: i64 =
-        sqlx::query_scalar(statement).bind(source.as_str()).bind(groups).fetch_one(tx.conn()?).await?;
+    let count: i64 = sqlx::query_scalar(statement).bind(source.as_str()).bind(groups).fetch_one(tx.conn()?).await?;
     Ok(u32::try_from(count).unwrap_or(u32::MAX))
 }
