@@ -6,3 +6,4 @@ pub mod planner;
 pub mod report;
 pub mod sandbox;
 pub mod serve;
+pub mod store;

@@ -1,0 +1,76 @@
+//! What a point read says about people: the answer to "are they really gone?".
+//!
+//! Invariant: an explicit answer outweighs every listing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use connectors::{ExternalId, Presence, Scope, SourceName, Standing};
+
+use super::Store;
+use super::error::StoreError;
+use super::person::{Draft, Person};
+use super::snapshot::Step;
+use crate::model::Time;
+
+/// What the answers showed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ConfirmOutcome {
+    /// People a listing of everybody did not have and the directory knows as active: that listing was wrong. They are
+    /// restored.
+    pub contradicted: Vec<ExternalId>,
+    /// People who are gone by the directory's own word.
+    pub gone: u32,
+}
+
+impl Store {
+    /// Stores what the directory said about single people. Whoever is gone is marked deleted; whoever is here gets the
+    /// record just read. Ids that were not stored before (known by an owner tag only) are added either way.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub async fn confirm(
+        &self,
+        source: &SourceName,
+        answers: &BTreeMap<ExternalId, Presence>,
+        at: Time,
+    ) -> Result<ConfirmOutcome, StoreError> {
+        let mut writer = self.writer().await?;
+        let mut tx = writer.begin().await?;
+        let mut step = Step::start(&mut tx, source, at).await?;
+        let scope = step.scope.take();
+        let asked: BTreeSet<&ExternalId> = answers.keys().collect();
+        let mut drafts = step.load(&mut tx, Some(&asked)).await?;
+        let mut outcome = ConfirmOutcome::default();
+        for (id, draft) in &mut drafts {
+            draft.keep();
+            match answers.get(id) {
+                Some(Presence::Gone) => {
+                    outcome.gone += 1;
+                    bury(draft);
+                }
+                Some(Presence::Here(record)) => {
+                    let was_missing = draft.old.as_ref().is_some_and(Person::is_missing);
+                    let everybody = scope == Some(Scope::Everybody);
+                    if was_missing && everybody && record.standing == Standing::Active {
+                        outcome.contradicted.push(id.clone());
+                    }
+                    draft.new = Some(Person::of(record)?);
+                }
+                None => {}
+            }
+        }
+        step.write(&mut tx, drafts, (scope.as_ref(), scope.as_ref())).await?;
+        tx.commit().await?;
+        Ok(outcome)
+    }
+}
+
+/// Gone, with the last known attributes: a report still wants to say who it was.
+fn bury(draft: &mut Draft) {
+    let attributes = draft.old.as_ref().map(|old| old.attributes.clone());
+    let mut person = Person::stub(Standing::Deleted);
+    if let Some(attributes) = attributes {
+        person.attributes = attributes;
+    }
+    draft.new = Some(person);
+}
