@@ -295,7 +295,9 @@ impl<'a> Parts<'a> {
 
 fn hidden_in(change: &Change, parts: &Parts<'_>, username: Option<&str>, privacy: Privacy) -> Hidden {
     let mut hidden = Hidden::default();
-    if !privacy.shows_usernames() {
+    if privacy.shows_usernames() {
+        username.into_iter().for_each(|username| hidden.show(username));
+    } else {
         username.into_iter().for_each(|username| hidden.add(username));
         if change.label != change.person.to_string() {
             hidden.add(&change.label);

@@ -289,6 +289,18 @@ fn a_short_name_does_not_withhold_every_sentence() {
 }
 
 #[test]
+fn a_shown_username_is_no_hidden_name() {
+    let mut hidden = Hidden::default();
+    hidden.add("Lovelace");
+    hidden.add("ada.lovelace@example.com");
+    let message = "Ada.Lovelace@example.com exists";
+    assert_eq!(hidden.filter(message), WITHHELD);
+    hidden.show("ada.lovelace@example.com");
+    assert_eq!(hidden.filter(message), message);
+    assert_eq!(hidden.filter("ada.lovelace@example.com is Ms Lovelace"), WITHHELD);
+}
+
+#[test]
 fn an_event_that_is_too_long_is_shortened_where_one_can_see_it() {
     let row = long_change(1, at(0), 5_000);
     let whole = line(&row, "support", Privacy::Full, FULL_LENGTH);

@@ -14,7 +14,7 @@ use crate::model::attribute::Shape;
 use crate::model::{Attribute, AttributeSet, FindingCode, Value};
 
 /// Stands for a free text that must not be shown.
-pub(super) const WITHHELD: &str = "withheld: names a person";
+pub(super) const WITHHELD: &str = "withheld: may name a person";
 /// Hidden texts shorter than this are looked for as whole words; a first name `Al` must not withhold every `also`.
 const SHORT_CHARS: usize = 3;
 
@@ -104,16 +104,25 @@ fn mark(before: Option<Option<&Value>>, value: &Value) -> Json {
 }
 
 /// The texts of one entry that its level hides.
-#[derive(Debug, Default)]
-pub(super) struct Hidden(Vec<String>);
+#[derive(Default)]
+pub(super) struct Hidden {
+    texts: Vec<String>,
+    /// A username that is shown. It often holds a name or is the address, and does not count as either.
+    shown: Option<String>,
+}
 
 impl Hidden {
     /// Hides one text.
     pub(super) fn add(&mut self, text: &str) {
         let text = text.trim();
         if !text.is_empty() {
-            self.0.push(text.to_lowercase());
+            self.texts.push(text.to_lowercase());
         }
+    }
+
+    /// Lets one text through, whatever hidden text it contains.
+    pub(super) fn show(&mut self, text: &str) {
+        self.shown = Some(text.to_lowercase()).filter(|text| !text.is_empty());
     }
 
     /// Hides every personal value of a set.
@@ -131,8 +140,11 @@ impl Hidden {
 
     /// The text, or a marker if it contains something hidden.
     pub(super) fn filter<'a>(&self, text: &'a str) -> &'a str {
-        let folded = text.to_lowercase();
-        if self.0.iter().any(|hidden| occurs(&folded, hidden)) { WITHHELD } else { text }
+        let mut folded = text.to_lowercase();
+        if let Some(shown) = &self.shown {
+            folded = folded.replace(shown, "\0");
+        }
+        if self.texts.iter().any(|hidden| occurs(&folded, hidden)) { WITHHELD } else { text }
     }
 }
 

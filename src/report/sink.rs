@@ -101,3 +101,39 @@ impl Sink {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use super::*;
+    use crate::report::Privacy;
+    use crate::report::event::tests::{approved, at};
+
+    async fn lines(path: std::path::PathBuf) -> Sink {
+        let kind = SinkKind::JsonLines { path };
+        let config = SinkConfig { name: "audit".into(), privacy: Privacy::Keys, kind };
+        Sink::build(&config, "support").await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn nothing_to_deliver_reaches_nobody_and_moves_no_cursor() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("audit.jsonl");
+        let mut sink = lines(path.clone()).await;
+        assert_eq!(sink.name(), "audit");
+        assert_eq!(sink.deliver(&[], at(0)).await.unwrap().through, None);
+        assert!(!path.exists());
+        assert_eq!(sink.deliver(&[approved(7, at(0))], at(0)).await.unwrap().through, Some(7));
+    }
+
+    #[tokio::test]
+    async fn an_error_says_what_happened_without_repeating_its_cause() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut sink = lines(dir.path().to_owned()).await;
+        let error = sink.deliver(&[approved(1, at(0))], at(0)).await.unwrap_err();
+        let cause = error.source().unwrap().to_string();
+        assert!(!error.to_string().contains(&cause) && error.to_string().contains("report.audit"), "{error}");
+        assert!(!sink.check().await[0].ok);
+    }
+}
