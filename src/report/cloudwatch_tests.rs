@@ -399,6 +399,20 @@ async fn nobody_there_is_an_error_after_a_bounded_number_of_attempts() {
 }
 
 #[tokio::test]
+async fn missing_credentials_are_named_at_once() {
+    let fake = Fake::start().await;
+    let mut sink = fake.sink(None);
+    // An attempt more would take an hour; the test ends only because there is none.
+    sink.first_wait = Duration::from_secs(7_200);
+    let nobody = aws_config::profile::ProfileFileCredentialsProvider::builder().profile_name("no-such-profile").build();
+    let config = sink.client.config().to_builder().credentials_provider(nobody);
+    sink.client = Client::from_conf(config.build());
+    let error = sink.deliver(&[approved(1, at(0))], at(0)).await.unwrap_err();
+    assert!(error.hint.contains("check the AWS credentials"), "{error}: {}", error.hint);
+    assert_eq!(fake.calls(), Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn plain_http_is_for_loopback_only() {
     for (url, accepted) in [
         ("http://127.0.0.1:4566", true),
