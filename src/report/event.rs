@@ -4,32 +4,23 @@
 //! `null`, not missing. Within one version keys are added, never renamed, removed or given another meaning.
 //! Invariant: everything an entry holds is taken apart completely here, so that a new field does not compile until
 //! somebody has decided what an event says of it.
-//! Invariant: a line is never longer than asked for; what is left out for that is visible (`"shortened":true`).
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use chrono::SecondsFormat;
-use connectors::{PersonKey, SourceName};
-use serde::Serialize;
-use serde_json::Value as Json;
 
 use super::config::Privacy;
-use super::privacy::{Hidden, Shown, WITHHELD, sentence, shows_message, sides};
+use super::privacy::{Hidden, WITHHELD, sentence, shows_message, sides};
 use super::sink::Row;
+use super::wire::{Body, ChangeBody, Event, FinishedBody, OutcomeBody, ReasonBody};
 use crate::model::{
-    Action, AttributeSet, Change, ChangeRecord, ConnectUserId, DesiredUser, FacetUpdate, Finding, FindingCode,
-    JournalEntry, NotAttempted, Operation, Outcome, Reason, RunId, RunSummary, Stage, Time, Trigger,
+    Action, AttributeSet, Change, ChangeRecord, ConnectUserId, DesiredUser, FacetUpdate, Finding, JournalEntry,
+    NotAttempted, Operation, Outcome, Reason, RunId, RunSummary, Stage, Time,
 };
 
 /// Version of the format, in every event as `v`.
 pub const VERSION: u32 = 1;
-/// What stands for a value in an event that would be too long with it.
-const LEFT_OUT: &str = "left out: too long";
-/// Characters that are kept of a text in an event that would be too long with it.
-const SHORT_TEXT_CHARS: usize = 200;
-/// Entries that are kept of a list in an event that would be too long with it.
-const SHORT_LIST: usize = 20;
 
 /// The event of one journal entry as one line of JSON, without a line end and at most `max_bytes` long.
 ///
@@ -65,128 +56,6 @@ pub fn line(row: &Row, centre: &str, privacy: Privacy, max_bytes: usize) -> Stri
 
 fn moment(at: Time) -> String {
     at.to_rfc3339_opts(SecondsFormat::Millis, true)
-}
-
-#[derive(Serialize)]
-struct Event<'a> {
-    v: u32,
-    event_id: &'a str,
-    at: String,
-    contact_centre: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    shortened: Option<bool>,
-    #[serde(flatten)]
-    body: Body<'a>,
-}
-
-impl Event<'_> {
-    fn to_json(&self) -> String {
-        serde_json::to_string(self).expect("text keys and plain values always serialise")
-    }
-}
-
-#[derive(Serialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
-enum Body<'a> {
-    RunStarted {
-        run: RunId,
-        trigger: Trigger,
-    },
-    Change(Box<ChangeBody<'a>>),
-    Finding {
-        run: RunId,
-        code: FindingCode,
-        quarantines: bool,
-        person: Option<&'a PersonKey>,
-        label: Option<Cow<'a, str>>,
-        message: Cow<'a, str>,
-        hint: Cow<'a, str>,
-    },
-    SourceFailed {
-        run: RunId,
-        source: &'a SourceName,
-        message: Cow<'a, str>,
-        hint: Cow<'a, str>,
-    },
-    Refused {
-        run: RunId,
-        digest: &'a str,
-        message: Cow<'a, str>,
-    },
-    Approved {
-        digest: &'a str,
-    },
-    RunFinished(Box<FinishedBody<'a>>),
-    /// What remains of an event that cannot be shortened enough: `event` names the kind.
-    #[serde(untagged)]
-    LeftOut {
-        #[serde(rename = "event")]
-        kind: &'static str,
-    },
-}
-
-#[derive(Serialize)]
-struct ChangeBody<'a> {
-    run: RunId,
-    seq: u32,
-    person: &'a PersonKey,
-    username: Option<Cow<'a, str>>,
-    connect_user: Option<&'a ConnectUserId>,
-    action: &'static str,
-    operation: Operation,
-    facet: Option<&'static str>,
-    stage: Option<Stage>,
-    quick_connect: Option<Cow<'a, str>>,
-    before: Option<Shown>,
-    after: Option<Shown>,
-    untagged: Vec<Cow<'a, str>>,
-    reason: ReasonBody<'a>,
-    rules: Vec<Cow<'a, str>>,
-    #[serde(flatten)]
-    outcome: OutcomeBody<'a>,
-}
-
-#[derive(Serialize)]
-struct ReasonBody<'a> {
-    code: &'static str,
-    text: Cow<'a, str>,
-}
-
-#[derive(Default, Serialize)]
-struct OutcomeBody<'a> {
-    outcome: &'static str,
-    error: Option<Cow<'a, str>>,
-    message: Option<Cow<'a, str>>,
-    hint: Option<Cow<'a, str>>,
-    request_id: Option<&'a str>,
-    millis: Option<u64>,
-    attempts: Option<u32>,
-}
-
-#[derive(Serialize)]
-struct FinishedBody<'a> {
-    run: RunId,
-    result: &'a str,
-    message: Cow<'a, str>,
-    created: u32,
-    adopted: u32,
-    updated: u32,
-    suspended: u32,
-    deleted: u32,
-    failed: u32,
-    in_doubt: u32,
-    not_attempted: u32,
-    quarantined: u32,
-    people: &'a BTreeMap<SourceName, u32>,
-    directory_requests: &'a BTreeMap<SourceName, u32>,
-    calls: BTreeMap<&'static str, u32>,
-    throttled: BTreeMap<&'static str, u32>,
-    millis: u64,
-    apply_millis: u64,
-    least_millis: u64,
-    propagation_p50_secs: Option<u64>,
-    propagation_p95_secs: Option<u64>,
-    next_run: Option<String>,
 }
 
 fn body(entry: &JournalEntry, privacy: Privacy) -> Body<'_> {
@@ -436,64 +305,6 @@ fn finished(run: RunId, summary: &RunSummary, next: Option<Time>, privacy: Priva
         propagation_p50_secs: propagation_p50_p95_secs.map(|(p50, _)| p50),
         propagation_p95_secs: propagation_p50_p95_secs.map(|(_, p95)| p95),
         next_run: next.map(moment),
-    }
-}
-
-impl Body<'_> {
-    /// The value of the key `event`.
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::RunStarted { .. } => "run_started",
-            Self::Change(_) => "change",
-            Self::Finding { .. } => "finding",
-            Self::SourceFailed { .. } => "source_failed",
-            Self::Refused { .. } => "refused",
-            Self::Approved { .. } => "approved",
-            Self::RunFinished(_) => "run_finished",
-            Self::LeftOut { kind } => kind,
-        }
-    }
-
-    fn leave_out_values(&mut self) {
-        if let Self::Change(change) = self {
-            for side in [&mut change.before, &mut change.after].into_iter().flatten() {
-                side.values_mut().for_each(|value| *value = Json::from(LEFT_OUT));
-            }
-        }
-    }
-
-    fn cut_texts(&mut self) {
-        match self {
-            Self::Change(change) => {
-                for list in [&mut change.untagged, &mut change.rules] {
-                    list.truncate(SHORT_LIST);
-                    list.iter_mut().for_each(cut);
-                }
-                let OutcomeBody { error, message, hint, .. } = &mut change.outcome;
-                for text in [&mut change.username, &mut change.quick_connect, error, message, hint] {
-                    text.iter_mut().for_each(cut);
-                }
-                cut(&mut change.reason.text);
-            }
-            Self::Finding { label, message, hint, .. } => {
-                label.iter_mut().for_each(cut);
-                cut(message);
-                cut(hint);
-            }
-            Self::SourceFailed { message, hint, .. } => {
-                cut(message);
-                cut(hint);
-            }
-            Self::Refused { message, .. } => cut(message),
-            Self::RunFinished(finished) => cut(&mut finished.message),
-            Self::RunStarted { .. } | Self::Approved { .. } | Self::LeftOut { .. } => {}
-        }
-    }
-}
-
-fn cut(text: &mut Cow<'_, str>) {
-    if let Some((at, _)) = text.char_indices().nth(SHORT_TEXT_CHARS) {
-        *text = format!("{}…", &text[..at]).into();
     }
 }
 

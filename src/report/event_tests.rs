@@ -1,9 +1,12 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, TimeDelta};
+use connectors::PersonKey;
+use serde_json::Value as Json;
 
 use super::*;
-use crate::model::{Attribute, Facet, LeaveReason, Named, Value};
+use crate::model::{Attribute, Facet, FindingCode, LeaveReason, Named, Trigger, Value};
+use crate::report::wire::{LEFT_OUT, SHORT_TEXT_CHARS};
 
 const FULL_LENGTH: usize = 1_000_000;
 /// Texts that only a person's own record can hold. Whatever level hides them, they must not occur anywhere in an event.

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! config      what the administrator says about reports
-//! event       the versioned format of one event
+//! event       what an event says of a journal entry
+//! wire        its versioned shape, and how it is shortened
 //! privacy     how much of a person an event shows
 //! sink        the one door: build, check, deliver
 //! batch       the limits of CloudWatch Logs as a pure function
@@ -23,6 +24,7 @@ mod event;
 mod json_lines;
 mod privacy;
 mod sink;
+mod wire;
 
 pub use config::{CloudwatchConfig, Privacy, RETENTION_DAYS, SinkConfig, SinkKind};
 pub use event::{VERSION, line};
