@@ -1,0 +1,175 @@
+//! One call to Connect: a quota cell for each attempt, waiting while throttled, and few repeats of what may be repeated.
+//!
+//! Invariant: every attempt takes a cell of its operation's bucket first and is counted.
+//! Invariant: a create is sent once, unless Connect said that it did not take it (throttling) or nothing was sent at all.
+
+use std::future::Future;
+use std::time::Duration;
+
+use aws_sdk_connect::Client;
+use aws_sdk_connect::config::http::HttpResponse;
+use aws_sdk_connect::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_connect::operation::RequestId;
+use tokio::time::Instant;
+
+use super::errors::{Failure, Verdict, judge};
+use super::quota::Meter;
+use crate::model::{CallError, Operation};
+
+/// Attempts while Connect throttles. Each goes to the end of the bucket's queue, and the bucket's pauses grow.
+const THROTTLED_ATTEMPTS: u32 = 12;
+/// Attempts when Connect fails or cannot be reached.
+const TRANSIENT_ATTEMPTS: u32 = 3;
+/// The wait after the first failure; it doubles with each further one.
+const FIRST_WAIT: Duration = Duration::from_millis(200);
+
+/// The instance, its client, and the quota on the way to it.
+#[derive(Debug)]
+pub(super) struct Caller {
+    pub(super) client: Client,
+    pub(super) meter: Meter,
+    pub(super) instance_id: String,
+    pub(super) instance_arn: String,
+}
+
+/// A reply, with what it took.
+#[derive(Debug)]
+pub(super) struct Answer<O> {
+    pub(super) reply: O,
+    pub(super) request_id: Option<String>,
+    pub(super) attempts: u32,
+    pub(super) latency: Duration,
+}
+
+impl Caller {
+    /// Sends until there is an answer that counts. `send` makes one attempt; `personal` holds the values it carries, so
+    /// that no error repeats them.
+    pub(super) async fn call<O, E, F, S>(
+        &self,
+        operation: Operation,
+        personal: &[String],
+        send: F,
+    ) -> Result<Answer<O>, CallError>
+    where
+        O: RequestId,
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+        F: Fn() -> S,
+        S: Future<Output = Result<O, SdkError<E, HttpResponse>>>,
+    {
+        let (mut attempts, mut throttled, mut failed) = (0, 0, 0);
+        loop {
+            self.meter.pass(operation).await;
+            attempts += 1;
+            let start = Instant::now();
+            // The SDK's futures are large; on the heap they do not blow up the state of whoever calls.
+            let result = Box::pin(send()).await;
+            let latency = start.elapsed();
+            let failure = match result {
+                Ok(reply) => {
+                    self.meter.accepted(operation);
+                    let request_id = reply.request_id().map(str::to_owned);
+                    tracing::debug!(%operation, ?request_id, attempts, ?latency, "called");
+                    return Ok(Answer { reply, request_id, attempts, latency });
+                }
+                Err(error) => Failure::of(&error),
+            };
+            match judge(operation, &failure, personal) {
+                Verdict::Throttled(error) => {
+                    self.meter.throttled(operation);
+                    throttled += 1;
+                    if throttled >= THROTTLED_ATTEMPTS {
+                        return Err(error);
+                    }
+                    tracing::debug!(%operation, throttled, "throttled");
+                }
+                Verdict::Transient(error) => {
+                    failed += 1;
+                    tracing::debug!(%operation, code = error.code, failed, "failed");
+                    if failed >= TRANSIENT_ATTEMPTS {
+                        return Err(error);
+                    }
+                    tokio::time::sleep(FIRST_WAIT.saturating_mul(1 << (failed - 1))).await;
+                }
+                Verdict::Final(error) => {
+                    tracing::debug!(%operation, code = error.code, disposition = ?error.disposition, "refused");
+                    return Err(error);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::collections::BTreeMap;
+
+    use aws_sdk_connect::error::ErrorMetadata;
+    use aws_sdk_connect::operation::delete_user::{DeleteUserError, DeleteUserOutput};
+
+    use super::*;
+    use crate::connect::{Quotas, fake};
+    use crate::model::Disposition;
+
+    const DELETE: Operation = Operation::DeleteUser;
+
+    async fn caller() -> Caller {
+        let config = fake::config("http://127.0.0.1:1");
+        let client = crate::connect::client::build(&config).await.unwrap();
+        let meter = Quotas::new().meter(&config.account, &config.region, &config.quota).await;
+        Caller { client, meter, instance_id: config.instance_id, instance_arn: config.instance_arn }
+    }
+
+    fn refusal(status: u16, code: &str) -> SdkError<DeleteUserError, HttpResponse> {
+        let error = DeleteUserError::generic(ErrorMetadata::builder().code(code).build());
+        SdkError::service_error(error, HttpResponse::new(status.try_into().unwrap(), "".into()))
+    }
+
+    /// Refuses `times`, then succeeds; gives the attempts of a success, or the disposition.
+    async fn check(times: u32, status: u16, code: &str) -> (Result<u32, Disposition>, Caller, Duration) {
+        let caller = caller().await;
+        let sent = Cell::new(0);
+        let start = Instant::now();
+        let result = caller.call(DELETE, &[], || {
+            let before = sent.replace(sent.get() + 1);
+            let result =
+                if before < times { Err(refusal(status, code)) } else { Ok(DeleteUserOutput::builder().build()) };
+            async move { result }
+        });
+        let result = result.await.map(|answer| answer.attempts).map_err(|error| error.disposition);
+        (result, caller, start.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn throttling_is_waited_out_by_either_of_its_codes() {
+        for code in ["ThrottlingException", "TooManyRequestsException"] {
+            let (result, caller, waited) = check(3, 429, code).await;
+            assert_eq!(result, Ok(4), "{code}");
+            assert!(waited >= Duration::from_millis(500 + 1_000 + 2_000), "{waited:?}: the pauses grow");
+            assert_eq!(caller.meter.calls(), BTreeMap::from([(DELETE, 4)]), "every attempt is counted");
+            assert_eq!(caller.meter.throttles(), BTreeMap::from([(DELETE, 3)]));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn endless_throttling_gives_up_on_one_person() {
+        let (result, caller, waited) = check(u32::MAX, 429, "ThrottlingException").await;
+        assert_eq!(result, Err(Disposition::SkipPerson));
+        assert_eq!(caller.meter.calls()[&DELETE], u64::from(THROTTLED_ATTEMPTS));
+        assert!(waited < Duration::from_secs(120), "{waited:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_full_instance_is_not_waited_for_although_it_is_429_too() {
+        let (result, caller, waited) = check(1, 429, "LimitExceededException").await;
+        assert_eq!(result, Err(Disposition::SkipPerson));
+        assert_eq!(caller.meter.calls()[&DELETE], 1);
+        assert_eq!(waited, Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn server_failures_are_repeated_a_few_times() {
+        assert_eq!(check(2, 500, "InternalServiceException").await.0, Ok(3));
+        assert_eq!(check(3, 500, "InternalServiceException").await.0, Err(Disposition::SkipPerson));
+    }
+}
