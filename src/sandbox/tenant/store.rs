@@ -1,0 +1,353 @@
+//! Everything a tenant holds, and the log of what changed.
+//!
+//! Invariant: a version is a position in the log; it only grows, and whoever read up to it finds every later change
+//! behind it.
+//! Invariant: users and groups keep their index for ever, and a membership its number, so that a page can be continued
+//! while the tenant changes under it.
+//! Deliberately absent: HTTP, permissions and pages.
+
+use std::collections::{BTreeMap, HashMap};
+
+use chrono::{DateTime, Utc};
+use serde_json::{Map, Value};
+
+use super::TenantError;
+use super::properties::{Name, known};
+use crate::sandbox::company::{Belongs, Company, Person};
+
+/// Whether an object is there.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::sandbox) enum Life {
+    /// It is.
+    Active,
+    /// Deleted, restorable.
+    Deleted {
+        /// Since when.
+        at: DateTime<Utc>,
+        /// The login name it had; a deleted account's is prefixed with its id, to free the name.
+        login: String,
+    },
+    /// Permanently deleted.
+    Gone,
+}
+
+/// An account.
+#[derive(Debug)]
+pub(in crate::sandbox) struct User {
+    pub(in crate::sandbox) id: String,
+    pub(in crate::sandbox) life: Life,
+    /// Everything that was ever set; `null` was cleared.
+    properties: Vec<(Name, Value)>,
+}
+
+impl User {
+    /// The value of a property; `None` was never set.
+    pub(in crate::sandbox) fn get(&self, name: &str) -> Option<&Value> {
+        self.properties.iter().find(|(own, _)| own == name).map(|(_, value)| value)
+    }
+
+    pub(in crate::sandbox) fn is_active(&self) -> bool {
+        self.life == Life::Active
+    }
+
+    fn login(&self) -> String {
+        self.get("userPrincipalName").and_then(Value::as_str).unwrap_or_default().to_owned()
+    }
+
+    /// Sets a value; whether that changed anything.
+    fn set(&mut self, name: Name, value: Value) -> bool {
+        match self.properties.iter_mut().find(|(own, _)| *own == name) {
+            Some((_, old)) if *old == value => false,
+            Some((_, old)) => {
+                *old = value;
+                true
+            }
+            None if value.is_null() => false,
+            None => {
+                self.properties.push((name, value));
+                true
+            }
+        }
+    }
+}
+
+/// Who or what is in a group; the numbers are indexes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(in crate::sandbox) enum Member {
+    User(usize),
+    Group(usize),
+    Device(usize),
+}
+
+/// A group.
+#[derive(Debug)]
+pub(in crate::sandbox) struct Group {
+    pub(in crate::sandbox) id: String,
+    pub(in crate::sandbox) name: String,
+    pub(in crate::sandbox) life: Life,
+    /// Whether seeing its members takes `Member.Read.Hidden`.
+    pub(in crate::sandbox) hidden: bool,
+    /// Direct members by the number of their joining.
+    pub(in crate::sandbox) members: BTreeMap<u64, Member>,
+    joined: HashMap<Member, u64>,
+    next: u64,
+}
+
+impl Group {
+    fn new(id: String, name: String) -> Self {
+        let (members, joined) = (BTreeMap::new(), HashMap::new());
+        Self { id, name, life: Life::Active, hidden: false, members, joined, next: 0 }
+    }
+
+    pub(in crate::sandbox) fn is_active(&self) -> bool {
+        self.life == Life::Active
+    }
+
+    pub(in crate::sandbox) fn has(&self, member: Member) -> bool {
+        self.joined.contains_key(&member)
+    }
+
+    fn join(&mut self, member: Member) -> bool {
+        if self.has(member) {
+            return false;
+        }
+        self.joined.insert(member, self.next);
+        self.members.insert(self.next, member);
+        self.next += 1;
+        true
+    }
+
+    fn leave(&mut self, member: Member) -> bool {
+        self.joined.remove(&member).is_some_and(|number| self.members.remove(&number).is_some())
+    }
+}
+
+/// One entry of the log.
+#[derive(Debug)]
+pub(in crate::sandbox) enum Change {
+    /// A user came, went or came back (`names` is `None`), or these properties changed.
+    User { user: usize, names: Option<Vec<Name>> },
+    /// A group came, went, or was renamed.
+    Group { group: usize },
+    /// Somebody joined or left.
+    Membership { group: usize, member: Member },
+}
+
+/// What an id stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::sandbox) enum Object {
+    User(usize),
+    Group(usize),
+    Device(usize),
+}
+
+/// The directory itself.
+#[derive(Debug, Default)]
+pub(in crate::sandbox) struct Store {
+    pub(in crate::sandbox) users: Vec<User>,
+    pub(in crate::sandbox) groups: Vec<Group>,
+    pub(in crate::sandbox) devices: Vec<String>,
+    pub(in crate::sandbox) log: Vec<Change>,
+    by_id: HashMap<String, Object>,
+    by_login: HashMap<String, usize>,
+}
+
+impl Store {
+    /// Moves a company in. Its people do not stand in the log: nobody can have a token from before they were there.
+    pub(in crate::sandbox) fn new(company: Company) -> Result<Self, TenantError> {
+        let Company { tenant_id: _, domain: _, people, groups, devices } = company;
+        let mut store = Self::default();
+        for person in people {
+            store.add_user(person)?;
+        }
+        for (index, device) in devices.iter().enumerate() {
+            store.by_id.insert(device.clone(), Object::Device(index));
+        }
+        store.devices = devices;
+        for (index, team) in groups.into_iter().enumerate() {
+            store.by_id.insert(team.id.clone(), Object::Group(index));
+            let mut group = Group::new(team.id, team.name);
+            for member in team.members {
+                group.join(match member {
+                    Belongs::Person(index) => Member::User(index),
+                    Belongs::Group(index) => Member::Group(index),
+                    Belongs::Device(index) => Member::Device(index),
+                });
+            }
+            store.groups.push(group);
+        }
+        store.log.clear();
+        Ok(store)
+    }
+
+    /// How far the log has come.
+    pub(in crate::sandbox) fn version(&self) -> usize {
+        self.log.len()
+    }
+
+    pub(in crate::sandbox) fn object(&self, id: &str) -> Option<Object> {
+        // Ids are compared without case; callers that keep the spelling they got save the copy.
+        self.by_id.get(id).or_else(|| self.by_id.get(&id.to_ascii_lowercase())).copied()
+    }
+
+    /// An active user by id or login name.
+    pub(in crate::sandbox) fn user(&self, key: &str) -> Option<usize> {
+        let index = match self.object(key) {
+            Some(Object::User(index)) => index,
+            Some(_) => return None,
+            None => *self.by_login.get(&key.to_lowercase())?,
+        };
+        self.users[index].is_active().then_some(index)
+    }
+
+    /// An active group by id.
+    pub(in crate::sandbox) fn group(&self, id: &str) -> Option<usize> {
+        match self.object(id)? {
+            Object::Group(index) if self.groups[index].is_active() => Some(index),
+            _ => None,
+        }
+    }
+
+    /// Users in the group or in groups in it, each once, in the order in which they are met.
+    pub(in crate::sandbox) fn transitive(&self, group: usize) -> Vec<Member> {
+        let (mut seen, mut queue, mut found) = (std::collections::HashSet::new(), vec![group], Vec::new());
+        let mut at = 0;
+        while let Some(&group) = queue.get(at) {
+            at += 1;
+            for &member in self.groups[group].members.values() {
+                if seen.insert(member) {
+                    found.push(member);
+                    if let Member::Group(inner) = member {
+                        queue.push(inner);
+                    }
+                }
+            }
+        }
+        found
+    }
+
+    /// Whether the thing a membership points to can be seen.
+    pub(in crate::sandbox) fn is_there(&self, member: Member) -> bool {
+        match member {
+            Member::User(index) => self.users[index].is_active(),
+            Member::Group(index) => self.groups[index].is_active(),
+            Member::Device(_) => true,
+        }
+    }
+
+    pub(super) fn add_user(&mut self, person: Person) -> Result<usize, TenantError> {
+        let index = self.users.len();
+        let own = |(name, value): (String, Value)| known(&name).map(|(name, _)| (name, value));
+        let properties: Option<Vec<_>> = person.properties.into_iter().map(own).collect();
+        let properties = properties.ok_or(TenantError::NoSuchProperty)?;
+        let user = User { id: person.id, life: Life::Active, properties };
+        let login = user.login().to_lowercase();
+        if self.by_login.contains_key(&login) || self.by_id.contains_key(&user.id) {
+            return Err(TenantError::Taken);
+        }
+        self.by_login.insert(login, index);
+        self.by_id.insert(user.id.clone(), Object::User(index));
+        self.users.push(user);
+        self.log.push(Change::User { user: index, names: None });
+        Ok(index)
+    }
+
+    pub(super) fn update_user(&mut self, id: &str, patch: Map<String, Value>) -> Result<(), TenantError> {
+        let user = self.user(id).ok_or(TenantError::NoSuchObject)?;
+        let before = self.users[user].login().to_lowercase();
+        if let Some(login) = patch.get("userPrincipalName") {
+            let login = login.as_str().ok_or(TenantError::Taken)?.to_lowercase();
+            if self.by_login.get(&login).is_some_and(|other| *other != user) {
+                return Err(TenantError::Taken);
+            }
+        }
+        let mut names = Vec::new();
+        for (name, value) in patch {
+            let (name, _) = known(&name).ok_or(TenantError::NoSuchProperty)?;
+            if self.users[user].set(name.clone(), value) {
+                names.push(name);
+            }
+        }
+        self.by_login.remove(&before);
+        self.by_login.insert(self.users[user].login().to_lowercase(), user);
+        if !names.is_empty() {
+            self.log.push(Change::User { user, names: Some(names) });
+        }
+        Ok(())
+    }
+
+    pub(super) fn soft_delete(&mut self, id: &str, at: DateTime<Utc>) -> Result<(), TenantError> {
+        let user = self.user(id).ok_or(TenantError::NoSuchObject)?;
+        let login = self.users[user].login();
+        self.by_login.remove(&login.to_lowercase());
+        let of = &mut self.users[user];
+        let parked = format!("{}{login}", of.id.replace('-', ""));
+        of.set("userPrincipalName".into(), parked.into());
+        of.life = Life::Deleted { at, login };
+        self.log.push(Change::User { user, names: None });
+        Ok(())
+    }
+
+    pub(super) fn restore(&mut self, id: &str) -> Result<(), TenantError> {
+        let Some(Object::User(user)) = self.object(id) else { return Err(TenantError::NoSuchObject) };
+        let Life::Deleted { login, .. } = self.users[user].life.clone() else { return Err(TenantError::NoSuchObject) };
+        if self.by_login.contains_key(&login.to_lowercase()) {
+            return Err(TenantError::Taken);
+        }
+        self.by_login.insert(login.to_lowercase(), user);
+        self.users[user].set("userPrincipalName".into(), login.into());
+        self.users[user].life = Life::Active;
+        self.log.push(Change::User { user, names: None });
+        Ok(())
+    }
+
+    /// Deletes for good, from active or deleted; only now the memberships end.
+    pub(super) fn hard_delete(&mut self, id: &str) -> Result<(), TenantError> {
+        let Some(Object::User(user)) = self.object(id) else { return Err(TenantError::NoSuchObject) };
+        match self.users[user].life {
+            Life::Gone => return Err(TenantError::NoSuchObject),
+            Life::Active => drop(self.by_login.remove(&self.users[user].login().to_lowercase())),
+            Life::Deleted { .. } => {}
+        }
+        self.users[user].life = Life::Gone;
+        self.log.push(Change::User { user, names: None });
+        for group in 0..self.groups.len() {
+            if self.groups[group].leave(Member::User(user)) {
+                self.log.push(Change::Membership { group, member: Member::User(user) });
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn add_group(&mut self, id: String, name: String) -> Result<(), TenantError> {
+        if self.by_id.contains_key(&id) {
+            return Err(TenantError::Taken);
+        }
+        let group = self.groups.len();
+        self.by_id.insert(id.clone(), Object::Group(group));
+        self.groups.push(Group::new(id, name));
+        self.log.push(Change::Group { group });
+        Ok(())
+    }
+
+    pub(super) fn change_group(&mut self, id: &str, change: impl FnOnce(&mut Group)) -> Result<(), TenantError> {
+        let group = self.group(id).ok_or(TenantError::NoSuchObject)?;
+        change(&mut self.groups[group]);
+        self.log.push(Change::Group { group });
+        Ok(())
+    }
+
+    pub(super) fn set_member(&mut self, group: &str, member: &str, belongs: bool) -> Result<(), TenantError> {
+        let group = self.group(group).ok_or(TenantError::NoSuchObject)?;
+        let member = match self.object(member).ok_or(TenantError::NoSuchObject)? {
+            Object::User(index) => Member::User(index),
+            Object::Group(index) => Member::Group(index),
+            Object::Device(index) => Member::Device(index),
+        };
+        let of = &mut self.groups[group];
+        if if belongs { of.join(member) } else { of.leave(member) } {
+            self.log.push(Change::Membership { group, member });
+        }
+        Ok(())
+    }
+}
