@@ -15,6 +15,9 @@ use aws_sdk_connect::operation::RequestId;
 
 use crate::model::{CallError, Disposition, Operation};
 
+/// The code of a call that met the instance's user limit. Waiting does not help, and every further create of the run would
+/// end like this; updates and deletes still can be made.
+pub const INSTANCE_FULL: &str = "LimitExceededException";
 /// Somebody or something that was asked for does not exist.
 pub(super) const NOT_FOUND: &str = "ResourceNotFoundException";
 /// The most characters of Connect's text that are passed on.
@@ -255,7 +258,7 @@ impl Judge<'_> {
         let create = self.operation == Operation::CreateUser;
         match (self.failure.code.as_deref().unwrap_or_default(), self.operation) {
             // Other operations can still succeed, so the run goes on; every further create would end like this one.
-            ("LimitExceededException" | "ServiceQuotaExceededException", _) => {
+            (INSTANCE_FULL | "ServiceQuotaExceededException", _) => {
                 self.said(self.skip(), "ask AWS for a higher quota of users per instance, or remove users nobody needs")
             }
             ("DuplicateResourceException", _) if create => {

@@ -246,12 +246,10 @@ impl State {
         if self.users.values().any(|user| user["Username"] == body["Username"]) {
             return error(409, "DuplicateResourceException", "Username is taken");
         }
-        let saml = self.identity_management.unwrap_or("SAML") == "SAML";
-        if saml && (body["IdentityInfo"]["Email"].is_string() || body["Password"].is_string()) {
-            return error(400, "InvalidParameterException", "Email and Password are not allowed");
-        }
-        if !saml && !(body["IdentityInfo"]["Email"].is_string() && body["Password"].is_string()) {
-            return error(400, "InvalidParameterException", "Email and Password are required");
+        let secrets = [&body["IdentityInfo"]["Email"], &body["Password"]];
+        let wanted = self.identity_management == Some("CONNECT_MANAGED");
+        if secrets.iter().any(|secret| secret.is_string() != wanted) {
+            return error(400, "InvalidParameterException", "Email and Password do not fit this instance");
         }
         let id = format!("new-{}", self.users.len() + 1);
         let arn = format!("{INSTANCE_ARN}/agent/{id}");

@@ -41,6 +41,7 @@ use tokio::sync::OnceCell;
 
 pub use client::ClientError;
 pub use config::{ConnectConfig, QuotaConfig, Rate};
+pub use errors::INSTANCE_FULL;
 pub use inventory::cheapest;
 pub use quota::Quotas;
 

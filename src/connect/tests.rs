@@ -188,7 +188,7 @@ async fn errors_are_judged_by_code() {
     let answer = |status, code| Fault::Status(status, code, "the user ada@example.com is not right");
     tokio::join!(
         check_error(create(), answer(409, "DuplicateResourceException"), SkipPerson, "DuplicateResourceException", 1),
-        check_error(create(), answer(429, "LimitExceededException"), SkipPerson, "LimitExceededException", 1),
+        check_error(create(), answer(429, INSTANCE_FULL), SkipPerson, INSTANCE_FULL, 1),
         check_error(create(), answer(400, "InvalidParameterException"), SkipPerson, "InvalidParameterException", 1),
         check_error(create(), answer(500, "InternalServiceException"), InDoubt, "InternalServiceException", 1),
         check_error(create(), answer(502, ""), InDoubt, "http_502", 1),
@@ -401,7 +401,11 @@ async fn check_look(prepare: impl FnOnce(&mut State), code: &str) {
 
 #[tokio::test]
 async fn half_a_look_is_no_look() {
-    let fault = |operation, fault| move |state: &mut State| drop(state.faults.insert(operation, (u32::MAX, fault)));
+    let fault = |operation, fault| {
+        move |state: &mut State| {
+            state.faults.insert(operation, (u32::MAX, fault));
+        }
+    };
     check_look(fault("ListUsers", Fault::LoopingToken), "repeated_token").await;
     check_look(fault("SearchUsers", Fault::LoopingToken), "repeated_token").await;
     check_look(
