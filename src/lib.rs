@@ -1,8 +1,79 @@
-//! rollcall
+//! rollcall keeps the users of an Amazon Connect contact centre in agreement with the company directory.
+//!
+//! > On a schedule, rollcall **observes** the directories, Amazon Connect and its own memory; **plans** what would make
+//! > Connect agree with the rules; lets a **guard** refuse what looks wrong; **applies** the rest one API call at a time
+//! > under quota; **records** every outcome; and **reports** what changed.
+//!
+//! [`reconcile::run`] is that sentence in one readable function. It is level-triggered: every run looks again, and deltas
+//! only make looking cheaper. A long load needs no resume code: the next run observes and plans anew.
+//!
+//! # The house
+//!
+//! ```text
+//! floor 5   cli                     the door: verbs, screens, exit codes
+//! floor 4   config → assemble       read the file, build the parts
+//!           serve                   schedule, control socket, shutdown
+//! floor 3   reconcile               the story: observe → plan → guard → apply → record → report
+//! floor 2   planner (pure)          decides
+//!           connect  store  report  does · remembers · tells; siblings never see each other
+//! floor 1   model                   the vocabulary, and one port (Target)
+//! ground    connectors (own crate)  people as a directory tells them
+//! beside    sandbox                 the remote systems, on loopback; imports nothing of the rest
+//! ```
+//!
+//! Imports point down only. Cargo enforces the bottom border; `tests/all/house.rs` reads the `use` lines for the rest.
+//!
+//! # What must always hold
+//!
+//! 1. **Absence is proven.** Only a listing whose last page was seen may say that somebody is missing; a bound that is hit, a
+//!    repeated link, an unreadable group is an error of the pull, and a source whose pull failed freezes its people. Nobody
+//!    where there were people is an error. Whoever is missing without a tombstone is asked for by id; if there are too many
+//!    to ask, they are held until a second complete listing agrees.
+//! 2. **An unreadable record is present**: quarantined, not absent.
+//! 3. **Identity is `source/immutable-id`**, never a username or an e-mail address.
+//! 4. **We touch only what is ours**: an owner mark (the tag [`model::OWNER_TAG`]), or an adopt rule that names the user.
+//! 5. **The planner is a function**: same observation, same rules, same plan.
+//! 6. **The executor does not choose.** Names are ids already; limits are checked already.
+//! 7. **One change = one API call = one quota cell = one outcome.** The SDK's own retries are off; every attempt passes the
+//!    quota and is counted.
+//! 8. **A capability is a value with one maker**: [`connectors::DirectorySnapshot`] (complete), [`model::ApprovedPlan`]
+//!    (the guard's), [`store::RunLease`] (the store's). Applying needs the last two.
+//! 9. **Intent before call, outcome after**, in the ledger. An intent without an outcome is in doubt, and settled by looking.
+//! 10. **Leaving is a desired state.** Suspended differs from active in attributes only.
+//! 11. **Nothing is dropped in silence**: everybody ends in one [`model::Decision`], every change in one [`model::Outcome`].
+//! 12. **The cursor commits with the data**, and is taken before the baseline listing.
+//! 13. **Secrets and personal values never reach a log line**; people are named by key there.
+//! 14. **Time and ids come in as values.** The wall clock is read in `cli`; waits use tokio's clock.
+//! 15. **A failing report never fails a run.** The ledger is the outbox; each sink has a cursor of its own.
+//! 16. **Every loop over a remote system has an upper bound, and reaching it is an error.** Credentials go to the configured
+//!     host only.
+//!
+//! # Order of changes
+//!
+//! In a plan: leavers' updates, deletes, other updates, adopts, creates; inside that by person, then facet. While applying,
+//! changes of one person keep that order; different people go side by side, one lane per operation, because Connect counts
+//! each operation apart. A create that wants a username which a delete sets free waits for that delete. Quick connects of a
+//! user are deleted *before* the user: a crash in between leaves a user whose delete is planned again, instead of quick
+//! connects that nobody looks for.
+//!
+//! # One-place additions
+//!
+//! | New | The place | Then the compiler or a test asks for |
+//! | --- | --- | --- |
+//! | connector | a file in `connectors/src/` and a variant of [`connectors::Source`] | its arms |
+//! | Connect attribute | a row in [`model::ATTRIBUTES`] and its variant | two arms in `connect/codec.rs` |
+//! | report sink | a file in `report/` and a variant of [`report::SinkKind`] | its arm in `build` |
+//! | mapping condition | a variant of [`planner::rules::Condition`] | its evaluation and text form |
+//! | verb | a variant in `cli` | its arm and screen |
+//! | limit of the guard | a field of [`planner::rules::Limits`] | complete destructuring in the guard |
+
+pub mod assemble;
+pub mod cli;
 pub mod config;
 pub mod connect;
 pub mod model;
 pub mod planner;
+pub mod reconcile;
 pub mod report;
 pub mod sandbox;
 pub mod serve;

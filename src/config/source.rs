@@ -104,7 +104,7 @@ fn microsoft(name: &str, section: &Section<'_>, needs: &Needs) -> Option<ReadSou
         }
         Some(groups)
     });
-    let nested = section.optional("nested", Item::flag).unwrap_or(true);
+    let nested = section.optional("nested", Item::flag).unwrap_or(false);
     let guests = section.optional("guests", Item::flag).unwrap_or(false);
     let cloud = section.optional("cloud", |item| item.one_of(CLOUDS)).unwrap_or(CLOUDS[0].1);
     let graph_url = section.optional("graph_url", Item::url).or_else(|| Url::parse(cloud.graph).ok());

@@ -230,7 +230,7 @@ fn the_smallest_file_has_the_documented_defaults() {
     let SourceConfig::Microsoft(source) = &config.sources[0];
     assert_eq!(source.graph_url.as_str(), "https://graph.microsoft.com/");
     assert_eq!(source.login_url.as_str(), "https://login.microsoftonline.com/");
-    assert!(source.scope_groups.is_none() && source.nested);
+    assert!(source.scope_groups.is_none() && !source.nested);
 }
 
 #[test]

@@ -33,7 +33,7 @@ mod quota;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
 use connectors::CheckLine;
@@ -46,7 +46,7 @@ pub use inventory::cheapest;
 pub use quota::Quotas;
 
 use crate::model::{
-    CallError, Change, ConnectUserId, Done, IdentityManagement, Instance, Inventory, Look, Operation, Target, Time,
+    CallError, Catalogue, Change, ConnectUserId, Done, IdentityManagement, Instance, Inventory, Look, Operation, Target, Time,
 };
 use call::Caller;
 use inventory::{Looking, OwnWrites};
@@ -96,8 +96,16 @@ impl AmazonConnect {
         self.caller.meter.throttles()
     }
 
-    /// Reaches Connect with the smallest reads that prove credentials, permissions and the instance.
-    pub async fn check(&self) -> Vec<CheckLine> {
+    /// How Connect is configured.
+    #[must_use]
+    pub fn config(&self) -> &ConnectConfig {
+        &self.config
+    }
+
+    /// Reaches Connect with the smallest reads that prove credentials, permissions and the instance; the names it found
+    /// come along.
+    pub async fn check(&self) -> (Vec<CheckLine>, Option<Catalogue>) {
+        let mut found = None;
         let mut lines = vec![match inventory::instance(&self.caller).await {
             Ok(instance) => good(instance_line(&instance)),
             Err(error) => bad(&error),
@@ -113,12 +121,13 @@ impl AmazonConnect {
                         catalogue.security_profiles.len(),
                         catalogue.hierarchy_groups.len(),
                     )));
+                    found = Some(catalogue);
                 }
                 Err(error) => lines.push(bad(&error)),
             }
         }
         lines.push(good(self.quota_line()));
-        lines
+        (lines, found)
     }
 
     fn quota_line(&self) -> String {
@@ -183,6 +192,14 @@ impl Target for AmazonConnect {
         at: Time,
     ) -> Result<Inventory, CallError> {
         self.look(look, quick_connects, last, at).await
+    }
+
+    fn set_own_writes(&self, writes: BTreeMap<ConnectUserId, Time>) {
+        AmazonConnect::set_own_writes(self, writes);
+    }
+
+    fn cheapest(ids: BTreeSet<ConnectUserId>, usernames: BTreeSet<String>, users: usize) -> Look {
+        inventory::cheapest(ids, usernames, users)
     }
 
     async fn perform(&self, change: &Change) -> Result<Done, CallError> {

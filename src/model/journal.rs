@@ -18,6 +18,14 @@ use super::plan::{Change, Finding};
 #[serde(transparent)]
 pub struct RunId(pub uuid::Uuid);
 
+impl RunId {
+    /// A new one.
+    #[must_use]
+    pub fn fresh() -> Self {
+        Self(uuid::Uuid::now_v7())
+    }
+}
+
 impl fmt::Display for RunId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(&self.0, f)

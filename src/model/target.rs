@@ -1,6 +1,6 @@
 //! The port to the system that is kept in agreement.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 
 use super::Time;
@@ -40,6 +40,14 @@ pub trait Target: Send + Sync {
         last: Option<&Inventory>,
         at: Time,
     ) -> impl Future<Output = Result<Inventory, CallError>> + Send;
+
+    /// Tells when we last wrote to whom (by the ledger), for the looks that follow: a modification time beside our own
+    /// write is our own write.
+    fn set_own_writes(&self, writes: BTreeMap<ConnectUserId, Time>);
+
+    /// The look at these users that takes the fewest calls: one by one, or everybody by pages. `users` is how many the
+    /// instance is known to have.
+    fn cheapest(ids: BTreeSet<ConnectUserId>, usernames: BTreeSet<String>, users: usize) -> Look;
 
     /// Makes one change with one call (and further attempts while throttled).
     ///

@@ -198,7 +198,8 @@ impl Draft {
 }
 
 /// How many calls, and how long the busiest token bucket needs when it starts full.
-fn forecast(changes: &[Change], quota: &Quota<'_>) -> Forecast {
+#[must_use]
+pub fn forecast(changes: &[Change], quota: &Quota<'_>) -> Forecast {
     let mut forecast = Forecast::default();
     for change in changes {
         *forecast.calls.entry(change.action.operation()).or_default() += 1;

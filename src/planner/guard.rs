@@ -11,6 +11,7 @@ use std::fmt::Write as _;
 
 use chrono::TimeDelta;
 use connectors::PersonKey;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 
@@ -29,7 +30,7 @@ pub enum Verdict {
 }
 
 /// Why a plan was refused, with the numbers.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
     /// What an approval must name.
     pub digest: String,

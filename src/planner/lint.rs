@@ -86,6 +86,13 @@ pub fn coverage(seen: &Observation, rules: &Rules) -> Coverage {
     Coverage { rules: rows, departments: departments(rules, unmapped), problems }
 }
 
+/// Names in the rules that do not exist in this catalogue.
+#[must_use]
+pub fn missing_names(rules: &Rules, catalogue: &Catalogue, identity: IdentityManagement) -> Vec<Problem> {
+    let nobody = DirectoryView::default();
+    unknown_names(&Compiled::new(rules, catalogue, &nobody, identity)).into_iter().collect()
+}
+
 fn rows(rules: &Rules, people: &BTreeMap<&str, u32>) -> Vec<RuleCoverage> {
     let count = |name: &str| people.get(name).copied().unwrap_or(0);
     let mappings = rules.mappings.iter().map(|mapping| RuleCoverage {

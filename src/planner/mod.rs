@@ -52,7 +52,8 @@ use rules::Rules;
 
 pub use explain::{Explanation, explain, explain_in};
 pub use guard::{Refusal, Verdict, digest, review};
-pub use lint::{Coverage, ExampleResult, check_examples, coverage};
+pub use draft::forecast;
+pub use lint::{Coverage, ExampleResult, check_examples, coverage, missing_names};
 
 /// The quota of an operation: calls a second, and the burst.
 pub type Quota<'a> = dyn Fn(Operation) -> (f64, u32) + 'a;

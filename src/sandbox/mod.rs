@@ -1,6 +1,189 @@
-//! The remote systems, on loopback.
-pub mod company;
+//! The remote systems, on loopback: for the demonstration, for rehearsals, for tests.
+//!
+//! Each service speaks the wire protocol of the real one and keeps its rules: what it refuses, how it pages, how it
+//! throttles, how late its searches are. [`Faults`] adds what happens on bad days.
+//!
+//! Invariant: listens on loopback only; reads no clock but [`Clock`]; knows nothing of the program it serves.
+
+mod clock;
+pub mod connect;
+mod control;
 pub mod faults;
-pub mod graph;
-pub mod login;
-pub mod tenant;
+pub mod logs;
+mod quota;
+#[cfg(test)]
+mod tests;
+mod wire;
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use axum::Router;
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+pub use clock::Clock;
+pub use quota::{Bucket, Calls, Quota, QuotaSettings};
+
+use company::Company;
+use connect::{ConnectSettings, ConnectState};
+use faults::Faults;
+use logs::{LogsSettings, LogsState};
+use tenant::{App, Tenant};
+
+/// How long answers in progress may take at the end.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// Loopback ports; 0 = any free one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Ports {
+    /// Sign-in service.
+    pub login: u16,
+    /// Directory.
+    pub graph: u16,
+    /// Amazon Connect.
+    pub connect: u16,
+    /// CloudWatch Logs.
+    pub logs: u16,
+    /// The sandbox's own interface.
+    pub control: u16,
+}
+
+/// What to start.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// What the clock of the remote systems shows at the start.
+    pub now: DateTime<Utc>,
+    /// Where to listen.
+    pub ports: Ports,
+    /// The Connect instance.
+    pub connect: ConnectSettings,
+    /// CloudWatch Logs.
+    pub logs: LogsSettings,
+    /// Who is in the directory.
+    pub company: Company,
+    /// The application that may sign in.
+    pub app: Option<App>,
+}
+
+impl Settings {
+    /// Defaults of the real services, on any free ports.
+    #[must_use]
+    pub fn new(now: DateTime<Utc>, company: Company) -> Self {
+        Self {
+            now,
+            ports: Ports::default(),
+            connect: ConnectSettings::default(),
+            logs: LogsSettings::default(),
+            company,
+            app: None,
+        }
+    }
+}
+
+/// Where the services are, without a trailing slash.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Addresses {
+    /// Sign-in service.
+    pub login_url: String,
+    /// Directory.
+    pub graph_url: String,
+    /// Amazon Connect.
+    pub connect_url: String,
+    /// CloudWatch Logs.
+    pub logs_url: String,
+    /// The sandbox's own interface.
+    pub control_url: String,
+}
+
+/// Remote systems that are running. Dropping it stops them.
+#[derive(Debug)]
+pub struct Sandbox {
+    /// Where they are.
+    pub addresses: Addresses,
+    /// The time there.
+    pub clock: Clock,
+    /// What goes wrong.
+    pub faults: Faults,
+    /// The Connect instance.
+    pub connect: ConnectState,
+    /// CloudWatch Logs.
+    pub logs: LogsState,
+    /// Dropped, it stops the services.
+    stop: watch::Sender<bool>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Sandbox {
+    /// Starts all services.
+    ///
+    /// # Errors
+    /// If a port cannot be listened on.
+    pub async fn start(settings: Settings) -> io::Result<Self> {
+        let Settings { now, ports, connect, logs, company, app } = settings;
+        let clock = Clock::new(now);
+        let faults = Faults::default();
+        let connect = ConnectState::new(connect, clock.clone());
+        let logs = LogsState::new(logs, clock.clone());
+        let tenant = Tenant::new(company, now);
+        if let Some(app) = app {
+            tenant.set_app(app);
+        }
+        let (login_listener, login_url) = listen(ports.login).await?;
+        tenant.configure(|settings| settings.login_url = Some(login_url.clone()));
+        let (graph_listener, graph_url) = listen(ports.graph).await?;
+        let (connect_listener, connect_url) = listen(ports.connect).await?;
+        let (logs_listener, logs_url) = listen(ports.logs).await?;
+        let (control_listener, control_url) = listen(ports.control).await?;
+        let addresses = Addresses { login_url, graph_url, connect_url, logs_url, control_url };
+        let reach = control::Reach {
+            addresses: addresses.clone(),
+            clock: clock.clone(),
+            faults: faults.clone(),
+            connect: connect.clone(),
+            logs: logs.clone(),
+        };
+        let stop = watch::Sender::new(false);
+        let tasks = vec![
+            spawn(login_listener, Router::new(), &stop),
+            spawn(graph_listener, Router::new(), &stop),
+            spawn(connect_listener, connect.router(faults.clone()), &stop),
+            spawn(logs_listener, logs.router(faults.clone()), &stop),
+            spawn(control_listener, control::router(reach), &stop),
+        ];
+        Ok(Self { addresses, clock, faults, connect, logs, stop, tasks })
+    }
+
+    /// Stops all services: what is being answered is answered, for a second at most.
+    pub async fn shutdown(self) {
+        let Self { stop, tasks, .. } = self;
+        drop(stop);
+        for mut task in tasks {
+            if tokio::time::timeout(GRACE, &mut task).await.is_err() {
+                task.abort();
+            }
+        }
+    }
+}
+
+async fn listen(port: u16) -> io::Result<(TcpListener, String)> {
+    let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await?;
+    let url = format!("http://{}", listener.local_addr()?);
+    Ok((listener, url))
+}
+
+fn spawn(listener: TcpListener, router: Router, stop: &watch::Sender<bool>) -> JoinHandle<()> {
+    let mut stopped = stop.subscribe();
+    let signal = async move {
+        // Nothing is ever sent: the error of a dropped sender is the signal.
+        let _ = stopped.changed().await;
+    };
+    tokio::spawn(async move {
+        // It cannot fail: failed accepts are retried within.
+        let _ = axum::serve(listener, router).with_graceful_shutdown(signal).await;
+    })
+}

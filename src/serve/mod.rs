@@ -1,3 +1,161 @@
-//! The schedule.
+//! The service: runs by the clock, does runs for others who ask, and stops gracefully.
+//!
+//! ```text
+//! config    what the administrator says about the schedule
+//! schedule  ticks from tokio-cron-scheduler; a missed one coalesces with the next
+//! control   a socket beside the state file: another process asks for a run and follows it
+//! ```
+//!
+//! Invariant: one run at a time. A tick that comes during a run is kept, two are one.
+//! Invariant: after a stop signal what is in flight finishes and is written down, and nothing new starts.
+//! Deliberately absent: what a run does (see [`crate::reconcile`]), configuration files, AWS.
+
 mod config;
-pub use config::{Every, ScheduleConfig};
+pub mod control;
+mod schedule;
+
+use std::sync::Arc;
+
+use tokio::sync::{Mutex, mpsc};
+
+pub use self::config::{Every, ScheduleConfig};
+use self::control::{Asked, Ending, Line};
+pub use self::schedule::{ScheduleError, Ticks, next_after};
+use crate::model::{RunId, Target, Time, Trigger};
+use crate::reconcile::{self, Centre, Ended, Order, Progress, RunClock, RunError, Stop, Watch};
+use crate::report::Sink;
+use crate::store::RunLease;
+
+/// Everything the service works with.
+pub struct Service<T> {
+    /// The contact centre.
+    pub centre: Centre<T>,
+    /// Where reports go.
+    pub sinks: Mutex<Vec<Sink>>,
+    /// When.
+    pub schedule: ScheduleConfig,
+    /// The wall clock.
+    pub now: fn() -> Time,
+}
+
+impl<T> std::fmt::Debug for Service<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Service({})", self.centre.name)
+    }
+}
+
+/// How one run of the service ended.
+pub type Result1 = Result<Ended, RunError>;
+
+impl<T: Target> Service<T> {
+    /// One run and the delivery of its reports.
+    ///
+    /// # Errors
+    /// See [`reconcile::run`]. A failing sink is no error.
+    pub async fn run_once(&self, lease: &RunLease, order: &Order, stop: &Stop, watch: &dyn Watch) -> Result1 {
+        let clock = RunClock::starting((self.now)());
+        let result = reconcile::run(&self.centre, lease, order, clock, stop, watch).await;
+        if !order.rehearse {
+            let mut sinks = self.sinks.lock().await;
+            for delivery in reconcile::deliver(&self.centre.store, &mut sinks, (self.now)()).await? {
+                if delivery.failed.is_some() || !delivery.rejected.is_empty() {
+                    watch.tell(Progress::SinkBehind {
+                        sink: delivery.sink,
+                        rejected: u32::try_from(delivery.rejected.len()).unwrap_or(u32::MAX),
+                        message: delivery.failed.map(|error| error.to_string()),
+                    });
+                }
+            }
+        }
+        result
+    }
+
+    /// The order of a scheduled run.
+    fn scheduled(&self) -> Order {
+        Order { next: next_after(&self.schedule.every, (self.now)()), ..Order::new(RunId::fresh(), Trigger::Schedule) }
+    }
+
+    /// Runs until asked to stop. `asks` come from the control socket.
+    ///
+    /// # Errors
+    /// Only if the schedule cannot be started; a failing run is logged and the next one looks again.
+    pub async fn serve(
+        self: Arc<Self>,
+        lease: RunLease,
+        mut asks: mpsc::Receiver<Asked>,
+        mut stop: Stop,
+    ) -> Result<RunLease, ScheduleError> {
+        let mut ticks = Ticks::start(&self.schedule.every).await?;
+        tracing::info!(centre = %self.centre.name, "serving `{}`", self.centre.name);
+        loop {
+            tokio::select! {
+                biased;
+                _ = stop.wait_for(|stop| *stop) => break,
+                Some(asked) = asks.recv() => self.answer(&lease, asked, &stop).await,
+                () = ticks.next() => {
+                    let log = Log { centre: self.centre.name.clone() };
+                    log_end(&self.centre.name, &self.run_once(&lease, &self.scheduled(), &stop, &log).await);
+                }
+            }
+        }
+        ticks.stop().await;
+        tracing::info!(centre = %self.centre.name, "stopped serving `{}`", self.centre.name);
+        Ok(lease)
+    }
+
+    async fn answer(&self, lease: &RunLease, asked: Asked, stop: &Stop) {
+        let Asked { ask, answers } = asked;
+        let order = Order { next: next_after(&self.schedule.every, (self.now)()), ..ask.order() };
+        let watch = Follow(answers.clone());
+        let result = self.run_once(lease, &order, stop, &watch).await;
+        log_end(&self.centre.name, &result);
+        // Whoever asked may have gone; the run counts all the same.
+        let _ = answers.send(Line::Ended(Ending::of(&result)));
+    }
+}
+
+/// Passes progress on to whoever asked for the run.
+struct Follow(mpsc::UnboundedSender<Line>);
+
+impl Watch for Follow {
+    fn tell(&self, progress: Progress) {
+        let _ = self.0.send(Line::Progress(Box::new(progress)));
+    }
+}
+
+/// Progress of a scheduled run, as log lines. People are named by key only.
+struct Log {
+    centre: String,
+}
+
+impl Watch for Log {
+    fn tell(&self, progress: Progress) {
+        let centre = &self.centre;
+        match progress {
+            Progress::SourceFailed { source, message, hint } => {
+                tracing::error!(%centre, %source, hint, "source `{source}` could not be read: {message}");
+            }
+            Progress::Refused { digest, message } => {
+                tracing::error!(%centre, digest, "plan refused by the guard: {message}");
+            }
+            Progress::SinkBehind { sink, rejected, message } => {
+                tracing::warn!(%centre, sink, rejected, "report sink `{sink}` is behind: {}", message.unwrap_or_default());
+            }
+            other => tracing::debug!(%centre, progress = other.name(), "{}", other.name()),
+        }
+    }
+}
+
+fn log_end(centre: &str, result: &Result1) {
+    match result {
+        Ok(Ended { summary, .. }) => tracing::info!(
+            %centre, run.result = summary.result, run.millis = summary.millis,
+            created = summary.created, updated = summary.updated, deleted = summary.deleted,
+            failed = summary.failed, in_doubt = summary.in_doubt, quarantined = summary.quarantined,
+            "run ended: {}", summary.result
+        ),
+        Err(error) => tracing::error!(
+            %centre, hint = error.hint(), "run failed: {}", reconcile::chain(error)
+        ),
+    }
+}

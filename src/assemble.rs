@@ -1,0 +1,83 @@
+//! Configuration → parts. The one place that knows them all.
+//!
+//! Deliberately absent: decisions.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use connectors::Source;
+use connectors::microsoft::Microsoft;
+
+use crate::config::{Config, SourceConfig};
+use crate::connect::{AmazonConnect, Quotas};
+use crate::model::{Operation, Time};
+use crate::reconcile::{Centre, RunCounts};
+use crate::report::Sink;
+use crate::serve::Service;
+use crate::store::{RunLease, Store};
+
+/// Everything that one contact centre needs, and the right to write.
+#[derive(Debug)]
+pub struct Assembled {
+    /// The parts.
+    pub service: Service<AmazonConnect>,
+    /// The right to write; released at the end.
+    pub lease: RunLease,
+}
+
+/// Builds the parts of one contact centre and takes its lease.
+///
+/// # Errors
+/// If a part cannot be built, or another process works on this contact centre.
+pub async fn assemble(config: &Config, now: fn() -> Time, purpose: &str) -> anyhow::Result<Assembled> {
+    let store = Store::open(&config.state, now()).await?;
+    let holder = format!("rollcall {purpose}, process {}", std::process::id());
+    let lease = store.acquire(&holder, now()).await?;
+    let sources = sources(config, now)?;
+    let target = AmazonConnect::connect(config.connect.clone(), &Quotas::new()).await?;
+    let mut sinks = Vec::new();
+    for sink in &config.reports {
+        sinks.push(Sink::build(sink, &config.name).await.with_context(|| format!("[report.{}]", sink.name))?);
+    }
+    let centre = Centre {
+        name: config.name.clone(),
+        store,
+        sources,
+        target,
+        rules: config.rules.clone(),
+        rules_digest: config.rules_digest.clone(),
+        limits: config.limits.clone(),
+        quota,
+        counters,
+        audit_every_secs: config.schedule.audit_every_secs,
+        full_every_secs: config.schedule.full_every_secs,
+    };
+    let service =
+        Service { centre, sinks: tokio::sync::Mutex::new(sinks), schedule: config.schedule.clone(), now };
+    Ok(Assembled { service, lease })
+}
+
+/// The directories, in the order of precedence.
+///
+/// # Errors
+/// If one cannot be built.
+pub fn sources(config: &Config, now: fn() -> Time) -> anyhow::Result<Vec<Arc<Source>>> {
+    let mut sources = Vec::new();
+    for source in &config.sources {
+        sources.push(Arc::new(match source {
+            SourceConfig::Microsoft(microsoft) => {
+                Source::Microsoft(Box::new(Microsoft::new(microsoft.clone(), now)?))
+            }
+        }));
+    }
+    Ok(sources)
+}
+
+fn quota(target: &AmazonConnect, operation: Operation) -> (f64, u32) {
+    let rate = target.config().quota.rate(operation);
+    (rate.per_second, rate.burst)
+}
+
+fn counters(target: &AmazonConnect) -> RunCounts {
+    RunCounts { calls: target.calls(), throttled: target.throttled() }
+}

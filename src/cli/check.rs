@@ -1,0 +1,150 @@
+//! `check`: the file by itself, then every remote system with the smallest read that proves it; a line each, with what to do.
+
+use std::fmt::Write;
+
+use serde_json::json;
+
+use super::style::{Style, column, count};
+use super::{Door, Exit};
+use crate::assemble;
+use crate::config::Config;
+use crate::connect::{AmazonConnect, Quotas};
+use crate::model::IdentityManagement;
+use crate::planner::{check_examples, missing_names};
+use crate::report::Sink;
+
+/// One line of the screen.
+struct Line {
+    place: String,
+    ok: bool,
+    text: String,
+    hint: Option<String>,
+}
+
+/// `rollcall check`.
+///
+/// # Errors
+/// If a part cannot even be built.
+#[expect(clippy::print_stdout, reason = "this is the screen")]
+pub async fn check(door: &Door) -> anyhow::Result<Exit> {
+    let config = door.load()?;
+    let mut lines = vec![configuration(&config)];
+    lines.extend(examples(&config));
+    for source in assemble::sources(&config, super::now)? {
+        let place = format!("source {}", source.name());
+        for line in source.check().await {
+            lines.push(Line { place: place.clone(), ok: line.ok, text: line.text, hint: line.hint });
+        }
+    }
+    lines.extend(connect(&config).await);
+    for sink in &config.reports {
+        let place = format!("report {}", sink.name);
+        match Sink::build(sink, &config.name).await {
+            Ok(sink) => {
+                for line in sink.check().await {
+                    lines.push(Line { place: place.clone(), ok: line.ok, text: line.text, hint: line.hint });
+                }
+            }
+            Err(error) => {
+                lines.push(Line { place, ok: false, text: error.to_string(), hint: Some(error.hint) });
+            }
+        }
+    }
+    let problems = lines.iter().filter(|line| !line.ok).count();
+    if door.json {
+        let lines: Vec<_> = lines
+            .iter()
+            .map(|line| json!({"place": line.place, "ok": line.ok, "text": line.text, "hint": line.hint}))
+            .collect();
+        println!("{}", json!({"contact_centre": config.name, "problems": problems, "lines": lines}));
+    } else {
+        print!("{}", screen(&config, &lines, problems, Style::of_stdout()));
+    }
+    Ok(if problems == 0 { Exit::Done } else { Exit::Failed })
+}
+
+fn configuration(config: &Config) -> Line {
+    let text = format!(
+        "{}, {}, {}",
+        count(config.sources.len(), "source", "sources"),
+        count(config.rules.mappings.len(), "mapping", "mappings"),
+        count(config.reports.len(), "report", "reports")
+    );
+    Line { place: "configuration".to_owned(), ok: true, text, hint: None }
+}
+
+/// The rules' own tests.
+fn examples(config: &Config) -> Vec<Line> {
+    let results = check_examples(&config.rules, &config.examples);
+    if results.is_empty() {
+        return Vec::new();
+    }
+    let passed = results.iter().filter(|result| result.passes()).count();
+    let place = "examples".to_owned();
+    let mut lines = vec![Line {
+        place: place.clone(),
+        ok: passed == results.len(),
+        text: format!("{passed} of {} pass", results.len()),
+        hint: None,
+    }];
+    for result in results {
+        for difference in result.differs {
+            lines.push(Line {
+                place: place.clone(),
+                ok: false,
+                text: format!("line {}: {difference}", result.line),
+                hint: Some("change the rule, or the example if the rule is right".to_owned()),
+            });
+        }
+    }
+    lines
+}
+
+async fn connect(config: &Config) -> Vec<Line> {
+    let place = "connect".to_owned();
+    let target = match AmazonConnect::connect(config.connect.clone(), &Quotas::new()).await {
+        Ok(target) => target,
+        Err(error) => {
+            let hint = Some(error.hint());
+            return vec![Line { place, ok: false, text: crate::reconcile::chain(&error), hint }];
+        }
+    };
+    let mut lines = Vec::new();
+    let (checked, catalogue) = target.check().await;
+    for line in checked {
+        lines.push(Line { place: place.clone(), ok: line.ok, text: line.text, hint: line.hint });
+    }
+    if let Some(catalogue) = catalogue {
+        let unknown = missing_names(&config.rules, &catalogue, IdentityManagement::Saml);
+        let place = "names".to_owned();
+        if unknown.is_empty() {
+            let text = "every name in the rules exists in Connect".to_owned();
+            lines.push(Line { place: place.clone(), ok: true, text, hint: None });
+        }
+        for finding in unknown {
+            lines.push(Line { place: place.clone(), ok: false, text: finding.message, hint: Some(finding.hint) });
+        }
+    }
+    lines
+}
+
+fn screen(config: &Config, lines: &[Line], problems: usize, style: Style) -> String {
+    let mut out = format!("{}  {}\n\n", style.bold(&config.name), config.path.display());
+    let mut last = "";
+    for line in lines {
+        let shown = if line.place == last { "" } else { &line.place };
+        let ok = if line.ok { style.good("ok     ") } else { style.bad("problem") };
+        let _ = writeln!(out, "  {} {ok}  {}", column(shown, 16), line.text);
+        if let (false, Some(hint)) = (line.ok, &line.hint) {
+            let _ = writeln!(out, "  {}          → {hint}", column("", 16));
+        }
+        last = &line.place;
+    }
+    let end = if problems == 0 {
+        style.good("no problems")
+    } else {
+        style.bad(count(problems, "problem", "problems"))
+    };
+    let _ = writeln!(out, "\n{end}");
+    out
+}

@@ -1,0 +1,169 @@
+//! `explain`: everything about one person, over what is stored.
+
+use std::fmt::Write;
+
+use connectors::{PersonKey, attributes};
+use serde_json::json;
+
+use super::observed::{self, Observed};
+use super::style::{self, Style, column};
+use super::{Door, Exit, history, plan_screen};
+use crate::model::{Authority, Decision, JournalEntry, Observation, Stage, Time};
+use crate::planner::{self, Explanation};
+use crate::store::JournalRow;
+
+/// Journal entries that are shown.
+const HISTORY: u32 = 8;
+
+/// `rollcall explain PERSON`.
+///
+/// # Errors
+/// If the state file cannot be read.
+#[expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the screen")]
+pub async fn explain(door: &Door, person: &str) -> anyhow::Result<Exit> {
+    let Observed { config, store, seen } = observed::observed(door).await?;
+    let found = store.find_person(person).await?;
+    let key = match &found[..] {
+        [key] => key,
+        [] => {
+            eprintln!("nobody is called {person}");
+            eprintln!("→ give a username, an e-mail address or a key such as entra/9f3e…");
+            return Ok(Exit::Failed);
+        }
+        several => {
+            eprintln!("{} people are called that:", several.len());
+            for key in several.iter().take(10) {
+                eprintln!("  {key}");
+            }
+            return Ok(Exit::Failed);
+        }
+    };
+    let explanation = planner::explain(&seen, &config.rules, key);
+    let past = store.person_history(key, HISTORY).await?;
+    if door.json {
+        println!("{}", as_json(&explanation));
+    } else {
+        print!("{}", screen(&explanation, &seen, &past, super::now(), Style::of_stdout()));
+    }
+    Ok(Exit::Done)
+}
+
+fn as_json(explanation: &Explanation) -> serde_json::Value {
+    let rules: Vec<_> = explanation
+        .rules
+        .iter()
+        .map(|rule| json!({"rule": rule.rule, "applies": rule.applies, "why": rule.why, "gives": rule.gives}))
+        .collect();
+    let facets: Vec<_> = explanation
+        .facets
+        .iter()
+        .map(|facet| json!({"facet": facet.facet, "authority": facet.authority, "state": facet.state}))
+        .collect();
+    json!({
+        "person": explanation.person, "presence": explanation.presence, "rules": rules, "facets": facets,
+        "connect_user": explanation.user.as_ref().map(|user| json!({"id": user.id, "username": user.username})),
+        "decision": explanation.decision, "changes": explanation.changes, "findings": explanation.findings,
+    })
+}
+
+fn screen(explanation: &Explanation, seen: &Observation, past: &[JournalRow], now: Time, style: Style) -> String {
+    let mut out = String::new();
+    heading(&mut out, explanation, style);
+    directory(&mut out, explanation, seen);
+    section(&mut out, "rules", explanation.rules.iter().map(|rule| {
+        let verdict = if rule.applies { style.good("YES  ") } else { "no   ".to_owned() };
+        let gives = if rule.applies { format!("   gives {}", rule.gives) } else { String::new() };
+        format!("{} {verdict} {}{gives}", column(&rule.rule, 12), rule.why)
+    }));
+    section(&mut out, "facets", explanation.facets.iter().map(|facet| {
+        let authority = match facet.authority {
+            Authority::Directory => "directory",
+            Authority::Connect => "connect",
+            Authority::Shared => "shared",
+        };
+        format!("{} {} {}", column(facet.facet.short(), 10), column(authority, 10), facet.state)
+    }));
+    section(&mut out, "notes", explanation.findings.iter().map(|f| format!("{}  → {}", f.message, f.hint)));
+    section(&mut out, "next", next(explanation, now, style).into_iter());
+    section(&mut out, "history", past.iter().filter_map(|row| past_line(row, now, style)));
+    out
+}
+
+fn heading(out: &mut String, explanation: &Explanation, style: Style) {
+    let name = explanation
+        .directory
+        .as_ref()
+        .and_then(|user| user.attributes.get(attributes::USERNAME).map(str::to_owned))
+        .unwrap_or_else(|| explanation.person.to_string());
+    let connect = match &explanation.user {
+        Some(user) => format!("Connect user {}", user.username),
+        None => "no Connect user".to_owned(),
+    };
+    let _ = writeln!(out, "{}   {}   {connect}\n", style.bold(name), style.dim(&explanation.person));
+}
+
+fn directory(out: &mut String, explanation: &Explanation, seen: &Observation) {
+    let Some(user) = &explanation.directory else {
+        section(out, "directory", std::iter::once("no record".to_owned()));
+        return;
+    };
+    let of = |name: &str| user.attributes.get(name);
+    let shown = [
+        of(attributes::DISPLAY_NAME),
+        of(attributes::DEPARTMENT),
+        of(attributes::TITLE),
+        of(attributes::BUSINESS_PHONE).or(of(attributes::MOBILE_PHONE)),
+    ];
+    let facts: Vec<&str> = shown.into_iter().flatten().collect();
+    let groups: Vec<&str> = user
+        .groups
+        .iter()
+        .map(|key| seen.directory.groups.get(key).and_then(|group| group.name.as_deref()).unwrap_or(key.id.as_str()))
+        .collect();
+    let groups = if groups.is_empty() { "no followed group".to_owned() } else { format!("groups {}", groups.join(", ")) };
+    section(out, "directory", [format!("{} · {}", facts.join(" · "), explanation.presence), groups].into_iter());
+}
+
+/// A section of the screen: its name beside the first line, nothing if there are no lines.
+fn section(out: &mut String, name: &str, lines: impl Iterator<Item = String>) {
+    for (at, line) in lines.enumerate() {
+        let _ = writeln!(out, "  {} {line}", column(if at == 0 { name } else { "" }, 11));
+    }
+}
+
+/// What happens in the next run, and when something happens later.
+fn next(explanation: &Explanation, now: Time, style: Style) -> Vec<String> {
+    let mut lines: Vec<String> = match &explanation.decision {
+        None => vec!["nothing is decided about this person".to_owned()],
+        Some(Decision::InSync) => vec![style.good("in agreement; nothing to do")],
+        Some(Decision::Changes { count: 1 }) => vec!["1 call in the next run".to_owned()],
+        Some(Decision::Changes { count }) => vec![format!("{count} calls in the next run")],
+        Some(Decision::OutOfScope { why }) => vec![format!("no Connect user is wanted: {why}")],
+        Some(Decision::Waiting { until, next, why }) => {
+            let step = match next {
+                Stage::Active => "restored",
+                Stage::Suspended => "suspended",
+                Stage::Deleted => "deleted",
+            };
+            vec![format!("a leaver ({why}); {step} {} ({})", style::relative(*until, now), style::moment(*until))]
+        }
+        Some(Decision::NotObserved { why }) => vec![format!("nothing may be concluded: {why}")],
+        Some(Decision::Quarantined(finding)) => {
+            vec![style.bad(format!("held: {}", finding.message)), format!("→ {}", finding.hint)]
+        }
+    };
+    lines.extend(explanation.changes.iter().map(|change| plan_screen::person(change, now, style).trim_start().to_owned()));
+    lines
+}
+
+fn past_line(row: &JournalRow, now: Time, style: Style) -> Option<String> {
+    let when = column(&style::moment(row.at), 22);
+    match &row.entry {
+        JournalEntry::Change(record) => {
+            let change = plan_screen::person(&record.change, now, style);
+            Some(format!("{when} {}  {}", change.trim_start(), history::outcome_word(&record.outcome)))
+        }
+        JournalEntry::Finding { finding, .. } => Some(format!("{when} ! {}", finding.message)),
+        _ => None,
+    }
+}

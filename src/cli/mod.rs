@@ -1,0 +1,247 @@
+//! The door: verbs, screens, exit codes.
+//!
+//! Data goes to standard output, everything else to standard error; `--json` on every verb that prints data.
+//! One place to add a verb: a variant of [`Verb`], its arm in [`run`], its screen.
+//!
+//! Invariant: the exit code is decided in one visible expression per verb, see [`Exit`].
+
+mod approve;
+mod check;
+mod demo;
+mod explain;
+mod history;
+mod observed;
+mod plan_screen;
+mod rules;
+mod sandbox;
+mod serve;
+mod status;
+mod style;
+mod sync;
+mod sync_screen;
+
+use std::path::PathBuf;
+
+use chrono::Utc;
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{self, Config};
+use crate::model::Time;
+
+/// How a verb ended, as the process says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Done, or nothing to do.
+    Done = 0,
+    /// Failed.
+    Failed = 1,
+    /// Changes are pending (`plan --detailed-exit-code`).
+    Pending = 2,
+    /// Refused by the guard.
+    Refused = 3,
+    /// Partly applied, or people in quarantine.
+    Partly = 4,
+    /// Wrong usage.
+    Usage = 64,
+}
+
+/// Keeps the users of an Amazon Connect contact centre in agreement with the company directory.
+#[derive(Debug, Parser)]
+#[command(name = "rollcall", version, about, disable_help_subcommand = true)]
+pub struct Cli {
+    /// The configuration file of the contact centre.
+    #[arg(long, global = true, env = "ROLLCALL_CONFIG", default_value = "rollcall.toml", value_name = "FILE")]
+    config: PathBuf,
+    /// Print data as JSON.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Live through a first sync and a working day on made-up remote systems; needs no account.
+    Demo(demo::DemoArgs),
+    /// Run made-up remote systems on loopback and print a configuration for them.
+    Sandbox(sandbox::SandboxArgs),
+    /// Write a commented configuration.
+    Init,
+    /// Check the file, then reach each remote system.
+    Check,
+    /// Look and plan; nothing is written but the snapshot.
+    Plan(PlanArgs),
+    /// Bring Connect into agreement.
+    #[command(subcommand)]
+    Sync(SyncVerb),
+    /// Let a held plan through in the next run.
+    Approve {
+        /// The digest the guard named.
+        digest: String,
+    },
+    /// Run by the clock until stopped.
+    Serve,
+    /// What is held, what waits, how the last run ended.
+    Status,
+    /// The last runs, or what one of them changed.
+    History {
+        /// The run; absent = the last twenty.
+        run: Option<String>,
+    },
+    /// Everything about one person: directory, rules, Connect, what happens next.
+    Explain {
+        /// Username, e-mail or key (`source/id`).
+        person: String,
+    },
+    /// How many people each rule gives what, and departments without a rule.
+    Rules,
+}
+
+#[derive(Debug, Subcommand)]
+enum SyncVerb {
+    /// One run, now. A running service does it and is followed.
+    Now(SyncArgs),
+}
+
+/// What `plan` takes.
+#[derive(Debug, Clone, Default, Args)]
+pub struct PlanArgs {
+    /// Read everybody anew, and look at all of Connect.
+    #[arg(long)]
+    pub full: bool,
+    /// Only this person.
+    #[arg(long, value_name = "PERSON")]
+    pub user: Option<String>,
+    /// Exit 2 if there is something to do.
+    #[arg(long)]
+    pub detailed_exit_code: bool,
+    /// Show everybody, not only a screenful.
+    #[arg(long)]
+    pub all: bool,
+}
+
+/// What `sync now` takes.
+#[derive(Debug, Clone, Default, Args)]
+pub struct SyncArgs {
+    /// Read everybody anew, and look at all of Connect.
+    #[arg(long)]
+    pub full: bool,
+    /// Only this source; people of the others are left as they are.
+    #[arg(long, value_name = "SOURCE")]
+    pub source: Option<String>,
+    /// Only this person.
+    #[arg(long, value_name = "PERSON")]
+    pub user: Option<String>,
+    /// Approve this digest.
+    #[arg(long, value_name = "DIGEST")]
+    pub approve: Option<String>,
+}
+
+/// What every verb has at hand.
+#[derive(Debug, Clone)]
+pub struct Door {
+    /// The configuration file.
+    pub config: PathBuf,
+    /// Whether data is printed as JSON.
+    pub json: bool,
+}
+
+impl Door {
+    /// The configuration; its problems, all at once, are printed here.
+    #[expect(clippy::print_stderr, reason = "this is the screen")]
+    fn load(&self) -> Result<Config, Exit> {
+        config::load(&self.config).map_err(|problems| {
+            eprintln!("{problems}");
+            if !self.config.exists() {
+                eprintln!("→ write one with: rollcall init, or try: rollcall demo");
+            }
+            Exit::Failed
+        })
+    }
+}
+
+/// The wall clock. It is read here and in the service, and handed on as a value.
+#[expect(clippy::disallowed_methods, reason = "the one place where time enters")]
+#[must_use]
+pub fn now() -> Time {
+    Utc::now()
+}
+
+/// Parses the command line and does what it says.
+pub async fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exit {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage } else { Exit::Done };
+        }
+    };
+    let door = Door { config: cli.config, json: cli.json };
+    let result = match cli.verb {
+        Verb::Demo(args) => demo::demo(&args).await,
+        Verb::Sandbox(args) => sandbox::sandbox(&args).await,
+        Verb::Init => init(&door),
+        Verb::Check => check::check(&door).await,
+        Verb::Plan(args) => sync::plan(&door, &args).await,
+        Verb::Sync(SyncVerb::Now(args)) => sync::now(&door, &args).await,
+        Verb::Approve { digest } => approve::approve(&door, &digest).await,
+        Verb::Serve => serve::serve(&door).await,
+        Verb::Status => status::status(&door).await,
+        Verb::History { run } => history::history(&door, run.as_deref()).await,
+        Verb::Explain { person } => explain::explain(&door, &person).await,
+        Verb::Rules => rules::rules(&door).await,
+    };
+    result.unwrap_or_else(|error| fail(&error))
+}
+
+/// The chain of an error, once, at the edge.
+#[expect(clippy::print_stderr, reason = "this is the screen")]
+fn fail(error: &anyhow::Error) -> Exit {
+    if let Some(exit) = error.downcast_ref::<Exit>() {
+        return *exit;
+    }
+    let style = style::Style::of_stderr();
+    eprintln!("{} {}", style.bad("error:"), crate::reconcile::chain(error.as_ref()));
+    if let Some(hint) = hint(error) {
+        eprintln!("→ {hint}");
+    }
+    Exit::Failed
+}
+
+fn hint(error: &anyhow::Error) -> Option<String> {
+    use crate::reconcile::RunError;
+    use crate::store::StoreError;
+    error.chain().find_map(|error| {
+        error
+            .downcast_ref::<RunError>()
+            .map(RunError::hint)
+            .or_else(|| error.downcast_ref::<StoreError>().map(|error| error.hint().to_owned()))
+            .or_else(|| error.downcast_ref::<crate::model::CallError>().map(|error| error.hint.clone()))
+    })
+}
+
+impl std::fmt::Display for Exit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "exit {}", *self as u8)
+    }
+}
+
+impl std::error::Error for Exit {}
+
+#[expect(clippy::print_stderr, reason = "this is the screen")]
+fn init(door: &Door) -> anyhow::Result<Exit> {
+    use std::io::Write;
+    let mut file = match std::fs::OpenOptions::new().write(true).create_new(true).open(&door.config) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            eprintln!("{} is there already; nothing was written", door.config.display());
+            eprintln!("→ give another name with --config FILE");
+            return Ok(Exit::Failed);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    file.write_all(config::template().as_bytes())?;
+    eprintln!("wrote {}", door.config.display());
+    eprintln!("→ fill in tenant, client_id, groups and instance, then: rollcall check");
+    Ok(Exit::Done)
+}

@@ -1,0 +1,109 @@
+//! `sandbox`: the made-up remote systems, and a configuration for them.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use clap::Args;
+
+use super::Exit;
+use crate::sandbox::scene::{self, CLIENT_SECRET, ConfigText, SceneSettings};
+use crate::sandbox::{Ports, QuotaSettings, Sandbox};
+
+/// What `sandbox` takes.
+#[derive(Debug, Clone, Args)]
+pub struct SandboxArgs {
+    /// Accounts in the directory.
+    #[arg(long, default_value_t = 120)]
+    people: usize,
+    /// Agents who have a Connect user already.
+    #[arg(long, default_value_t = 40)]
+    existing: usize,
+    /// Everything random follows from it.
+    #[arg(long, default_value_t = 7)]
+    seed: u64,
+    /// Nobody is odd.
+    #[arg(long)]
+    plain: bool,
+    /// The whole tenant is in scope, not one group.
+    #[arg(long)]
+    everybody: bool,
+    /// Users the instance may have.
+    #[arg(long, default_value_t = 500)]
+    user_limit: usize,
+    /// Throttle nobody, and let rollcall call as fast as it likes.
+    #[arg(long)]
+    unlimited: bool,
+    /// The first run needs no approval.
+    #[arg(long)]
+    first_run_applies: bool,
+    /// Port of the sandbox's own interface (faults, edits); any free one otherwise.
+    #[arg(long, default_value_t = 0)]
+    control_port: u16,
+    /// Write configuration and secret into this folder instead of printing the configuration.
+    #[arg(long, value_name = "FOLDER")]
+    into: Option<PathBuf>,
+}
+
+/// `rollcall sandbox`. Runs until Ctrl-C.
+///
+/// # Errors
+/// If a port cannot be listened on or a file cannot be written.
+#[expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the screen")]
+pub async fn sandbox(args: &SandboxArgs) -> anyhow::Result<Exit> {
+    let mut settings = SceneSettings::new(super::now(), args.people);
+    settings.seed = args.seed;
+    settings.existing = args.existing;
+    settings.foreign = 3;
+    settings.plain = args.plain;
+    settings.ports = Ports { control: args.control_port, ..Ports::default() };
+    settings.connect.user_limit = args.user_limit;
+    if args.unlimited {
+        settings.connect.quota = QuotaSettings::unlimited();
+    }
+    let sandbox = scene::start(settings).await.context("the sandbox cannot listen on loopback")?;
+    let text = ConfigText {
+        quota: args.unlimited.then_some((10_000.0, 10_000, 1.0)),
+        everybody: args.everybody,
+        first_run_applies: args.first_run_applies,
+        ..ConfigText::default()
+    };
+    let configuration = scene::configuration(&sandbox, &sandbox.tenant, &text);
+    match &args.into {
+        Some(folder) => {
+            write_files(folder, &configuration)?;
+            eprintln!("wrote {} and the client secret beside it", folder.join("rollcall.toml").display());
+        }
+        None => {
+            println!("# The client secret goes into a file `client-secret` beside this one (mode 0600): {CLIENT_SECRET}");
+            println!("{configuration}");
+        }
+    }
+    eprintln!("sandbox: {}", addresses(&sandbox));
+    eprintln!("AWS credentials: any, for example AWS_ACCESS_KEY_ID=sandbox AWS_SECRET_ACCESS_KEY=sandbox");
+    eprintln!("Ctrl-C ends it");
+    tokio::signal::ctrl_c().await?;
+    sandbox.shutdown().await;
+    Ok(Exit::Done)
+}
+
+fn addresses(sandbox: &Sandbox) -> String {
+    let addresses = &sandbox.addresses;
+    format!(
+        "login {} · graph {} · connect {} · logs {} · control {}",
+        addresses.login_url, addresses.graph_url, addresses.connect_url, addresses.logs_url, addresses.control_url
+    )
+}
+
+/// Writes a configuration and the secret it refers to, readable by their owner only.
+pub(super) fn write_files(folder: &Path, configuration: &str) -> anyhow::Result<()> {
+    use std::io::Write;
+    use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    for (name, text) in [("rollcall.toml", configuration), ("client-secret", CLIENT_SECRET)] {
+        let path = folder.join(name);
+        let mut file =
+            std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
+        file.write_all(text.as_bytes())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,50 @@
+//! `serve`: the service, from signal to signal.
+
+use std::sync::Arc;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+
+use super::{Door, Exit};
+use crate::assemble::{self, Assembled};
+use crate::serve::control;
+
+/// `rollcall serve`.
+///
+/// # Errors
+/// If the parts cannot be built, the state file is taken, or the schedule cannot start.
+pub async fn serve(door: &Door) -> anyhow::Result<Exit> {
+    let config = door.load()?;
+    if !config.enabled {
+        tracing::warn!(centre = config.name, "`{}` is switched off (enabled = false); nothing runs", config.name);
+        return Ok(Exit::Done);
+    }
+    let Assembled { service, lease } = assemble::assemble(&config, super::now, "serve").await?;
+    let store = service.centre.store.clone();
+    let listener = control::listen(&config.state)?;
+    let (asks_sender, asks) = mpsc::channel(16);
+    let questions = tokio::spawn(control::take_questions(listener, asks_sender));
+    let (stop_sender, stop) = watch::channel(false);
+    let signals = tokio::spawn(stop_on_signal(stop_sender));
+    let result = Arc::new(service).serve(lease, asks, stop).await;
+    questions.abort();
+    signals.abort();
+    let _ = std::fs::remove_file(control::socket_path(&config.state));
+    store.release(result?).await?;
+    Ok(Exit::Done)
+}
+
+/// Asks for a stop at the first SIGTERM or Ctrl-C.
+pub async fn stop_on_signal(stop: watch::Sender<bool>) {
+    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+        return;
+    };
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = int.recv() => {}
+    }
+    tracing::info!("stopping: what is in flight finishes, nothing new starts");
+    let _ = stop.send(true);
+    // Held until the run has seen it: a dropped sender would look like a closed channel.
+    stop.closed().await;
+}

@@ -1,0 +1,113 @@
+//! `status`: who holds the state file, how the last run ended, what waits for somebody.
+
+use std::fmt::Write;
+
+use serde_json::json;
+
+use super::style::{self, Style, column, count, number};
+use super::{Door, Exit};
+use crate::model::Decision;
+use crate::store::{RunRow, Store};
+
+/// Findings that are listed before "and so many more".
+const A_FEW: usize = 10;
+
+/// `rollcall status`.
+///
+/// # Errors
+/// If the state file cannot be read.
+#[expect(clippy::print_stdout, reason = "this is the screen")]
+pub async fn status(door: &Door) -> anyhow::Result<Exit> {
+    let config = door.load()?;
+    let store = Store::open_read_only(&config.state).await?;
+    let now = super::now();
+    let last = store.runs(1).await?.into_iter().next();
+    let held = store.held().await?;
+    let decisions = store.decisions().await?;
+    let people = store.people_count().await?;
+    let quarantined: Vec<_> = decisions
+        .values()
+        .filter_map(|decision| match decision {
+            Decision::Quarantined(finding) => Some(finding),
+            _ => None,
+        })
+        .collect();
+    let waiting = decisions.values().filter(|decision| matches!(decision, Decision::Waiting { .. })).count();
+    let doubts = store.open_intents().await?.len();
+    let holder = store.holder(now).await?;
+    if door.json {
+        let last = last.as_ref().map(|run| json!({"run": run.run, "started": run.started, "summary": run.summary}));
+        println!(
+            "{}",
+            json!({
+                "contact_centre": config.name, "enabled": config.enabled, "people": people, "last_run": last,
+                "held_plan": held.as_ref().map(|held| json!({"digest": held.digest, "message": held.message})),
+                "quarantined": quarantined, "waiting": waiting, "in_doubt": doubts,
+                "worked_on_by": holder.map(|(holder, _)| holder),
+            })
+        );
+        return Ok(Exit::Done);
+    }
+    let style = Style::of_stdout();
+    let mut out = format!("{}  {}\n\n", style.bold(&config.name), door.config.display());
+    let mut line = |what: &str, text: String| {
+        let _ = writeln!(out, "  {} {text}", column(what, 10));
+    };
+    line("people", number(people));
+    line("last run", last.as_ref().map_or("none yet → rollcall plan".to_owned(), |run| run_line(run, now)));
+    let by = holder.map_or("nobody".to_owned(), |(holder, since)| {
+        format!("{holder}, {}", style::relative(since, now))
+    });
+    line("worked on", format!("by {by}"));
+    if !config.enabled {
+        line("switch", style.bad("off (enabled = false): nothing runs by the clock"));
+    }
+    if let Some(held) = &held {
+        line("held", style.bad(&held.message));
+        line("", format!("→ rollcall plan, then: rollcall approve {}", held.digest));
+    }
+    if doubts > 0 {
+        line("in doubt", format!("{}, settled by the next run", count(doubts, "call", "calls")));
+    }
+    if waiting > 0 {
+        line("waiting", format!("{} on the way out", count(waiting, "leaver", "leavers")));
+    }
+    if quarantined.is_empty() {
+        line("needs you", style.good("nobody"));
+    } else {
+        line("needs you", style.bad(count(quarantined.len(), "person", "people")));
+        for finding in quarantined.iter().take(A_FEW) {
+            let _ = writeln!(out, "      {} {}  → {}", column(&finding.label, 36), finding.message, finding.hint);
+        }
+        if quarantined.len() > A_FEW {
+            let _ = writeln!(out, "      …and {} more (rollcall plan --all)", quarantined.len() - A_FEW);
+        }
+    }
+    print!("{out}");
+    Ok(Exit::Done)
+}
+
+/// One run in one line.
+pub(super) fn run_line(run: &RunRow, now: crate::model::Time) -> String {
+    let when = format!("{} ({})", style::relative(run.started, now), style::moment(run.started));
+    match &run.summary {
+        None => format!("{when}  not finished"),
+        Some(summary) => {
+            let mut parts = vec![summary.result.replace('_', " ")];
+            let counts = [
+                (summary.created, "created"),
+                (summary.adopted, "adopted"),
+                (summary.updated, "facets written"),
+                (summary.deleted, "deleted"),
+                (summary.failed, "failed"),
+                (summary.in_doubt, "in doubt"),
+                (summary.quarantined, "held"),
+            ];
+            parts.extend(counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{} {what}", number(*n))));
+            if !summary.message.is_empty() {
+                parts.push(summary.message.clone());
+            }
+            format!("{when}  {}", parts.join(" · "))
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! `plan` and `sync now`: one run, here or by the running service.
+
+use tokio::sync::watch;
+
+use super::style::{Style, number};
+use super::sync_screen::{self, Screen};
+use super::{Door, Exit, PlanArgs, SyncArgs, plan_screen};
+use crate::assemble::{self, Assembled};
+use crate::planner::guard::Refusal;
+use crate::reconcile::{Progress, Quiet, Watch};
+use crate::serve::control::{self, Ask, Ending};
+
+/// `rollcall plan`.
+///
+/// # Errors
+/// If the run could not be carried out.
+pub async fn plan(door: &Door, args: &PlanArgs) -> anyhow::Result<Exit> {
+    let PlanArgs { full, user, detailed_exit_code, all } = args.clone();
+    let ask = Ask { rehearse: true, full, user, ..Ask::default() };
+    let ending = one_run(door, &ask).await?;
+    show(door, &ending, true, all);
+    Ok(match &ending {
+        Ending::Failed { .. } => Exit::Failed,
+        Ending::Ran { refusal: Some(_), .. } => Exit::Refused,
+        Ending::Ran { plan, .. } if detailed_exit_code && !plan.is_empty() => Exit::Pending,
+        Ending::Ran { .. } => Exit::Done,
+    })
+}
+
+/// `rollcall sync now`.
+///
+/// # Errors
+/// If the run could not be carried out.
+pub async fn now(door: &Door, args: &SyncArgs) -> anyhow::Result<Exit> {
+    let SyncArgs { full, source, user, approve } = args.clone();
+    let source = source.as_deref().map(Into::into);
+    let ask = Ask { rehearse: false, full, source, user, approve };
+    let ending = one_run(door, &ask).await?;
+    show(door, &ending, false, false);
+    Ok(match &ending {
+        Ending::Failed { .. } => Exit::Failed,
+        Ending::Ran { refusal: Some(_), .. } => Exit::Refused,
+        Ending::Ran { summary, .. } if summary.incomplete() || summary.quarantined > 0 => Exit::Partly,
+        Ending::Ran { .. } => Exit::Done,
+    })
+}
+
+/// One run: by the service that holds the state file, or here.
+async fn one_run(door: &Door, ask: &Ask) -> anyhow::Result<Ending> {
+    let config = door.load()?;
+    if let Some(source) = &ask.source
+        && !config.sources.iter().any(|known| known.name() == source)
+    {
+        anyhow::bail!("there is no [source.{source}] in {}", door.config.display());
+    }
+    let screen: Box<dyn Watch> = if door.json { Box::new(Quiet) } else { Box::new(Screen::new()) };
+    if let Some(ending) = control::ask(&config.state, ask, |progress: Progress| screen.tell(progress)).await? {
+        return Ok(ending);
+    }
+    let Assembled { service, lease } = assemble::assemble(&config, super::now, "by hand").await?;
+    let (stop_sender, stop) = watch::channel(false);
+    let interrupted = tokio::spawn(super::serve::stop_on_signal(stop_sender));
+    let result = service.run_once(&lease, &ask.order(), &stop, screen.as_ref()).await;
+    interrupted.abort();
+    service.centre.store.release(lease).await?;
+    Ok(Ending::of(&result))
+}
+
+#[expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the screen")]
+fn show(door: &Door, ending: &Ending, whole_plan: bool, all: bool) {
+    if door.json {
+        println!("{}", serde_json::to_string(ending).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}")));
+        return;
+    }
+    let style = Style::of_stdout();
+    match ending {
+        Ending::Failed { message, hint } => {
+            eprintln!("  {}", style.bad(message));
+            eprintln!("  → {hint}");
+        }
+        Ending::Ran { plan, refusal, summary } => {
+            if whole_plan {
+                println!("\n{}", plan_screen::plan(plan, super::now(), all, style));
+            }
+            match refusal {
+                Some(refusal) => eprintln!("{}", refused(refusal, whole_plan, style)),
+                None if whole_plan && plan.is_empty() => {}
+                None if whole_plan => println!("  Nothing was written. Apply with: rollcall sync now"),
+                None => {
+                    if summary.quarantined > 0 || !plan.findings.is_empty() {
+                        println!("\n{}", plan_screen::attention(plan, all, style).trim_end());
+                    }
+                    println!("\n{}", sync_screen::ending(summary, style));
+                }
+            }
+        }
+    }
+}
+
+/// A refusal: what, why, the numbers, and the one thing to do.
+fn refused(refusal: &Refusal, rehearsal: bool, style: Style) -> String {
+    use std::fmt::Write;
+    let mut out = String::new();
+    if rehearsal {
+        let _ = writeln!(out, "  {}: {}", style.bad("the guard would refuse this"), refusal.message);
+    }
+    for line in &refusal.why {
+        let _ = writeln!(out, "  {} {line}", super::style::column("why", 9));
+    }
+    let largest: Vec<String> = refusal
+        .largest
+        .iter()
+        .map(|(department, before, after)| format!("{department} {} → {}", number(*before), number(*after)))
+        .collect();
+    if !largest.is_empty() {
+        let _ = writeln!(out, "  {} {}", super::style::column("largest", 9), largest.join(" · "));
+    }
+    let _ = writeln!(out, "  nothing was written; joins and changes of the others are held too\n");
+    let _ = write!(out, "  → {}", refusal.hint);
+    if refusal.approvable {
+        let _ = write!(out, "\n      (lets exactly this plan through, once)");
+    }
+    out
+}

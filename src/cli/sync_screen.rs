@@ -1,0 +1,189 @@
+//! What a run says, on a terminal: a line per stage, a bar while it applies, one sentence at the end.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::style::{self, Style, count, number};
+use crate::model::{Outcome, Plan, RunSummary, Trigger};
+use crate::reconcile::{Progress, Watch};
+
+/// Prints progress to standard error; standard output is for data.
+#[derive(Debug)]
+pub struct Screen {
+    style: Style,
+    bar: Mutex<Option<ProgressBar>>,
+}
+
+impl Screen {
+    /// A screen for people.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { style: Style::of_stderr(), bar: Mutex::new(None) }
+    }
+
+    #[expect(clippy::print_stderr, reason = "this is the screen")]
+    fn line(&self, stage: &str, text: &str) {
+        let line = format!("  {} {text}", style::column(stage, 9));
+        let bar = self.bar.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        match bar.as_ref() {
+            Some(bar) => bar.suspend(|| eprintln!("{line}")),
+            None => eprintln!("{line}"),
+        }
+    }
+
+    fn start_bar(&self, plan: &Plan) {
+        if plan.is_empty() {
+            return;
+        }
+        let bar = ProgressBar::new(plan.changes.len() as u64);
+        bar.set_draw_target(ProgressDrawTarget::stderr());
+        if let Ok(look) = ProgressStyle::with_template("  apply     {bar:30} {pos}/{len}  {msg}  {eta} left") {
+            bar.set_style(look.progress_chars("█▉░"));
+        }
+        bar.enable_steady_tick(Duration::from_millis(200));
+        *self.bar.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(bar);
+    }
+}
+
+impl Default for Screen {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Watch for Screen {
+    #[expect(clippy::print_stderr, reason = "this is the screen")]
+    fn tell(&self, progress: Progress) {
+        let style = self.style;
+        match progress {
+            Progress::Started { centre, run, trigger } => {
+                let by = if trigger == Trigger::Hand { "by hand" } else { "by the schedule" };
+                eprintln!("{}  run {} {by}\n", style.bold(centre), style.dim(run));
+            }
+            Progress::SourceRead { source, seen } => {
+                let how = if seen.full { "all of them" } else { "what changed" };
+                let text = format!(
+                    "{source} {} people, {} changed (read {how}: {}, {})",
+                    number(seen.people),
+                    number(seen.changed),
+                    count(seen.requests as usize, "request", "requests"),
+                    style::millis(seen.millis)
+                );
+                self.line("observe", &text);
+            }
+            Progress::SourceFailed { source, message, hint } => {
+                self.line("observe", &style.bad(format!("source {source} could not be read: {message}")));
+                self.line("", "nothing follows from that: nobody of this source is changed or removed");
+                if !hint.is_empty() {
+                    self.line("", &format!("→ {hint}"));
+                }
+            }
+            Progress::Looked { users, everybody, millis } => {
+                let whom = if everybody { "looked at everybody" } else { "looked at those who matter" };
+                self.line("connect", &format!("{} users ({whom}, {})", number(users), style::millis(millis)));
+            }
+            Progress::Settled { happened, did_not } => {
+                self.line("settle", &format!("calls in doubt: {happened} had happened, {did_not} had not"));
+            }
+            Progress::Planned { plan } => {
+                self.line("plan", &one_line(&plan));
+                self.start_bar(&plan);
+            }
+            Progress::Passed { approved } => {
+                let text = match approved {
+                    Some(digest) => format!("passed: {digest} was approved by hand"),
+                    None => "passed".to_owned(),
+                };
+                self.line("guard", &text);
+            }
+            Progress::Refused { message, .. } => {
+                if let Some(bar) = self.bar.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take() {
+                    bar.finish_and_clear();
+                }
+                self.line("guard", &format!("{}: {message}", style.bad("REFUSED")));
+            }
+            Progress::Applied { operation, outcome, .. } => {
+                if let Outcome::Failed { code, message, hint, .. } = &outcome {
+                    self.line("", &style.bad(format!("{operation}: {code}: {message} → {hint}")));
+                }
+                let bar = self.bar.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                if let Some(bar) = bar.as_ref() {
+                    bar.set_message(operation.name());
+                    bar.inc(1);
+                }
+            }
+            Progress::SinkBehind { sink, rejected, message } => {
+                let why = message.unwrap_or_else(|| format!("{rejected} events were rejected"));
+                self.line("report", &format!("sink {sink}: {why} (it catches up with the next run)"));
+            }
+            Progress::Finished { .. } => {
+                if let Some(bar) = self.bar.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take() {
+                    bar.finish_and_clear();
+                }
+            }
+        }
+    }
+}
+
+/// A plan in one line.
+fn one_line(plan: &Plan) -> String {
+    use crate::model::{Action, Decision, Reason};
+    let joins = plan.changes.iter().filter(|c| matches!(c.action, Action::Create(_))).count();
+    let adopts = plan.changes.iter().filter(|c| matches!(c.action, Action::Adopt { .. })).count();
+    let people = |leaving: bool| {
+        let whom = plan.changes.iter().filter(|change| {
+            matches!(change.because, Reason::Left { .. }) == leaving
+                && !matches!(change.action, Action::Create(_) | Action::Adopt { .. })
+        });
+        whom.map(|change| &change.person).collect::<std::collections::BTreeSet<_>>().len()
+    };
+    let held = plan.decisions.values().filter(|d| matches!(d, Decision::Quarantined(_))).count();
+    let parts = [(joins, "join"), (adopts, "adopt"), (people(false), "change"), (people(true), "leave"), (held, "held")];
+    let parts: Vec<String> =
+        parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{} {what}", number(*n as u64))).collect();
+    if parts.is_empty() { "nothing to do".to_owned() } else { parts.join(" · ") }
+}
+
+/// The last lines of a run.
+#[must_use]
+pub fn ending(summary: &RunSummary, style: Style) -> String {
+    let done = summary.created + summary.adopted + summary.updated + summary.deleted;
+    let calls: u32 = summary.calls.values().sum();
+    let requests: u32 = summary.directory_requests.values().sum();
+    let mut text = if done + summary.failed + summary.in_doubt + summary.not_attempted == 0 {
+        format!("  {}", style.good("in agreement; nothing was changed"))
+    } else {
+        format!(
+            "  {} done, {} failed, {} in doubt, {} held",
+            number(done),
+            number(summary.failed),
+            number(summary.in_doubt),
+            number(summary.quarantined)
+        )
+    };
+    text.push_str(&format!("   {}", style::millis(summary.millis)));
+    if summary.apply_millis > 0 && summary.least_millis > 0 {
+        text.push_str(&format!(
+            " (applying {}, least possible {})",
+            style::millis(summary.apply_millis),
+            style::millis(summary.least_millis)
+        ));
+    }
+    let throttled: u32 = summary.throttled.values().sum();
+    text.push_str(&format!(
+        "\n  {} to the directory, {} to Connect{}",
+        count(requests as usize, "request", "requests"),
+        count(calls as usize, "call", "calls"),
+        if throttled > 0 { format!(", {throttled} throttled") } else { String::new() }
+    ));
+    if let Some((p50, p95)) = summary.propagation_p50_p95_secs {
+        text.push_str(&format!(
+            "\n  from directory to Connect: half within {}, all but a few within {}",
+            style::millis(p50 * 1_000),
+            style::millis(p95 * 1_000)
+        ));
+    }
+    text
+}

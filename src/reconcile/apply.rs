@@ -1,0 +1,344 @@
+//! Carries out an approved plan: one change, one call, one outcome.
+//!
+//! Changes of one person happen one after the other, in the plan's order; different people happen side by side, in one
+//! lane per operation, because Connect counts each operation apart and a run takes as long as its busiest one. A create
+//! that wants a username which a delete of the same plan sets free waits for that delete.
+//!
+//! Invariant: the intent is in the ledger before the call, the outcome after it.
+//! Invariant: the executor does not choose. What a failure means is in its [`Disposition`]; what a success means for the
+//! memory is in [`Remembered::after`].
+//! Deliberately absent: retries and waiting for quota (the target's), and anything about what to do.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use connectors::PersonKey;
+use futures_util::StreamExt;
+use futures_util::future::join_all;
+use futures_util::stream;
+use tokio::sync::Notify;
+
+use super::progress::{Progress, Watch};
+use super::{Centre, RunClock, Stop, summary};
+use crate::model::{
+    Action, ApprovedPlan, CallError, Change, ConnectUser, Disposition, Done, Inventory, NotAttempted,
+    Observation, Operation, Outcome, Remembered, RunId, RunSummary, Seen, Target, Time, Value,
+};
+use crate::store::{InventoryPatch, RunLease, Settlement, StoreError};
+
+/// How many changes of one lane are under way at once.
+#[derive(Debug, Clone, Copy)]
+pub struct Slots(usize);
+
+impl Slots {
+    /// Enough to keep the bucket busy while replies are on their way: a burst, and two seconds' worth of calls.
+    #[must_use]
+    pub fn for_rate(per_second: f64, burst: u32) -> Self {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "rates are small and positive")]
+        let in_flight = (per_second * 2.0).ceil() as usize;
+        Self((in_flight + burst as usize).clamp(2, 256))
+    }
+}
+
+/// What carrying out a plan brought.
+#[derive(Debug, Default)]
+pub(super) struct Applied {
+    pub(super) summary: RunSummary,
+    /// People all of whose changes succeeded.
+    pub(super) agreed: BTreeSet<PersonKey>,
+    /// Seconds from "first seen in the directory" to "confirmed in Connect", one per person.
+    pub(super) waited_secs: Vec<u64>,
+}
+
+/// What the lanes share.
+struct Job<'a, T> {
+    centre: &'a Centre<T>,
+    lease: &'a RunLease,
+    run: RunId,
+    clock: RunClock,
+    stop: &'a Stop,
+    watch: &'a dyn Watch,
+    connect: &'a Inventory,
+    memory: &'a BTreeMap<PersonKey, Remembered>,
+    changed_at: &'a BTreeMap<PersonKey, Time>,
+    total: u32,
+    stopped: AtomicBool,
+    /// The instance is full: no further create can succeed.
+    full: AtomicBool,
+    freed: Freed,
+    applied: Mutex<Applied>,
+}
+
+/// Usernames that a delete of this plan sets free, and whether it has been tried.
+struct Freed {
+    waiting: BTreeMap<String, (AtomicBool, Notify)>,
+}
+
+impl Freed {
+    fn of(changes: &[Change]) -> Self {
+        let waiting = changes.iter().filter_map(|change| match &change.action {
+            Action::Delete { username, .. } => Some((username.to_lowercase(), Default::default())),
+            _ => None,
+        });
+        Self { waiting: waiting.collect() }
+    }
+
+    fn done(&self, username: &str) {
+        if let Some((done, notify)) = self.waiting.get(&username.to_lowercase()) {
+            done.store(true, Ordering::Release);
+            notify.notify_waiters();
+        }
+    }
+
+    async fn wait(&self, username: &str) {
+        let Some((done, notify)) = self.waiting.get(&username.to_lowercase()) else {
+            return;
+        };
+        loop {
+            let notified = notify.notified();
+            if done.load(Ordering::Acquire) {
+                return;
+            }
+            notified.await;
+        }
+    }
+}
+
+/// Carries out the plan.
+///
+/// # Errors
+/// Only if the ledger cannot be written; then nothing further is called.
+#[expect(clippy::too_many_arguments, reason = "a run's fixed context and the three views of its people; no two belong together")]
+pub(super) async fn apply<T: Target>(
+    centre: &Centre<T>,
+    lease: &RunLease,
+    run: RunId,
+    approved: &ApprovedPlan,
+    seen: &Observation,
+    changed_at: &BTreeMap<PersonKey, Time>,
+    clock: RunClock,
+    stop: &Stop,
+    watch: &dyn Watch,
+) -> Result<Applied, StoreError> {
+    let changes = &approved.plan().changes;
+    let job = Job {
+        centre,
+        lease,
+        run,
+        clock,
+        stop,
+        watch,
+        connect: &seen.connect,
+        memory: &seen.memory,
+        changed_at,
+        total: u32::try_from(changes.len()).unwrap_or(u32::MAX),
+        stopped: AtomicBool::new(false),
+        full: AtomicBool::new(false),
+        freed: Freed::of(changes),
+        applied: Mutex::new(Applied::default()),
+    };
+    let lanes = lanes(changes).into_iter().map(|(operation, chains)| {
+        let (per_second, burst) = (centre.quota)(&centre.target, operation);
+        let job = &job;
+        async move {
+            let mut results = stream::iter(chains)
+                .map(|chain| job.person(chain))
+                .buffer_unordered(Slots::for_rate(per_second, burst).0);
+            while let Some(result) = results.next().await {
+                result?;
+            }
+            Ok::<(), StoreError>(())
+        }
+    });
+    for result in join_all(lanes).await {
+        result?;
+    }
+    Ok(job.applied.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner))
+}
+
+/// The chains of changes (one per person), by the operation that begins them.
+fn lanes(changes: &[Change]) -> BTreeMap<Operation, Vec<Vec<&Change>>> {
+    let mut order: Vec<&PersonKey> = Vec::new();
+    let mut chains: BTreeMap<&PersonKey, Vec<&Change>> = BTreeMap::new();
+    for change in changes {
+        let chain = chains.entry(&change.person).or_default();
+        if chain.is_empty() {
+            order.push(&change.person);
+        }
+        chain.push(change);
+    }
+    let mut lanes: BTreeMap<Operation, Vec<Vec<&Change>>> = BTreeMap::new();
+    for person in order {
+        if let Some(chain) = chains.remove(person) {
+            lanes.entry(chain[0].action.operation()).or_default().push(chain);
+        }
+    }
+    lanes
+}
+
+impl<T: Target> Job<'_, T> {
+    /// All changes of one person, one after the other.
+    async fn person(&self, chain: Vec<&Change>) -> Result<(), StoreError> {
+        let person = &chain[0].person;
+        let mut memory = self.memory.get(person).cloned().unwrap_or_default();
+        let mut user = chain[0].connect.as_ref().and_then(|id| self.connect.users.get(id)).cloned();
+        let mut blocked = None;
+        let mut succeeded = true;
+        for change in chain.iter().copied() {
+            let outcome = match blocked.or_else(|| self.reason_not_to(change)) {
+                Some(why) => Outcome::NotAttempted { why },
+                None => self.attempt(change).await?,
+            };
+            if blocked.is_none() {
+                blocked = blocks(change, &outcome);
+            }
+            succeeded &= outcome.succeeded();
+            self.record(change, &outcome, &mut memory, &mut user).await?;
+        }
+        if succeeded {
+            let mut applied = self.applied.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            applied.agreed.insert(person.clone());
+            if let Some(since) = self.changed_at.get(person) {
+                let waited = (self.clock.now() - *since).num_seconds();
+                applied.waited_secs.push(u64::try_from(waited).unwrap_or(0));
+            }
+        }
+        Ok(())
+    }
+
+    fn reason_not_to(&self, change: &Change) -> Option<NotAttempted> {
+        if *self.stop.borrow() {
+            return Some(NotAttempted::Shutdown);
+        }
+        let full = self.full.load(Ordering::Acquire) && matches!(change.action, Action::Create(_));
+        (full || self.stopped.load(Ordering::Acquire)).then_some(NotAttempted::RunStopped)
+    }
+
+    /// One call, with the intent before it.
+    async fn attempt(&self, change: &Change) -> Result<Outcome, StoreError> {
+        if let Action::Create(desired) = &change.action {
+            self.freed.wait(&desired.username).await;
+        }
+        self.centre.store.intend(self.lease, self.run, change, self.clock.now()).await?;
+        Ok(match self.centre.target.perform(change).await {
+            Ok(Done { created, request_id, attempts, latency }) => Outcome::Done {
+                request_id,
+                millis: u64::try_from(latency.as_millis()).unwrap_or(u64::MAX),
+                attempts,
+                created: created.map(|(id, _)| id),
+            },
+            Err(error) => self.failed(error),
+        })
+    }
+
+    fn failed(&self, error: CallError) -> Outcome {
+        let CallError { operation, disposition, code, message, hint, request_id } = error;
+        match disposition {
+            Disposition::AlreadySo => Outcome::AlreadySo { request_id, created: None },
+            Disposition::InDoubt => Outcome::InDoubt { message },
+            Disposition::SkipPerson | Disposition::StopRun => {
+                if disposition == Disposition::StopRun {
+                    self.stopped.store(true, Ordering::Release);
+                }
+                if operation == Operation::CreateUser && code == "LimitExceededException" {
+                    self.full.store(true, Ordering::Release);
+                }
+                Outcome::Failed { code, message, hint, request_id }
+            }
+        }
+    }
+
+    /// The outcome into the ledger, with what it means for the memory and for the remembered look.
+    async fn record(
+        &self,
+        change: &Change,
+        outcome: &Outcome,
+        memory: &mut Remembered,
+        user: &mut Option<ConnectUser>,
+    ) -> Result<(), StoreError> {
+        let mut patch = InventoryPatch::None;
+        let now = self.clock.now();
+        if outcome.succeeded() {
+            let created = match outcome {
+                Outcome::Done { created, .. } | Outcome::AlreadySo { created, .. } => created.as_ref(),
+                _ => None,
+            };
+            *memory = memory.after(change, created, now);
+            patch = patched(change, created, user, &self.connect.instance.arn);
+        }
+        let remembered = outcome.succeeded().then_some((&change.person, &*memory));
+        let settlement = Settlement { run: self.run, change, outcome, remembered, inventory: patch, at: now };
+        self.centre.store.settle(self.lease, settlement).await?;
+        if let Action::Delete { username, .. } = &change.action {
+            self.freed.done(username);
+        }
+        {
+            let mut applied = self.applied.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            summary::count(&mut applied.summary, change, outcome);
+        }
+        self.watch.tell(Progress::Applied {
+            seq: change.seq,
+            total: self.total,
+            operation: change.action.operation(),
+            outcome: outcome.clone(),
+        });
+        Ok(())
+    }
+}
+
+/// Whether the rest of a person's changes must not be attempted after this outcome. A facet that Connect refused does not
+/// hold back the other facets; a user that could not be adopted, whose state is in doubt, or whose quick connect still
+/// points to it is left alone.
+fn blocks(change: &Change, outcome: &Outcome) -> Option<NotAttempted> {
+    let blocking = match outcome {
+        Outcome::Done { .. } | Outcome::AlreadySo { .. } | Outcome::DidNotHappen => false,
+        Outcome::InDoubt { .. } => true,
+        Outcome::Failed { .. } => !matches!(change.action, Action::Update(_)),
+        Outcome::NotAttempted { why } => return Some(*why),
+    };
+    blocking.then_some(NotAttempted::EarlierChangeFailed)
+}
+
+/// What a confirmed change means for the remembered look.
+fn patched(
+    change: &Change,
+    created: Option<&crate::model::ConnectUserId>,
+    user: &mut Option<ConnectUser>,
+    instance_arn: &str,
+) -> InventoryPatch {
+    match &change.action {
+        Action::Create(desired) => {
+            let Some(id) = created else {
+                return InventoryPatch::None;
+            };
+            let mut attributes: BTreeMap<_, _> =
+                desired.attributes.iter().map(|(a, v)| (a, Seen::Known(v.clone()))).collect();
+            attributes.entry(crate::model::Attribute::Tags).or_insert(Seen::Known(Value::Tags(BTreeMap::new())));
+            *user = Some(ConnectUser {
+                id: id.clone(),
+                arn: format!("{instance_arn}/agent/{id}"),
+                username: desired.username.clone(),
+                owner: Some(change.person.clone()),
+                attributes,
+                modified_at: None,
+            });
+        }
+        Action::Adopt { .. } => {
+            if let Some(user) = user {
+                user.owner = Some(change.person.clone());
+            }
+        }
+        Action::Update(update) => {
+            if let Some(user) = user {
+                user.apply(&update.after);
+                user.untag(&update.untag);
+            }
+        }
+        Action::DeleteQuickConnect(named) => return InventoryPatch::RemoveQuickConnect(named.id.clone()),
+        Action::Delete { .. } => {
+            return change.connect.clone().map_or(InventoryPatch::None, InventoryPatch::Remove);
+        }
+    }
+    user.clone().map_or(InventoryPatch::None, InventoryPatch::Put)
+}

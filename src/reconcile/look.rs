@@ -1,0 +1,226 @@
+//! When and where Connect is looked at.
+//!
+//! The store remembers the last look, brought up to date with our own confirmed writes. A plan is made on that first; only
+//! if it would change something, or the audit is due, Connect is looked at: the affected few or everybody, whichever is
+//! fewer calls. Then the plan is made again on what was seen. An idle run makes no call.
+//!
+//! Invariant: no plan reaches the guard that was not made on a look of this run, unless it is empty.
+
+use std::collections::BTreeSet;
+
+use super::observe::{self, Observed};
+use super::progress::{Progress, Watch};
+use super::{Centre, Order, RunClock, RunError, settle};
+use crate::model::{
+    Action, Change, ConnectUserId, Inventory, Look, Observation, Outcome, Plan, Target, Time,
+};
+use crate::planner;
+use crate::store::{InventoryPatch, OpenIntent, RunLease, Settlement};
+
+/// Most details that are read in one run because a decision needs them; the rest waits for the next run.
+pub(super) const MOST_DETAIL_READS: usize = 100;
+/// Most times a run plans again because a look taught it something.
+const MOST_ROUNDS: usize = 6;
+/// Where the store keeps when everybody was last looked at.
+pub(super) const AUDITED: &str = "audited_at";
+/// Where the store keeps the digest of the rules of the last applied run.
+pub(super) const RULES: &str = "rules_digest";
+
+/// What this run has looked at.
+#[derive(Debug, Default)]
+struct Looked {
+    everybody: bool,
+    ids: BTreeSet<ConnectUserId>,
+    usernames: BTreeSet<String>,
+    details: bool,
+    owners: bool,
+}
+
+impl Looked {
+    fn covers(&self, plan: &Plan) -> bool {
+        self.everybody
+            || plan.changes.iter().all(|change| match (&change.connect, &change.action) {
+                (Some(id), _) => self.ids.contains(id),
+                (None, Action::Create(desired)) => self.usernames.contains(&desired.username),
+                (None, _) => false,
+            })
+    }
+}
+
+/// Plans, looking at Connect as far as the plan depends on it.
+pub(super) async fn plan_on_a_fresh_look<T: Target>(
+    centre: &Centre<T>,
+    lease: &RunLease,
+    order: &Order,
+    clock: RunClock,
+    observed: Observed,
+    watch: &dyn Watch,
+) -> Result<(Observation, Plan), RunError> {
+    let Observed { directory, frozen, .. } = observed;
+    let mut looker = Looker { centre, lease, clock, watch, looked: Looked::default() };
+    let connect = looker.first_look(order).await?;
+    let memory = centre.store.memory().await?;
+    let rules_before = centre.store.meta_get(RULES).await?;
+    let config_changed = rules_before.is_some_and(|before| before != centre.rules_digest);
+    let mut seen = Observation { at: clock.now(), directory, connect, memory, config_changed };
+    for _ in 0..MOST_ROUNDS {
+        let plan = planner::plan(&seen, &centre.rules, &|operation| (centre.quota)(&centre.target, operation));
+        if !looker.learn_more(&plan, &mut seen, &frozen).await? {
+            return Ok((seen, plan));
+        }
+    }
+    // Every round but the last may have taught something; planning once more on what is known is always sound.
+    let plan = planner::plan(&seen, &centre.rules, &|operation| (centre.quota)(&centre.target, operation));
+    Ok((seen, plan))
+}
+
+struct Looker<'a, T> {
+    centre: &'a Centre<T>,
+    lease: &'a RunLease,
+    clock: RunClock,
+    watch: &'a dyn Watch,
+    looked: Looked,
+}
+
+impl<T: Target> Looker<'_, T> {
+    /// The remembered look, or a whole one where that is due. Settles what is in doubt.
+    async fn first_look(&mut self, order: &Order) -> Result<Inventory, RunError> {
+        let store = &self.centre.store;
+        let remembered = store.inventory().await?;
+        let doubts = store.open_intents().await?;
+        let audited: Option<Time> = store.meta_get(AUDITED).await?.and_then(|text| text.parse().ok());
+        let every = i64::try_from(self.centre.audit_every_secs).unwrap_or(i64::MAX);
+        let audit_due = audited.is_none_or(|at| (self.clock.now() - at).num_seconds() >= every);
+        match remembered {
+            Some(remembered) if !order.full && doubts.is_empty() && !audit_due => Ok(remembered),
+            remembered => {
+                let mut fresh = self.look(&Look::Everybody, remembered.as_ref()).await?;
+                if !doubts.is_empty() {
+                    fresh = self.settle(doubts, fresh).await?;
+                }
+                Ok(fresh)
+            }
+        }
+    }
+
+    /// Looks, and remembers what was seen.
+    async fn look(&mut self, look: &Look, last: Option<&Inventory>) -> Result<Inventory, RunError> {
+        let started = self.clock.millis();
+        // Quick connects dangle when their user is deleted; without deletions nobody needs to know them.
+        let quick_connects = self.centre.rules.leaver.delete;
+        self.centre.target.set_own_writes(self.centre.store.own_writes().await?);
+        let inventory = self.centre.target.inventory(look, quick_connects, last, self.clock.now()).await?;
+        self.centre.store.save_inventory(Some(self.lease), &inventory).await?;
+        match look {
+            Look::Everybody => {
+                self.looked.everybody = true;
+                self.centre.store.meta_set(AUDITED, &self.clock.now().to_rfc3339()).await?;
+            }
+            Look::These { ids, usernames } => {
+                self.looked.ids.extend(ids.iter().cloned());
+                self.looked.usernames.extend(usernames.iter().cloned());
+            }
+        }
+        self.watch.tell(Progress::Looked {
+            users: u32::try_from(inventory.users.len()).unwrap_or(u32::MAX),
+            everybody: matches!(look, Look::Everybody),
+            millis: self.clock.millis() - started,
+        });
+        Ok(inventory)
+    }
+
+    /// Whether something was learned that the plan should be made again for.
+    async fn learn_more(
+        &mut self,
+        plan: &Plan,
+        seen: &mut Observation,
+        frozen: &std::collections::BTreeMap<connectors::SourceName, String>,
+    ) -> Result<bool, RunError> {
+        if !plan.is_empty() && !self.looked.covers(plan) {
+            let look = if self.looked.ids.is_empty() && self.looked.usernames.is_empty() {
+                self.cheapest(plan, seen)
+            } else {
+                Look::Everybody
+            };
+            seen.connect = self.look(&look, Some(&seen.connect)).await?;
+            return Ok(true);
+        }
+        if !plan.owners_unknown.is_empty() && !self.looked.owners {
+            self.looked.owners = true;
+            let now = self.clock.now();
+            if observe::ask_about_owners(self.centre, &plan.owners_unknown, now).await? {
+                let configured: Vec<_> = self.centre.sources.iter().map(|source| source.name().clone()).collect();
+                seen.directory = self.centre.store.directory_view(frozen, &configured).await?;
+                return Ok(true);
+            }
+        }
+        if !plan.details_needed.is_empty() && !self.looked.details {
+            self.looked.details = true;
+            let ids: BTreeSet<_> = plan.details_needed.iter().take(MOST_DETAIL_READS).cloned().collect();
+            let look = Look::These { ids, usernames: BTreeSet::new() };
+            seen.connect = self.look(&look, Some(&seen.connect)).await?;
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
+    fn cheapest(&self, plan: &Plan, seen: &Observation) -> Look {
+        let mut ids = BTreeSet::new();
+        let mut usernames = BTreeSet::new();
+        for change in &plan.changes {
+            match (&change.connect, &change.action) {
+                (Some(id), _) => {
+                    ids.insert(id.clone());
+                }
+                (None, Action::Create(desired)) => {
+                    usernames.insert(desired.username.clone());
+                }
+                (None, _) => {}
+            }
+        }
+        T::cheapest(ids, usernames, seen.connect.users.len())
+    }
+
+    /// Settles every call in doubt by looking, and writes down what became of it.
+    async fn settle(
+        &mut self,
+        doubts: Vec<OpenIntent>,
+        fresh: Inventory,
+    ) -> Result<Inventory, RunError> {
+        let changes: Vec<Change> = doubts.iter().map(|doubt| doubt.change.clone()).collect();
+        let ids = settle::ids_to_read(&changes);
+        let mut fresh = fresh;
+        if !ids.is_empty() {
+            fresh = self.look(&Look::These { ids, usernames: BTreeSet::new() }, Some(&fresh)).await?;
+        }
+        let memory = self.centre.store.memory().await?;
+        let (mut happened, mut did_not) = (0, 0);
+        for doubt in doubts {
+            let outcome = settle::judge(&doubt.change, &fresh);
+            let person = &doubt.change.person;
+            let remembered = memory.get(person).cloned().unwrap_or_default();
+            let after = match &outcome {
+                Outcome::AlreadySo { created, .. } => {
+                    happened += 1;
+                    Some(remembered.after(&doubt.change, created.as_ref(), self.clock.now()))
+                }
+                _ => {
+                    did_not += 1;
+                    None
+                }
+            };
+            let memory_row = after.as_ref().map(|after| (person, after));
+            let settlement = Settlement {
+                run: doubt.run,
+                change: &doubt.change,
+                outcome: &outcome,
+                remembered: memory_row,
+                inventory: InventoryPatch::None,
+                at: self.clock.now(),
+            };
+            self.centre.store.settle(self.lease, settlement).await?;
+        }
+        self.watch.tell(Progress::Settled { happened, did_not });
+        Ok(fresh)
+    }
+}

@@ -1,0 +1,363 @@
+//! The story: observe → plan → guard → apply → record → report.
+//!
+//! [`run`] is that sentence. It is level-triggered: every run looks again, deltas only make looking cheaper, and an
+//! interrupted run needs no resume code, because the next one observes and plans anew.
+//!
+//! ```text
+//! observe    pull the directories, ask about those who are missing, put everything together
+//! look       when and where Connect is looked at: an idle run makes no call
+//! apply      one change, one call, one outcome; intent before, outcome after
+//! settle     what became of a call whose reply was lost, told from a fresh look
+//! deliver    the journal to the sinks; a failing sink never fails a run
+//! progress   what a run says while it works
+//! ```
+//!
+//! Invariant: [`apply::apply`] needs an [`ApprovedPlan`] (the guard's) and a [`RunLease`] (the store's); it cannot be called
+//! otherwise.
+//! Deliberately absent: AWS crates, SQL, decisions about people, the wall clock (see [`RunClock`]).
+
+mod apply;
+mod deliver;
+mod look;
+mod observe;
+mod progress;
+mod settle;
+mod summary;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use connectors::{PersonKey, Source, SourceName, attributes};
+use tokio::sync::watch;
+
+pub use self::apply::Slots;
+pub use self::deliver::{Delivery, deliver};
+pub use self::progress::{Progress, Quiet, SourceSeen, Watch};
+pub use self::summary::RunCounts;
+use crate::model::{
+    ApprovedPlan, CallError, Decision, Observation, Operation, Plan, RunId, RunSummary, SourceState, Target, Time,
+    Trigger,
+};
+use crate::planner::guard::{self, Refusal, Verdict};
+use crate::planner::{self, Quota};
+use crate::planner::rules::{Approval, Limits, Rules};
+use crate::store::{RunLease, Store, StoreError};
+
+/// The wall clock of one run: the moment it was given, moved on by tokio's clock, so that tests can pause it.
+#[derive(Debug, Clone, Copy)]
+pub struct RunClock {
+    started: Time,
+    since: tokio::time::Instant,
+}
+
+impl RunClock {
+    /// A clock that shows `at` now.
+    #[must_use]
+    pub fn starting(at: Time) -> Self {
+        Self { started: at, since: tokio::time::Instant::now() }
+    }
+
+    /// The time now.
+    #[must_use]
+    pub fn now(&self) -> Time {
+        self.started + chrono::Duration::from_std(self.since.elapsed()).unwrap_or_default()
+    }
+
+    /// Milliseconds since the clock was started.
+    #[must_use]
+    pub fn millis(&self) -> u64 {
+        u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+/// Everything a run works with; built by `assemble` from one configuration file.
+#[derive(Debug)]
+pub struct Centre<T> {
+    /// The contact centre's name.
+    pub name: String,
+    /// Memory, ledger, outbox.
+    pub store: Store,
+    /// The directories, in the order of precedence.
+    pub sources: Vec<Arc<Source>>,
+    /// Amazon Connect.
+    pub target: T,
+    /// What decides what a person gets.
+    pub rules: Rules,
+    /// Digest of the rules, to notice a changed configuration.
+    pub rules_digest: String,
+    /// What the guard allows.
+    pub limits: Limits,
+    /// Quota per operation: requests a second and burst, as rollcall may use it.
+    pub quota: fn(&T, Operation) -> (f64, u32),
+    /// Calls and throttled attempts so far, by operation.
+    pub counters: fn(&T) -> RunCounts,
+    /// Seconds between looks at Connect for drift.
+    pub audit_every_secs: u64,
+    /// Seconds between full pulls.
+    pub full_every_secs: u64,
+}
+
+/// What is asked of one run.
+#[derive(Debug, Clone)]
+pub struct Order {
+    /// Its id.
+    pub run: RunId,
+    /// What started it.
+    pub trigger: Trigger,
+    /// Pull everything and look at everybody, whatever the clocks say.
+    pub full: bool,
+    /// Only this source; the others are frozen.
+    pub source: Option<SourceName>,
+    /// Carry out changes of this person only (key or username). The guard still sees the whole plan's limits.
+    pub user: Option<String>,
+    /// Approve this digest, if the plan has it.
+    pub approve: Option<String>,
+    /// Stop after the plan: nothing is written but the snapshot.
+    pub rehearse: bool,
+    /// When the next run is due, for the report.
+    pub next: Option<Time>,
+}
+
+impl Order {
+    /// An ordinary run.
+    #[must_use]
+    pub fn new(run: RunId, trigger: Trigger) -> Self {
+        Self {
+            run,
+            trigger,
+            full: false,
+            source: None,
+            user: None,
+            approve: None,
+            rehearse: false,
+            next: None,
+        }
+    }
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// The last plan that was made.
+    pub plan: Plan,
+    /// Why the guard refused it, if it did.
+    pub refusal: Option<Refusal>,
+    /// In numbers.
+    pub summary: RunSummary,
+}
+
+/// A run that could not be carried out. Nothing is lost: the next run looks again.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The state file.
+    #[error("the state file cannot be used")]
+    Store(#[from] StoreError),
+    /// Amazon Connect could not be read.
+    #[error("Amazon Connect could not be read")]
+    Connect(#[from] CallError),
+    /// No source could be read; the message is of the first.
+    #[error("no directory could be read: {message}")]
+    NoDirectory {
+        /// What happened to the first one.
+        message: String,
+        /// One thing to do.
+        hint: String,
+    },
+}
+
+impl RunError {
+    /// One thing to do.
+    #[must_use]
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Store(error) => error.hint().to_owned(),
+            Self::Connect(error) => error.hint.clone(),
+            Self::NoDirectory { hint, .. } => hint.clone(),
+        }
+    }
+}
+
+/// Asks a run to stop: what is in flight finishes, nothing new starts.
+pub type Stop = watch::Receiver<bool>;
+
+/// One run, from looking to reporting.
+///
+/// # Errors
+/// If the state file fails, Connect cannot be read, or no directory can. A directory that fails beside others that work is
+/// no error: its people are frozen.
+pub async fn run<T: Target>(
+    centre: &Centre<T>,
+    lease: &RunLease,
+    order: &Order,
+    clock: RunClock,
+    stop: &Stop,
+    watch: &dyn Watch,
+) -> Result<Ended, RunError> {
+    let before = (centre.counters)(&centre.target);
+    watch.tell(Progress::Started { centre: centre.name.clone(), run: order.run, trigger: order.trigger });
+    if !order.rehearse {
+        centre.store.begin_run(lease, order.run, order.trigger, clock.now()).await?;
+    }
+    let result = story(centre, lease, order, clock, stop, watch).await;
+    let mut summary = match &result {
+        Ok(ended) => ended.summary.clone(),
+        Err(error) => summary::failed(&chain(error)),
+    };
+    let RunCounts { calls, throttled } = (centre.counters)(&centre.target).since(&before);
+    summary.calls = calls;
+    summary.throttled = throttled;
+    summary.millis = clock.millis();
+    if !order.rehearse {
+        centre.store.finish_run(lease, order.run, &summary, order.next, clock.now()).await?;
+    }
+    watch.tell(Progress::Finished { summary: Box::new(summary.clone()) });
+    result.map(|ended| Ended { summary, ..ended })
+}
+
+async fn story<T: Target>(
+    centre: &Centre<T>,
+    lease: &RunLease,
+    order: &Order,
+    clock: RunClock,
+    stop: &Stop,
+    watch: &dyn Watch,
+) -> Result<Ended, RunError> {
+    let observed = observe::observe(centre, lease, order, clock, watch).await?;
+    let sources = observed.sources.clone();
+    let (seen, plan) = look::plan_on_a_fresh_look(centre, lease, order, clock, observed, watch).await?;
+    let quota = |operation| (centre.quota)(&centre.target, operation);
+    let plan = only_for(order, &seen, plan, &quota);
+    let mut summary = summary::of_plan(&plan, &sources);
+    watch.tell(Progress::Planned { plan: Box::new(plan.clone()) });
+    let approval = approval(centre, order, &plan, clock.now()).await?;
+    let verdict = guard::review(plan.clone(), &centre.limits, approval.as_ref(), clock.now());
+    if !order.rehearse {
+        remember(centre, lease, order, &plan, clock.now()).await?;
+    }
+    let refusal = match verdict {
+        Verdict::Refused(_, refusal) => {
+            watch.tell(Progress::Refused { digest: refusal.digest.clone(), message: refusal.message.clone() });
+            "refused".clone_into(&mut summary.result);
+            summary.message.clone_from(&refusal.message);
+            if !order.rehearse {
+                let Refusal { digest, message, .. } = &refusal;
+                centre.store.hold_plan(lease, order.run, digest, message, clock.now()).await?;
+            }
+            Some(refusal)
+        }
+        Verdict::Approved(_) if order.rehearse => None,
+        Verdict::Approved(approved) => {
+            watch.tell(Progress::Passed { approved: approval.map(|approval| approval.digest) });
+            carry_out(centre, lease, order, &approved, &seen, clock, stop, watch, &mut summary).await?;
+            None
+        }
+    };
+    Ok(Ended { plan, refusal, summary })
+}
+
+/// Applies an approved plan, and remembers what follows from it.
+#[expect(clippy::too_many_arguments, reason = "the context of a run; a struct for one caller would only hide it")]
+async fn carry_out<T: Target>(
+    centre: &Centre<T>,
+    lease: &RunLease,
+    order: &Order,
+    approved: &ApprovedPlan,
+    seen: &Observation,
+    clock: RunClock,
+    stop: &Stop,
+    watch: &dyn Watch,
+    summary: &mut RunSummary,
+) -> Result<(), RunError> {
+    let plan = approved.plan();
+    let changed_at = centre.store.moved_since().await?;
+    let started = clock.millis();
+    let mut applied = apply::apply(centre, lease, order.run, approved, seen, &changed_at, clock, stop, watch).await?;
+    summary.apply_millis = clock.millis() - started;
+    summary.least_millis = plan.forecast.least_millis;
+    summary.propagation_p50_p95_secs = summary::p50_p95(std::mem::take(&mut applied.waited_secs));
+    summary::add(summary, &applied.summary);
+    summary::conclude(summary, plan);
+    let store = &centre.store;
+    let at_rest = plan.decisions.iter().filter(|(person, decision)| {
+        matches!(decision, Decision::InSync | Decision::OutOfScope { .. }) || applied.agreed.contains(person)
+    });
+    let at_rest: BTreeSet<PersonKey> = at_rest.map(|(person, _)| person.clone()).collect();
+    store.clear_moved(&at_rest).await?;
+    store.clear_held(lease).await?;
+    if order.user.is_none() {
+        for (name, source) in &seen.directory.sources {
+            if source.state == SourceState::Fresh && !source.established {
+                store.mark_established(lease, name, clock.now()).await?;
+            }
+        }
+        store.meta_set(look::RULES, &centre.rules_digest).await?;
+    }
+    Ok(())
+}
+
+/// What follows from planning alone: links found by owner tag, agreement found, who is leaving since when, findings.
+async fn remember<T: Target>(
+    centre: &Centre<T>,
+    lease: &RunLease,
+    order: &Order,
+    plan: &Plan,
+    at: Time,
+) -> Result<(), StoreError> {
+    if order.user.is_some() {
+        return Ok(());
+    }
+    let store = &centre.store;
+    store.set_links(lease, &plan.links).await?;
+    store.set_agreed(lease, &plan.agreed).await?;
+    store.set_leaving(lease, &plan.leaving).await?;
+    store.record_findings(lease, order.run, &plan.findings, at).await?;
+    store.record_decisions(lease, order.run, &plan.decisions).await
+}
+
+/// The approval that may let this plan through: given with the order, or stored by `rollcall approve`.
+async fn approval<T: Target>(
+    centre: &Centre<T>,
+    order: &Order,
+    plan: &Plan,
+    at: Time,
+) -> Result<Option<Approval>, StoreError> {
+    if let Some(digest) = &order.approve {
+        return Ok(Some(Approval { digest: digest.clone(), at }));
+    }
+    let digest = guard::digest(plan);
+    Ok(centre.store.approval(&digest).await?.map(|at| Approval { digest, at }))
+}
+
+/// The plan, narrowed to one person if the order says so.
+fn only_for(order: &Order, seen: &Observation, mut plan: Plan, quota: &Quota<'_>) -> Plan {
+    let Some(wanted) = &order.user else {
+        return plan;
+    };
+    let is_wanted = |person: &PersonKey, label: &str| {
+        person.to_string() == *wanted
+            || label.eq_ignore_ascii_case(wanted)
+            || seen.directory.people.get(person).is_some_and(|user| {
+                [attributes::USERNAME, attributes::MAILBOX_NAME, attributes::MAIL].iter().any(|name| {
+                    user.attribute(&(*name).into()).is_some_and(|value| value.eq_ignore_ascii_case(wanted))
+                })
+            })
+    };
+    plan.decisions.retain(|person, _| is_wanted(person, ""));
+    plan.changes.retain(|change| is_wanted(&change.person, &change.label));
+    plan.findings.retain(|finding| finding.person.as_ref().is_some_and(|person| is_wanted(person, &finding.label)));
+    plan.forecast = planner::forecast(&plan.changes, quota);
+    plan
+}
+
+/// An error with everything below it, for the edge where it is shown once.
+#[must_use]
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut below = error.source();
+    while let Some(error) = below {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        below = error.source();
+    }
+    text
+}

@@ -1,0 +1,151 @@
+//! What a run says while it works: to a terminal, to a test, or over the control socket to another process.
+//!
+//! Invariant: progress is told, never asked; a run does not depend on anybody listening.
+
+use std::collections::BTreeMap;
+
+use connectors::SourceName;
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Operation, Outcome, Plan, RunId, RunSummary, Trigger};
+
+/// How one source was seen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceSeen {
+    /// People stored for it now.
+    pub people: u32,
+    /// People that came, changed or went in this pull.
+    pub changed: u32,
+    /// Whether everything was read.
+    pub full: bool,
+    /// Requests it took.
+    pub requests: u32,
+    /// Milliseconds it took.
+    pub millis: u64,
+}
+
+/// One thing a run says.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "told")]
+pub enum Progress {
+    /// A run began.
+    Started {
+        /// The contact centre.
+        centre: String,
+        /// Which run.
+        run: RunId,
+        /// What started it.
+        trigger: Trigger,
+    },
+    /// A source was read.
+    SourceRead {
+        /// Which.
+        source: SourceName,
+        /// What it brought.
+        seen: SourceSeen,
+    },
+    /// A source could not be read; its people are frozen.
+    SourceFailed {
+        /// Which.
+        source: SourceName,
+        /// What happened.
+        message: String,
+        /// One thing to do.
+        hint: String,
+    },
+    /// Connect was looked at.
+    Looked {
+        /// Users known now.
+        users: u32,
+        /// Whether everybody was looked at, or only those that matter.
+        everybody: bool,
+        /// Milliseconds it took.
+        millis: u64,
+    },
+    /// Calls in doubt from an earlier run were settled.
+    Settled {
+        /// How many had happened.
+        happened: u32,
+        /// How many had not.
+        did_not: u32,
+    },
+    /// The plan is made.
+    Planned {
+        /// The whole of it.
+        plan: Box<Plan>,
+    },
+    /// The guard let it through.
+    Passed {
+        /// The digest that was approved by hand, if it needed one.
+        approved: Option<String>,
+    },
+    /// The guard refused it.
+    Refused {
+        /// What would let exactly this plan through.
+        digest: String,
+        /// Why.
+        message: String,
+    },
+    /// A change has an outcome.
+    Applied {
+        /// Its place in the plan.
+        seq: u32,
+        /// How many the plan has.
+        total: u32,
+        /// The call.
+        operation: Operation,
+        /// What became of it.
+        outcome: Outcome,
+    },
+    /// A report sink did not take everything; it catches up later.
+    SinkBehind {
+        /// Which.
+        sink: String,
+        /// Events it refused for good.
+        rejected: u32,
+        /// Why it stopped, if it did.
+        message: Option<String>,
+    },
+    /// The run ended.
+    Finished {
+        /// In numbers.
+        summary: Box<RunSummary>,
+    },
+}
+
+impl Progress {
+    /// A word for a log line.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Started { .. } => "started",
+            Self::SourceRead { .. } => "source read",
+            Self::SourceFailed { .. } => "source failed",
+            Self::Looked { .. } => "looked at Connect",
+            Self::Settled { .. } => "settled what was in doubt",
+            Self::Planned { .. } => "planned",
+            Self::Passed { .. } => "passed the guard",
+            Self::Refused { .. } => "refused by the guard",
+            Self::Applied { .. } => "applied a change",
+            Self::SinkBehind { .. } => "a report sink is behind",
+            Self::Finished { .. } => "finished",
+        }
+    }
+}
+
+/// Somebody who listens.
+pub trait Watch: Send + Sync {
+    /// Takes one thing a run says. Must not block.
+    fn tell(&self, progress: Progress);
+}
+
+/// Nobody.
+#[derive(Debug, Clone, Copy)]
+pub struct Quiet;
+
+impl Watch for Quiet {
+    fn tell(&self, _: Progress) {}
+}
+
+/// What all sources brought, for the summary.
+pub(super) type SourcesSeen = BTreeMap<SourceName, SourceSeen>;

@@ -1,0 +1,111 @@
+//! A run in numbers.
+
+use std::collections::BTreeMap;
+
+use super::progress::SourcesSeen;
+use crate::model::{Action, Change, Decision, NotAttempted, Operation, Outcome, Plan, RunSummary, Stage};
+
+/// Attempts so far, by operation. Taken before and after a run; the difference belongs to the run.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RunCounts {
+    /// Every attempt, throttled ones included.
+    pub calls: BTreeMap<Operation, u32>,
+    /// Throttled attempts.
+    pub throttled: BTreeMap<Operation, u32>,
+}
+
+impl RunCounts {
+    /// What came since `earlier`.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        let minus = |now: &BTreeMap<Operation, u32>, then: &BTreeMap<Operation, u32>| {
+            now.iter()
+                .map(|(operation, n)| (*operation, n - then.get(operation).copied().unwrap_or(0)))
+                .filter(|(_, n)| *n > 0)
+                .collect()
+        };
+        Self { calls: minus(&self.calls, &earlier.calls), throttled: minus(&self.throttled, &earlier.throttled) }
+    }
+}
+
+/// What a plan says before anything of it is carried out.
+pub(super) fn of_plan(plan: &Plan, sources: &SourcesSeen) -> RunSummary {
+    let quarantined = plan.decisions.values().filter(|decision| matches!(decision, Decision::Quarantined(_))).count();
+    RunSummary {
+        result: if plan.is_empty() { "nothing_to_do" } else { "planned" }.to_owned(),
+        quarantined: u32::try_from(quarantined).unwrap_or(u32::MAX),
+        people: sources.iter().map(|(name, seen)| (name.clone(), seen.people)).collect(),
+        directory_requests: sources.iter().map(|(name, seen)| (name.clone(), seen.requests)).collect(),
+        ..RunSummary::default()
+    }
+}
+
+/// A run that could not be carried out.
+pub(super) fn failed(message: &str) -> RunSummary {
+    RunSummary { result: "failed".to_owned(), message: message.to_owned(), ..RunSummary::default() }
+}
+
+/// Adds what was applied to what was planned.
+pub(super) fn add(summary: &mut RunSummary, applied: &RunSummary) {
+    summary.created += applied.created;
+    summary.adopted += applied.adopted;
+    summary.updated += applied.updated;
+    summary.suspended += applied.suspended;
+    summary.deleted += applied.deleted;
+    summary.failed += applied.failed;
+    summary.in_doubt += applied.in_doubt;
+    summary.not_attempted += applied.not_attempted;
+    if summary.message.is_empty() {
+        summary.message.clone_from(&applied.message);
+    }
+}
+
+/// Counts one outcome.
+pub(super) fn count(summary: &mut RunSummary, change: &Change, outcome: &Outcome) {
+    match outcome {
+        Outcome::Done { .. } | Outcome::AlreadySo { .. } => match &change.action {
+            Action::Create(_) => summary.created += 1,
+            Action::Adopt { .. } => summary.adopted += 1,
+            Action::Update(update) => {
+                summary.updated += 1;
+                if update.stage == Stage::Suspended && update.facet == crate::model::Facet::Security {
+                    summary.suspended += 1;
+                }
+            }
+            Action::DeleteQuickConnect(_) => {}
+            Action::Delete { .. } => summary.deleted += 1,
+        },
+        Outcome::Failed { .. } => summary.failed += 1,
+        Outcome::InDoubt { .. } => summary.in_doubt += 1,
+        Outcome::DidNotHappen => {}
+        Outcome::NotAttempted { why } => {
+            summary.not_attempted += 1;
+            if *why == NotAttempted::Shutdown && summary.message.is_empty() {
+                "stopped on request; the next run goes on".clone_into(&mut summary.message);
+            }
+        }
+    }
+}
+
+/// The word for how an applied run ended.
+pub(super) fn conclude(summary: &mut RunSummary, plan: &Plan) {
+    let incomplete = summary.failed + summary.in_doubt + summary.not_attempted > 0;
+    summary.result = if incomplete {
+        "partly"
+    } else if plan.is_empty() {
+        "nothing_to_do"
+    } else {
+        "done"
+    }
+    .to_owned();
+}
+
+/// Median and 95th percentile of a list of seconds.
+pub(super) fn p50_p95(mut seconds: Vec<u64>) -> Option<(u64, u64)> {
+    if seconds.is_empty() {
+        return None;
+    }
+    seconds.sort_unstable();
+    let at = |percent: usize| seconds[(seconds.len() - 1) * percent / 100];
+    Some((at(50), at(95)))
+}

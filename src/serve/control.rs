@@ -1,0 +1,186 @@
+//! A Unix socket beside the state file. Whoever finds the state file taken by a service asks the service for a run and
+//! follows it.
+//!
+//! One question a connection: a JSON line in, JSON lines out, the last one is [`Line::Ended`].
+//!
+//! Invariant: the socket has the mode 0600, like the state file; who may read the state may ask for a run.
+//! Deliberately absent: HTTP; the console brings that.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use connectors::SourceName;
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::mpsc;
+
+use super::Result1;
+use crate::model::{Plan, RunId, RunSummary, Trigger};
+use crate::planner::guard::Refusal;
+use crate::reconcile::{Order, Progress, chain};
+
+/// Longest question in bytes.
+const LONGEST_ASK: u64 = 64 * 1024;
+/// How long a client may take to say what it wants.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What another process asks the service to do.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Ask {
+    /// Plan only.
+    pub rehearse: bool,
+    /// Pull everything and look at everybody.
+    pub full: bool,
+    /// Only this source.
+    pub source: Option<SourceName>,
+    /// Only this person.
+    pub user: Option<String>,
+    /// Approve this digest.
+    pub approve: Option<String>,
+}
+
+impl Ask {
+    /// The order of the run.
+    #[must_use]
+    pub fn order(&self) -> Order {
+        let Self { rehearse, full, source, user, approve } = self.clone();
+        Order { rehearse, full, source, user, approve, ..Order::new(RunId::fresh(), Trigger::Hand) }
+    }
+}
+
+/// How a run ended, as another process learns it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// It ran.
+    Ran {
+        /// The last plan.
+        plan: Box<Plan>,
+        /// Why the guard refused it.
+        refusal: Option<Box<Refusal>>,
+        /// In numbers.
+        summary: Box<RunSummary>,
+    },
+    /// It could not be carried out.
+    Failed {
+        /// What happened.
+        message: String,
+        /// One thing to do.
+        hint: String,
+    },
+}
+
+impl Ending {
+    /// The ending of a run.
+    #[must_use]
+    pub fn of(result: &Result1) -> Self {
+        match result {
+            Ok(ended) => Self::Ran {
+                plan: Box::new(ended.plan.clone()),
+                refusal: ended.refusal.clone().map(Box::new),
+                summary: Box::new(ended.summary.clone()),
+            },
+            Err(error) => Self::Failed { message: chain(error), hint: error.hint() },
+        }
+    }
+}
+
+/// One line of an answer.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Line {
+    /// The run says something.
+    Progress(Box<Progress>),
+    /// The run ended; nothing follows.
+    Ended(Ending),
+}
+
+/// A question and where the answer goes.
+#[derive(Debug)]
+pub struct Asked {
+    /// What is asked.
+    pub ask: Ask,
+    /// Where the lines go.
+    pub answers: mpsc::UnboundedSender<Line>,
+}
+
+/// Where the socket of a state file is.
+#[must_use]
+pub fn socket_path(state: &Path) -> PathBuf {
+    let mut name = state.file_name().unwrap_or_default().to_owned();
+    name.push(".sock");
+    state.with_file_name(name)
+}
+
+/// Listens beside a state file. Call only while holding its lease: a socket that is there already is a dead process's.
+///
+/// # Errors
+/// If the socket cannot be made.
+pub fn listen(state: &Path) -> std::io::Result<UnixListener> {
+    let path = socket_path(state);
+    match std::fs::remove_file(&path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(&path)?;
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
+    Ok(listener)
+}
+
+/// Takes questions until the service is gone.
+pub async fn take_questions(listener: UnixListener, asks: mpsc::Sender<Asked>) {
+    while let Ok((stream, _)) = listener.accept().await {
+        let asks = asks.clone();
+        tokio::spawn(async move {
+            if let Err(error) = converse(stream, asks).await {
+                tracing::debug!(error = %error, "a control connection ended early");
+            }
+        });
+    }
+}
+
+async fn converse(stream: UnixStream, asks: mpsc::Sender<Asked>) -> std::io::Result<()> {
+    let (read, mut write) = stream.into_split();
+    let mut line = String::new();
+    let mut read = BufReader::new(read.take(LONGEST_ASK));
+    tokio::time::timeout(PATIENCE, read.read_line(&mut line)).await??;
+    let ask: Ask = serde_json::from_str(&line)?;
+    let (answers, mut lines) = mpsc::unbounded_channel();
+    if asks.send(Asked { ask, answers }).await.is_err() {
+        return Ok(());
+    }
+    while let Some(line) = lines.recv().await {
+        let last = matches!(line, Line::Ended(_));
+        let mut text = serde_json::to_vec(&line)?;
+        text.push(b'\n');
+        write.write_all(&text).await?;
+        if last {
+            break;
+        }
+    }
+    write.shutdown().await
+}
+
+/// Asks a running service, handing each thing it says to `told`. `None` if no service listens.
+///
+/// # Errors
+/// If the service goes away in the middle.
+pub async fn ask(state: &Path, ask: &Ask, mut told: impl FnMut(Progress)) -> std::io::Result<Option<Ending>> {
+    let Ok(stream) = UnixStream::connect(socket_path(state)).await else {
+        return Ok(None);
+    };
+    let (read, mut write) = stream.into_split();
+    let mut text = serde_json::to_vec(ask)?;
+    text.push(b'\n');
+    write.write_all(&text).await?;
+    let mut lines = BufReader::new(read).lines();
+    while let Some(line) = lines.next_line().await? {
+        match serde_json::from_str(&line)? {
+            Line::Progress(progress) => told(*progress),
+            Line::Ended(ending) => return Ok(Some(ending)),
+        }
+    }
+    Err(std::io::Error::new(std::io::ErrorKind::UnexpectedEof, "the running service went away before the run ended"))
+}

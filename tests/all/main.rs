@@ -1,0 +1,6 @@
+//! Everything that is tested from outside, in one binary.
+
+mod house;
+mod mass_loss;
+mod spine;
+mod world;

@@ -1,0 +1,175 @@
+//! A whole contact centre for tests: the sandbox on loopback, a configuration, a state file in a folder of its own.
+//!
+//! Tests talk to the sandbox's state; the code under test talks HTTP.
+
+use std::path::PathBuf;
+
+use rollcall::assemble::{self, Assembled};
+use rollcall::config::{self, Config};
+use rollcall::model::{RunId, Time, Trigger};
+use rollcall::reconcile::{Ended, Order, Quiet, RunError};
+use rollcall::sandbox::company::Company;
+use rollcall::sandbox::connect::User;
+use rollcall::sandbox::faults::{Fault, FaultKind};
+use rollcall::sandbox::scene::{self, AGENTS, CLIENT_SECRET, ConfigText, SceneSettings};
+use rollcall::sandbox::{QuotaSettings, Sandbox};
+use rollcall::store::Store;
+use serde_json::json;
+use tempfile::TempDir;
+use tokio::sync::watch;
+
+/// Where and when a test lives.
+pub struct World {
+    pub sandbox: Sandbox,
+    pub folder: TempDir,
+    pub text: ConfigText,
+    hired: usize,
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test is its own edge")]
+pub fn now() -> Time {
+    chrono::Utc::now()
+}
+
+impl World {
+    /// A contact centre of clean people, without quota, whose first run needs no approval.
+    pub async fn of(people: usize) -> Self {
+        Self::with(people, |_| {}, |_| {}).await
+    }
+
+    pub async fn with(
+        people: usize,
+        scenery: impl FnOnce(&mut SceneSettings),
+        text: impl FnOnce(&mut ConfigText),
+    ) -> Self {
+        let mut settings = SceneSettings::new(now(), people);
+        settings.plain = true;
+        settings.connect.quota = QuotaSettings::unlimited();
+        settings.connect.user_limit = 5_000;
+        settings.connect.search_lag = std::time::Duration::ZERO;
+        scenery(&mut settings);
+        let sandbox = scene::start(settings).await.unwrap();
+        let mut config = ConfigText {
+            quota: Some((10_000.0, 10_000, 1.0)),
+            first_run_applies: true,
+            ..ConfigText::default()
+        };
+        text(&mut config);
+        let world = Self { sandbox, folder: tempfile::tempdir().unwrap(), text: config, hired: 0 };
+        world.write_config();
+        world
+    }
+
+    /// Writes the configuration anew, after `text` was changed.
+    pub fn write_config(&self) {
+        use std::os::unix::fs::PermissionsExt;
+        let configuration = scene::configuration(&self.sandbox, &self.sandbox.tenant, &self.text);
+        std::fs::write(self.config_path(), configuration).unwrap();
+        let secret = self.folder.path().join("client-secret");
+        std::fs::write(&secret, CLIENT_SECRET).unwrap();
+        std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
+
+    pub fn config_path(&self) -> PathBuf {
+        self.folder.path().join("rollcall.toml")
+    }
+
+    pub fn state_path(&self) -> PathBuf {
+        self.folder.path().join("rollcall.db")
+    }
+
+    pub fn config(&self) -> Config {
+        config::load(&self.config_path()).unwrap_or_else(|problems| panic!("{problems}"))
+    }
+
+    /// One run, as `sync now` makes it.
+    pub async fn sync(&self) -> Result<Ended, RunError> {
+        self.run(Order::new(RunId::fresh(), Trigger::Hand)).await
+    }
+
+    /// One run that looks at everything.
+    pub async fn sync_full(&self) -> Result<Ended, RunError> {
+        self.run(Order { full: true, ..Order::new(RunId::fresh(), Trigger::Hand) }).await
+    }
+
+    pub async fn plan(&self) -> Result<Ended, RunError> {
+        self.run(Order { rehearse: true, ..Order::new(RunId::fresh(), Trigger::Hand) }).await
+    }
+
+    pub async fn run(&self, order: Order) -> Result<Ended, RunError> {
+        let Assembled { service, lease } = assemble::assemble(&self.config(), now, "test").await.unwrap();
+        let (_sender, stop) = watch::channel(false);
+        let result = service.run_once(&lease, &order, &stop, &Quiet).await;
+        service.centre.store.release(lease).await.unwrap();
+        result
+    }
+
+    /// A run that must do nothing to Connect; the second run of every story.
+    pub async fn nothing_more_happens(&self) {
+        let before = self.sandbox.connect.journal().len();
+        let ended = self.sync_full().await.unwrap();
+        assert!(ended.plan.is_empty(), "a second run still plans {:#?}", ended.plan.changes);
+        assert_eq!(self.sandbox.connect.journal().len(), before);
+    }
+
+    pub async fn store(&self) -> Store {
+        Store::open_read_only(&self.state_path()).await.unwrap()
+    }
+
+    /// Hires somebody into the agents' group; gives id and login.
+    pub fn hire(&mut self, department: &str) -> (String, String) {
+        self.hired += 1;
+        let mut person = Company::newcomer(3, 9_000 + self.hired);
+        person.properties.insert("department".to_owned(), json!(department));
+        let login = person.properties["userPrincipalName"].as_str().unwrap().to_owned();
+        let id = person.id.clone();
+        self.sandbox.tenant.add_user(person).unwrap();
+        self.sandbox.tenant.add_member(&self.agents(), &id).unwrap();
+        (id, login)
+    }
+
+    pub fn agents(&self) -> String {
+        self.sandbox.tenant.group_id(AGENTS).unwrap()
+    }
+
+    pub fn move_to(&self, id: &str, department: &str) {
+        let patch = json!({"department": department});
+        self.sandbox.tenant.update_user(id, patch.as_object().cloned().unwrap()).unwrap();
+    }
+
+    pub fn fault(&self, service: &str, operation: &str, skip: u32, times: u32, kind: FaultKind) {
+        self.sandbox.faults.add(Fault {
+            service: service.to_owned(),
+            operation: Some(operation.to_owned()),
+            skip,
+            times,
+            kind,
+        });
+    }
+
+    pub fn user(&self, login: &str) -> Option<User> {
+        self.sandbox.connect.user_by_username(login)
+    }
+
+    pub fn routing_of(&self, login: &str) -> String {
+        self.user(login).unwrap_or_else(|| panic!("{login} has no user")).routing_profile_id
+    }
+
+    pub fn routing(&self, name: &str) -> String {
+        self.sandbox.connect.routing_profile_id(name).unwrap()
+    }
+
+    pub fn security(&self, name: &str) -> String {
+        self.sandbox.connect.security_profile_id(name).unwrap()
+    }
+
+    /// Deletes in Connect's own journal.
+    pub fn deletes(&self) -> usize {
+        self.sandbox.connect.journal().iter().filter(|write| write.operation == "DeleteUser").count()
+    }
+
+    /// Users with our mark.
+    pub fn managed(&self) -> usize {
+        self.sandbox.connect.users().iter().filter(|user| user.tags.contains_key("rollcall:person")).count()
+    }
+}

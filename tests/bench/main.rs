@@ -1,0 +1,23 @@
+//! Measurements, each beside a named floor. Run by `scripts/bench`, in release.
+//!
+//! `people N`: N people pulled, stored and planned by `rollcall plan`, beside fetching and parsing the same pages with
+//! reqwest and serde. `day`: a working day on 2,000 adopted Connect users at the documented quota, beside the least time
+//! the token buckets allow.
+
+mod day;
+mod people;
+mod process;
+
+#[tokio::main]
+async fn main() {
+    let mut arguments = std::env::args().skip(1).filter(|argument| !argument.starts_with("--"));
+    match arguments.next().as_deref() {
+        Some("people") => {
+            let people = arguments.next().and_then(|text| text.parse().ok()).unwrap_or(100_000);
+            people::measure(people).await;
+        }
+        Some("day") => day::measure().await,
+        // `cargo test --benches` and the like only see that it builds.
+        _ => println!("usage: scripts/bench people [N] | day"),
+    }
+}
