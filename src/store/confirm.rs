@@ -9,7 +9,7 @@ use connectors::{ExternalId, Presence, Scope, SourceName, Standing};
 use super::Store;
 use super::error::StoreError;
 use super::person::{Draft, Person};
-use super::snapshot::Step;
+use super::step::Step;
 use crate::model::Time;
 
 /// What the answers showed.

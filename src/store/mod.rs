@@ -6,6 +6,7 @@
 //! tx          one writer, some readers; the transaction every step is made of
 //! lease       one run at a time, with a fencing number
 //! snapshot    a pull becomes stored data and a cursor, in one transaction
+//! step        the rows of one pull: load, write what is different, count
 //! person      what a pull says about one person, as a pure function of before and after
 //! confirm     what a point read says about people
 //! view        the snapshot as the planner sees it
@@ -38,6 +39,7 @@ mod memory;
 mod person;
 mod runs;
 mod snapshot;
+mod step;
 mod tx;
 mod view;
 

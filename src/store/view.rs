@@ -22,6 +22,8 @@ struct Row {
     standing: String,
     unreadable: Option<String>,
     changed_what: Option<String>,
+    /// A JSON array of ids.
+    groups: String,
 }
 
 impl Store {
@@ -179,31 +181,18 @@ async fn people(
     names: &mut Interner,
     view: &mut DirectoryView,
 ) -> Result<(), StoreError> {
-    // Both lists come in the order of their primary keys, so they are merged without a look-up per edge.
-    let mut edges: Vec<(String, ExternalId)> = Vec::new();
-    let mut rows = sqlx::query_as::<_, (String, String)>(
-        "SELECT member, group_id FROM edge WHERE source = ?1 ORDER BY member, group_id",
-    )
-    .bind(source.as_str())
-    .fetch(&mut *tx);
-    while let Some((member, group)) = rows.try_next().await? {
-        edges.push((member, names.id(&group)));
-    }
-    drop(rows);
-    let mut edges = edges.into_iter().peekable();
+    // One row per person, memberships included: what costs time is the number of rows handed over, not their size.
     let mut rows = sqlx::query_as::<_, Row>(
-        "SELECT id, attributes, standing, unreadable, changed_what FROM person WHERE source = ?1 ORDER BY id",
+        "SELECT id, attributes, standing, unreadable, changed_what,
+             (SELECT json_group_array(group_id) FROM edge WHERE edge.source = ?1 AND edge.member = person.id) AS groups
+         FROM person WHERE source = ?1 ORDER BY id",
     )
     .bind(source.as_str())
     .fetch(&mut *tx);
-    while let Some(Row { id, attributes, standing: text, unreadable, changed_what }) = rows.try_next().await? {
-        let mut groups = BTreeSet::new();
-        while let Some((member, group)) = edges.next_if(|(member, _)| *member <= id) {
-            // An earlier member is something that is no person.
-            if member == id {
-                groups.insert(GroupKey::new(source.clone(), group));
-            }
-        }
+    while let Some(row) = rows.try_next().await? {
+        let Row { id, attributes, standing: text, unreadable, changed_what, groups } = row;
+        let groups: Vec<String> = decode("the groups of a person", &groups)?;
+        let groups = groups.iter().map(|group| GroupKey::new(source.clone(), names.id(group))).collect();
         let key = PersonKey::new(source.clone(), id);
         let attributes = names.attributes(&attributes)?;
         if let Some(what) = changed_what {

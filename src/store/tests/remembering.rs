@@ -119,7 +119,8 @@ async fn people_are_found_by_what_humans_call_them() {
     }
 }
 
-#[tokio::test]
+/// Under a paused clock, as runs are tested: no time-out of the store may follow it.
+#[tokio::test(start_paused = true)]
 async fn a_source_is_established_by_a_run_that_was_carried_out() {
     let home = Home::new().await;
     let lease = lease(&home).await;
