@@ -6,11 +6,16 @@
 //! Invariant: listens on loopback only; reads no clock but [`Clock`]; knows nothing of the program it serves.
 
 mod clock;
+pub mod company;
 pub mod connect;
 mod control;
 pub mod faults;
+pub mod graph;
+pub mod login;
 pub mod logs;
 mod quota;
+pub mod scene;
+pub mod tenant;
 #[cfg(test)]
 mod tests;
 mod wire;
@@ -113,6 +118,8 @@ pub struct Sandbox {
     pub connect: ConnectState,
     /// CloudWatch Logs.
     pub logs: LogsState,
+    /// The directory.
+    pub tenant: Tenant,
     /// Dropped, it stops the services.
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
@@ -134,12 +141,12 @@ impl Sandbox {
             tenant.set_app(app);
         }
         let (login_listener, login_url) = listen(ports.login).await?;
-        tenant.configure(|settings| settings.login_url = Some(login_url.clone()));
         let (graph_listener, graph_url) = listen(ports.graph).await?;
         let (connect_listener, connect_url) = listen(ports.connect).await?;
         let (logs_listener, logs_url) = listen(ports.logs).await?;
         let (control_listener, control_url) = listen(ports.control).await?;
-        let addresses = Addresses { login_url, graph_url, connect_url, logs_url, control_url };
+        tenant.configure(|settings| settings.login_url = Some(login_url.clone()));
+        let addresses = Addresses { login_url, graph_url: graph_url.clone(), connect_url, logs_url, control_url };
         let reach = control::Reach {
             addresses: addresses.clone(),
             clock: clock.clone(),
@@ -149,13 +156,13 @@ impl Sandbox {
         };
         let stop = watch::Sender::new(false);
         let tasks = vec![
-            spawn(login_listener, Router::new(), &stop),
-            spawn(graph_listener, Router::new(), &stop),
+            spawn(login_listener, login::router(tenant.clone(), faults.clone()), &stop),
+            spawn(graph_listener, graph::router(tenant.clone(), faults.clone(), graph_url), &stop),
             spawn(connect_listener, connect.router(faults.clone()), &stop),
             spawn(logs_listener, logs.router(faults.clone()), &stop),
-            spawn(control_listener, control::router(reach), &stop),
+            spawn(control_listener, control::router(reach).merge(tenant::control_router(tenant.clone())), &stop),
         ];
-        Ok(Self { addresses, clock, faults, connect, logs, stop, tasks })
+        Ok(Self { addresses, clock, faults, connect, logs, tenant, stop, tasks })
     }
 
     /// Stops all services: what is being answered is answered, for a second at most.
