@@ -76,10 +76,10 @@ pub(super) fn twist(fault: Option<&FaultKind>, mut answer: Value, led_here: Opti
             let half = text.floor_char_boundary(text.len() / 2);
             return with_type(StatusCode::OK, "application/json", text[..half].to_owned());
         }
-        Some(FaultKind::EmptyPage) => each_member(&mut answer, |value| {
-            if let Value::Array(list) = value {
-                list.clear();
-            }
+        Some(FaultKind::EmptyPage) => each_member(&mut answer, |value| match value {
+            Value::Array(list) => list.clear(),
+            Value::Number(total) => *total = 0.into(),
+            _ => {}
         }),
         Some(FaultKind::NullFields) => each_member(&mut answer, |value| match value {
             Value::Array(list) => list.iter_mut().for_each(hollow),
@@ -89,12 +89,8 @@ pub(super) fn twist(fault: Option<&FaultKind>, mut answer: Value, led_here: Opti
     }
     match fault {
         Some(FaultKind::EmptyPage) => set_token(&mut answer, None),
-        Some(FaultKind::LoopingLink) => {
-            // The first page has no token that led to it; its ordinary successor then is the start of the loop.
-            if led_here.is_some() {
-                set_token(&mut answer, led_here);
-            }
-        }
+        // The first page has no token that led to it: it keeps its ordinary one.
+        Some(FaultKind::LoopingLink) if led_here.is_some() => set_token(&mut answer, led_here),
         // Connect and CloudWatch Logs have no links, a token of another service is the nearest thing.
         Some(FaultKind::ForeignLink) => set_token(&mut answer, Some("aHR0cHM6Ly9leGFtcGxlLm9yZy8")),
         _ => {}

@@ -69,12 +69,6 @@ impl Refusal {
         }
     }
 
-    /// The status, for tests beside the rules.
-    #[cfg(test)]
-    pub(super) fn code(&self) -> &str {
-        &self.code
-    }
-
     /// As an HTTP response.
     pub(super) fn into_response(self) -> Response<Body> {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

@@ -42,11 +42,6 @@ impl Call {
     pub(super) fn all(&self, name: &str) -> Vec<&str> {
         self.query.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str()).collect()
     }
-
-    #[cfg(test)]
-    pub(super) fn local(operation: &'static str, id: &str, body: Value) -> Self {
-        Self { operation, id: id.to_owned(), body, request_id: "local".to_owned(), query: Vec::new() }
-    }
 }
 
 type Handler = fn(&mut Store, &Call) -> Result<Value, Refusal>;

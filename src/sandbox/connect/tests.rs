@@ -17,7 +17,7 @@ use aws_sdk_connect::types::{
 };
 use serde_json::{Value, json};
 
-use super::{ConnectSettings, ConnectState, IdentityManagement};
+use super::{ConnectSettings, ConnectState, IdentityManagement, User};
 use crate::sandbox::faults::{Fault, FaultKind};
 use crate::sandbox::quota::{Bucket, QuotaSettings};
 use crate::sandbox::{Sandbox, Settings, tests as raw};
@@ -122,7 +122,7 @@ async fn a_user_lives_from_creation_to_deletion() {
     let user = async || client.describe_user().instance_id(&instance).user_id(&id).send().await.unwrap().user.unwrap();
     let fresh = user().await;
     let phone = fresh.phone_config.clone().unwrap();
-    assert_eq!(phone.phone_type, Some(PhoneType::SoftPhone));
+    assert_eq!(phone.phone_type, PhoneType::SoftPhone);
     assert_eq!(phone.desk_phone_number.as_deref(), Some(""), "an absent number is shown as an empty text");
     assert_eq!(fresh.tags.as_ref().unwrap()["team"], "blue");
 
@@ -384,6 +384,10 @@ async fn searches_lag_and_show_less() {
     assert!(rig.state().remove_user("agent00001"));
     let all = || UserSearchCriteria::builder().build();
     assert_eq!(rig.search(all()).await, set(["agent00001"]), "the state before the two writes");
+    let bert = rig.state().put_user(User { username: "bert".to_owned(), ..User::default() });
+    assert_eq!(rig.search(all()).await, set(["agent00001", "bert"]), "what is seeded does not lag");
+    assert_eq!(rig.state().user_by_username("bert").unwrap().id, bert);
+    assert!(rig.state().remove_user("bert"));
     let listed = rig.client.list_users().instance_id(rig.instance()).send().await.unwrap().user_summary_list.unwrap();
     assert_eq!(listed.len(), 1);
     assert_eq!(listed[0].id.as_ref(), Some(&id));
