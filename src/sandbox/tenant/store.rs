@@ -311,11 +311,24 @@ impl Store {
         }
         self.users[user].life = Life::Gone;
         self.log.push(Change::User { user, names: None });
+        self.leave_all(Member::User(user));
+        Ok(())
+    }
+
+    fn leave_all(&mut self, member: Member) {
         for group in 0..self.groups.len() {
-            if self.groups[group].leave(Member::User(user)) {
-                self.log.push(Change::Membership { group, member: Member::User(user) });
+            if self.groups[group].leave(member) {
+                self.log.push(Change::Membership { group, member });
             }
         }
+    }
+
+    /// Deletes a group for good; it leaves the groups it is nested in.
+    pub(super) fn delete_group(&mut self, id: &str) -> Result<(), TenantError> {
+        let group = self.group(id).ok_or(TenantError::NoSuchObject)?;
+        self.groups[group].life = Life::Gone;
+        self.log.push(Change::Group { group });
+        self.leave_all(Member::Group(group));
         Ok(())
     }
 
