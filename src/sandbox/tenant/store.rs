@@ -208,14 +208,22 @@ impl Store {
         }
     }
 
-    /// Users in the group or in groups in it, each once, in the order in which they are met.
+    /// Everything in the group or in groups in it, each once, in the order in which they are met.
     pub(in crate::sandbox) fn transitive(&self, group: usize) -> Vec<Member> {
-        let (mut seen, mut queue, mut found) = (std::collections::HashSet::new(), vec![group], Vec::new());
-        let mut at = 0;
+        // Marks instead of a set: every page of a big listing comes through here.
+        let marks = |size| vec![false; size];
+        let (mut users, mut groups, mut devices) =
+            (marks(self.users.len()), marks(self.groups.len()), marks(self.devices.len()));
+        let (mut queue, mut found, mut at) = (vec![group], Vec::new(), 0);
         while let Some(&group) = queue.get(at) {
             at += 1;
             for &member in self.groups[group].members.values() {
-                if seen.insert(member) {
+                let seen = match member {
+                    Member::User(index) => &mut users[index],
+                    Member::Group(index) => &mut groups[index],
+                    Member::Device(index) => &mut devices[index],
+                };
+                if !std::mem::replace(seen, true) {
                     found.push(member);
                     if let Member::Group(inner) = member {
                         queue.push(inner);
