@@ -144,7 +144,11 @@ impl Company {
         let mut maker =
             Maker { rng: fastrand::Rng::with_seed(seed ^ number as u64), mix: Mix::PLAIN, logins: HashSet::new() };
         let mut person = maker.person(number);
-        let login = person.properties["userPrincipalName"].as_str().unwrap_or_default().replacen('@', &format!(".{number}@"), 1);
+        let login = person.properties["userPrincipalName"].as_str().unwrap_or_default().replacen(
+            '@',
+            &format!(".{number}@"),
+            1,
+        );
         person.properties.insert("mail".to_owned(), json!(login));
         person.properties.insert("userPrincipalName".to_owned(), json!(login));
         person
@@ -264,7 +268,8 @@ impl Maker {
                 85..90 => night.push(who),
                 _ => others.push(who),
             }
-            let lead = person.properties.get("jobTitle").is_some_and(|title| title == "Team Lead" || title == "Supervisor");
+            let lead =
+                person.properties.get("jobTitle").is_some_and(|title| title == "Team Lead" || title == "Supervisor");
             if lead {
                 leads.push(who);
             }
@@ -306,7 +311,8 @@ mod tests {
         let ids: HashSet<_> = company.people.iter().map(|one| &one.id).collect();
         assert_eq!((logins.len(), ids.len()), (5_000, 5_000));
         let some = |test: &dyn Fn(&Map<String, Value>) -> bool| company.people.iter().any(|one| test(&one.properties));
-        let text = |of: &Map<String, Value>, name: &str| of.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let text =
+            |of: &Map<String, Value>, name: &str| of.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         assert!(some(&|of| text(of, "userPrincipalName").contains("#EXT#") && text(of, "userType") == "Guest"));
         assert!(some(&|of| text(of, "userPrincipalName").contains('\'')));
         assert!(some(&|of| text(of, "userPrincipalName").contains('+')));

@@ -182,7 +182,9 @@ impl TenantState {
         }
         match request.field("grant_type") {
             Some("client_credentials") => {}
-            Some(_) => return Err(Refusal::new(400, "unsupported_grant_type", 70003, "The grant type is not supported.")),
+            Some(_) => {
+                return Err(Refusal::new(400, "unsupported_grant_type", 70003, "The grant type is not supported."));
+            }
             None => return Err(missing("grant_type")),
         }
         let assertion = self.given_assertion(request)?;
@@ -207,7 +209,8 @@ impl TenantState {
         } else {
             let given = request.field("client_secret").or(request.basic.as_ref().map(|(_, secret)| secret.as_str()));
             let given = given.ok_or_else(|| {
-                let message = "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.";
+                let message =
+                    "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.";
                 Refusal::client(7_000_216, message)
             })?;
             match secrets.iter().find(|secret| secret.value == given) {
@@ -234,7 +237,9 @@ impl TenantState {
     fn audiences(&self, request: &Request) -> Vec<String> {
         let root = self.settings.login_url.clone().unwrap_or_else(|| format!("http://{}", request.host));
         let root = root.trim_end_matches('/');
-        [request.tenant.as_str(), self.tenant_id.as_str()].map(|name| format!("{root}/{name}/oauth2/v2.0/token")).to_vec()
+        [request.tenant.as_str(), self.tenant_id.as_str()]
+            .map(|name| format!("{root}/{name}/oauth2/v2.0/token"))
+            .to_vec()
     }
 
     fn grant(&mut self, client_id: String, audience: String, permissions: std::collections::BTreeSet<String>) -> Value {
@@ -255,11 +260,17 @@ fn missing(field: &str) -> Refusal {
 fn audience(request: &Request) -> Result<String, Refusal> {
     let scope = request.field("scope").ok_or_else(|| missing("scope"))?;
     match scope.strip_suffix("/.default") {
-        Some(resource) if !resource.contains(' ') && resource.contains("://") => Ok(resource.trim_end_matches('/').to_owned()),
-        Some(_) => Err(Refusal::new(400, "invalid_scope", 70_011, "The provided request must include one resource only.")),
+        Some(resource) if !resource.contains(' ') && resource.contains("://") => {
+            Ok(resource.trim_end_matches('/').to_owned())
+        }
+        Some(_) => {
+            Err(Refusal::new(400, "invalid_scope", 70_011, "The provided request must include one resource only."))
+        }
         None => {
-            let message = format!("The provided value for scope {scope} is not valid. Client credential flows must have a \
-                                   scope value with /.default suffixed to the resource identifier.");
+            let message = format!(
+                "The provided value for scope {scope} is not valid. Client credential flows must have a \
+                                   scope value with /.default suffixed to the resource identifier."
+            );
             Err(Refusal::new(400, "invalid_scope", 1_002_012, message))
         }
     }

@@ -21,9 +21,9 @@ use tokio::time::Instant;
 
 use crate::sandbox::company::{Company, Person};
 
+use access::Access;
 pub use access::{App, Throttle};
 pub use control::control_router;
-use access::Access;
 use store::{Store, User};
 
 /// Why a lever did nothing.
@@ -325,7 +325,7 @@ impl Tenant {
     /// # Errors
     /// Unknown group.
     pub fn delete_group(&self, id: &str) -> Result<(), TenantError> {
-        self.lock().store.change_group(id, |group| group.life = store::Life::Gone)
+        self.lock().store.delete_group(id)
     }
 
     /// Hides or shows the membership of a group: a hidden one takes `Member.Read.Hidden` to read.

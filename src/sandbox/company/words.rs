@@ -48,7 +48,13 @@ pub(super) const PLAIN: Language = Language {
 pub(super) const WORLD: &[Language] = &[
     Language {
         given: &[("José", "jose"), ("Zoë", "zoe"), ("Jürgen", "juergen"), ("Łukasz", "lukasz"), ("Çağla", "cagla")],
-        family: &[("Núñez", "nunez"), ("Müller", "mueller"), ("Ångström", "angstroem"), ("Żółć", "zolc"), ("Groß", "gross")],
+        family: &[
+            ("Núñez", "nunez"),
+            ("Müller", "mueller"),
+            ("Ångström", "angstroem"),
+            ("Żółć", "zolc"),
+            ("Groß", "gross"),
+        ],
     },
     Language {
         given: &[("Siobhán", "siobhan"), ("Niamh", "niamh"), ("Seán", "sean")],
@@ -71,10 +77,12 @@ pub(super) const WORLD: &[Language] = &[
         family: &[("Щербак", "shcherbak"), ("Йовановић", "jovanovic"), ("Ёлкина", "yolkina")],
     },
     Language {
-        given: &[("प्रिया", "priya"), ("अर्जुन", "arjun")],
-        family: &[("शर्मा", "sharma"), ("त्रिवेदी", "trivedi")],
+        given: &[("प्रिया", "priya"), ("अर्जुन", "arjun")], family: &[("शर्मा", "sharma"), ("त्रिवेदी", "trivedi")]
     },
-    Language { given: &[("さくら", "sakura"), ("健太", "kenta")], family: &[("渡邉", "watanabe"), ("髙橋", "takahashi")] },
+    Language {
+        given: &[("さくら", "sakura"), ("健太", "kenta")],
+        family: &[("渡邉", "watanabe"), ("髙橋", "takahashi")],
+    },
     Language {
         given: &[("Wolfeschlegelsteinhausenbergerdorff", "wolfeschlegelsteinhausenbergerdorff")],
         family: &[("Featherstonehaugh-Cholmondeley de la Zouche", "featherstonehaugh-cholmondeley")],

@@ -46,7 +46,8 @@ impl Service {
             let Part { id, method, url, mut headers, body, depends_on } = part;
             headers.extend(outer.authorization());
             let target = if url.starts_with('/') { url } else { format!("/{url}") };
-            let failed = depends_on.iter().any(|other| statuses.get(&other.to_lowercase()).is_none_or(|status| *status >= 400));
+            let failed =
+                depends_on.iter().any(|other| statuses.get(&other.to_lowercase()).is_none_or(|status| *status >= 400));
             let reply = if failed {
                 Reply::from(Refusal::new(424, "FailedDependency", "A request this one depends on has failed."))
             } else {

@@ -15,7 +15,11 @@ pub(super) enum Operation {
     Groups,
     Group(String),
     GroupDelta,
-    Members { group: String, transitive: bool, cast: Option<String> },
+    Members {
+        group: String,
+        transitive: bool,
+        cast: Option<String>,
+    },
     GetByIds,
     Batch,
     /// A known path, another method.

@@ -136,7 +136,14 @@ impl Cursor {
     }
 
     /// A page of a plain listing; `more` when it goes on.
-    pub(super) fn page(self, state: &State, ctx: &Context<'_>, of: &str, items: Vec<Value>, more: bool) -> Map<String, Value> {
+    pub(super) fn page(
+        self,
+        state: &State,
+        ctx: &Context<'_>,
+        of: &str,
+        items: Vec<Value>,
+        more: bool,
+    ) -> Map<String, Value> {
         let mut body = Map::from_iter([("@odata.context".to_owned(), ctx.context(of))]);
         if more {
             body.insert("@odata.nextLink".to_owned(), json!(self.link(state, ctx, Link::Page)));

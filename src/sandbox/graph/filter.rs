@@ -121,10 +121,13 @@ fn support(kind: Kind, property: &str, verb: Verb, null: bool) -> Support {
         (Kind::User, "department" | "jobTitle" | "employeeId" | "mail", Eq) if null => Advanced,
         (
             Kind::User,
-            "department" | "jobTitle" | "employeeId" | "mail" | "userPrincipalName" | "displayName" | "givenName" | "surname",
+            "department" | "jobTitle" | "employeeId" | "mail" | "userPrincipalName" | "displayName" | "givenName"
+            | "surname",
             Eq | Ge | Le | In | StartsWith,
         ) if !null => Default,
-        (Kind::User, "department" | "jobTitle" | "employeeId" | "mail" | "userPrincipalName" | "displayName", Ne) => Advanced,
+        (Kind::User, "department" | "jobTitle" | "employeeId" | "mail" | "userPrincipalName" | "displayName", Ne) => {
+            Advanced
+        }
         (Kind::User, "companyName", Eq | Ne | Ge | Le | In | StartsWith) => Advanced,
         (Kind::User, _, Eq | Ne | Ge | Le | In) if in_path => Advanced,
         (Kind::Group, "displayName", Eq | Ge | Le | In | StartsWith) if !null => Default,
@@ -208,7 +211,11 @@ mod tests {
                 _ => Value::Null,
             })
         });
-        assert_eq!(found.as_ref().map_err(|refusal| refusal.code.as_str()), expected.as_ref().map_err(|code| *code), "{text}");
+        assert_eq!(
+            found.as_ref().map_err(|refusal| refusal.code.as_str()),
+            expected.as_ref().map_err(|code| *code),
+            "{text}"
+        );
     }
 
     #[test]

@@ -37,9 +37,8 @@ impl Context<'_> {
         let only: Option<BTreeSet<usize>> =
             filtered_ids(cursor.filter.as_deref())?.map(|ids| ids.iter().filter_map(groups).collect());
         let fits = |group: usize| only.as_ref().is_none_or(|only| only.contains(&group));
-        let sees = |group: usize| {
-            selection.members && (!state.store.groups[group].hidden || self.may("Member.Read.Hidden"))
-        };
+        let sees =
+            |group: usize| selection.members && (!state.store.groups[group].hidden || self.may("Member.Read.Hidden"));
         let (entries, more) = if latest || self.empty {
             (Vec::new(), false)
         } else if cursor.initial {

@@ -45,7 +45,13 @@ impl Cast {
 
 impl Context<'_> {
     /// `GET /groups/{id}/members` and `/transitiveMembers`, with or without a cast.
-    pub(super) fn members(&self, state: &State, id: &str, transitive: bool, cast: Option<&str>) -> Result<Value, Refusal> {
+    pub(super) fn members(
+        &self,
+        state: &State,
+        id: &str,
+        transitive: bool,
+        cast: Option<&str>,
+    ) -> Result<Value, Refusal> {
         self.require(groups::READ)?;
         let index = state.store.group(id).ok_or_else(|| Refusal::not_found(id))?;
         let group = &state.store.groups[index];
@@ -69,7 +75,8 @@ impl Context<'_> {
             (found, more, all.len())
         } else {
             let (found, more) = page_by_number(&mut cursor, group, shown);
-            let count = if first && cursor.advanced { group.members.values().filter(|one| shown(one)).count() } else { 0 };
+            let count =
+                if first && cursor.advanced { group.members.values().filter(|one| shown(one)).count() } else { 0 };
             (found, more, count)
         };
         let counted = first && cursor.advanced;
@@ -93,7 +100,8 @@ impl Context<'_> {
                 object.extend(selection.listed(&state.store.users[index]));
             }
             Member::Group(index) => {
-                let properties = GroupSelection::of(Some("displayName")).map(|of| of.object(&state.store.groups[index], false));
+                let properties =
+                    GroupSelection::of(Some("displayName")).map(|of| of.object(&state.store.groups[index], false));
                 object.extend(properties.unwrap_or_default());
             }
             Member::Device(_) => {}

@@ -70,7 +70,8 @@ async fn serve(State(service): State<Service>, request: Request) -> Response<Bod
     let (head, body) = request.into_parts();
     let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
     let target = target.strip_prefix("/v1.0").unwrap_or(target);
-    let headers = head.headers.iter().filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())));
+    let headers =
+        head.headers.iter().filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())));
     let body = axum::body::to_bytes(body, BODY_LIMIT).await.unwrap_or_default();
     let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
     let call = Call::read(head.method.as_str(), target, headers.collect(), body);
@@ -128,9 +129,11 @@ impl Service {
             Operation::Members { group, transitive, cast } => ctx.members(state, group, *transitive, cast.as_deref()),
             Operation::GetByIds => ctx.get_by_ids(state),
             Operation::Batch => Err(Refusal::new(400, "BadRequest", "A batch cannot be part of a batch.")),
-            Operation::WrongMethod => {
-                Err(Refusal::new(405, "Request_BadRequest", "Specified HTTP method is not allowed for the request target."))
-            }
+            Operation::WrongMethod => Err(Refusal::new(
+                405,
+                "Request_BadRequest",
+                "Specified HTTP method is not allowed for the request target.",
+            )),
             Operation::Unknown(segment) => {
                 let message = format!("Resource not found for the segment '{segment}'.");
                 Err(Refusal::new(400, "BadRequest", message))
@@ -241,9 +244,8 @@ impl Refusal {
     }
 
     fn not_found(id: &str) -> Self {
-        let message = format!(
-            "Resource '{id}' does not exist or one of its queried reference-property objects are not present."
-        );
+        let message =
+            format!("Resource '{id}' does not exist or one of its queried reference-property objects are not present.");
         Self::new(404, "Request_ResourceNotFound", message)
     }
 }
@@ -275,7 +277,14 @@ impl Reply {
     }
 
     /// An error a test asked for.
-    fn stated(service: &Service, call: &Call, status: u16, code: &str, message: String, retry_after: Option<String>) -> Self {
+    fn stated(
+        service: &Service,
+        call: &Call,
+        status: u16,
+        code: &str,
+        message: String,
+        retry_after: Option<String>,
+    ) -> Self {
         let mut refusal = Refusal::new(status, code, message);
         if let Some(after) = retry_after {
             refusal = refusal.header("retry-after", after);

@@ -53,7 +53,8 @@ impl Lab {
     }
 
     async fn sign_in(&mut self, resource: &str) {
-        let body = format!("grant_type=client_credentials&client_id=app&client_secret=secret&scope={resource}/.default");
+        let body =
+            format!("grant_type=client_credentials&client_id=app&client_secret=secret&scope={resource}/.default");
         let request = Request::post(format!("/{}/oauth2/v2.0/token", self.tenant.tenant_id()))
             .header("content-type", "application/x-www-form-urlencoded")
             .body(Body::from(body));
@@ -145,7 +146,8 @@ impl Answer {
 }
 
 fn person(id: &str, login: &str) -> Person {
-    let properties = json!({ "userPrincipalName": login, "displayName": login, "accountEnabled": true, "userType": "Member" });
+    let properties =
+        json!({ "userPrincipalName": login, "displayName": login, "accountEnabled": true, "userType": "Member" });
     let Value::Object(properties) = properties else { unreachable!() };
     Person { id: id.to_owned(), properties }
 }
@@ -171,5 +173,7 @@ fn ids(items: &[Value]) -> Vec<&str> {
 }
 
 fn keys(item: &Value) -> Vec<&str> {
-    item.as_object().into_iter().flat_map(Map::keys).map(String::as_str).collect()
+    let mut keys: Vec<&str> = item.as_object().into_iter().flat_map(Map::keys).map(String::as_str).collect();
+    keys.sort_unstable();
+    keys
 }

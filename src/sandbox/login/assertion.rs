@@ -54,8 +54,15 @@ impl Assertion {
         now: DateTime<Utc>,
     ) -> Result<String, Refusal> {
         let Self { text, header, claims } = self;
-        let unknown = |why: &str| Refusal::client(700_027, format!("The certificate with identifier used to sign the client \
-            assertion is not registered on application, or the signature is not valid. {why}"));
+        let unknown = |why: &str| {
+            Refusal::client(
+                700_027,
+                format!(
+                    "The certificate with identifier used to sign the client \
+            assertion is not registered on application, or the signature is not valid. {why}"
+                ),
+            )
+        };
         if !matches!(header.alg, Algorithm::PS256 | Algorithm::RS256) {
             return Err(unknown("The algorithm must be PS256."));
         }

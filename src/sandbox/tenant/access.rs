@@ -25,10 +25,7 @@ pub(in crate::sandbox) struct Secret {
 impl std::fmt::Debug for App {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { client_id, secrets: _, certificates: _, permissions } = self;
-        f.debug_struct("App")
-            .field("client_id", client_id)
-            .field("permissions", permissions)
-            .finish_non_exhaustive()
+        f.debug_struct("App").field("client_id", client_id).field("permissions", permissions).finish_non_exhaustive()
     }
 }
 
@@ -109,7 +106,13 @@ pub(in crate::sandbox) struct Access {
 impl Access {
     /// Takes `cost` resource units of the app; else the seconds to wait. A refused request costs as well, so that
     /// hammering does not pay, but the debt is bounded.
-    pub(in crate::sandbox) fn charge(&mut self, app: &str, cost: u32, per_10s: u32, now: DateTime<Utc>) -> Result<(), f64> {
+    pub(in crate::sandbox) fn charge(
+        &mut self,
+        app: &str,
+        cost: u32,
+        per_10s: u32,
+        now: DateTime<Utc>,
+    ) -> Result<(), f64> {
         let full = f64::from(per_10s);
         let bucket = self.buckets.entry(app.to_owned()).or_insert(Bucket { units: full, at: now });
         let passed = (now - bucket.at).as_seconds_f64().max(0.0);

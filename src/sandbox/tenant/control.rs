@@ -56,7 +56,10 @@ struct Joiner {
     groups: Vec<String>,
 }
 
-async fn joiner(State(tenant): State<Tenant>, Json(body): Json<Joiner>) -> Result<Json<Value>, (StatusCode, Json<Value>)> {
+async fn joiner(
+    State(tenant): State<Tenant>,
+    Json(body): Json<Joiner>,
+) -> Result<Json<Value>, (StatusCode, Json<Value>)> {
     let id = body.id.unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
     done(tenant.add_user(Person { id: id.clone(), properties: body.properties }))?;
     for group in body.groups {

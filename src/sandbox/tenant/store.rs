@@ -208,14 +208,22 @@ impl Store {
         }
     }
 
-    /// Users in the group or in groups in it, each once, in the order in which they are met.
+    /// Everything in the group or in groups in it, each once, in the order in which they are met.
     pub(in crate::sandbox) fn transitive(&self, group: usize) -> Vec<Member> {
-        let (mut seen, mut queue, mut found) = (std::collections::HashSet::new(), vec![group], Vec::new());
-        let mut at = 0;
+        // Marks instead of a set: every page of a big listing comes through here.
+        let marks = |size| vec![false; size];
+        let (mut users, mut groups, mut devices) =
+            (marks(self.users.len()), marks(self.groups.len()), marks(self.devices.len()));
+        let (mut queue, mut found, mut at) = (vec![group], Vec::new(), 0);
         while let Some(&group) = queue.get(at) {
             at += 1;
             for &member in self.groups[group].members.values() {
-                if seen.insert(member) {
+                let seen = match member {
+                    Member::User(index) => &mut users[index],
+                    Member::Group(index) => &mut groups[index],
+                    Member::Device(index) => &mut devices[index],
+                };
+                if !std::mem::replace(seen, true) {
                     found.push(member);
                     if let Member::Group(inner) = member {
                         queue.push(inner);
@@ -311,11 +319,24 @@ impl Store {
         }
         self.users[user].life = Life::Gone;
         self.log.push(Change::User { user, names: None });
+        self.leave_all(Member::User(user));
+        Ok(())
+    }
+
+    fn leave_all(&mut self, member: Member) {
         for group in 0..self.groups.len() {
-            if self.groups[group].leave(Member::User(user)) {
-                self.log.push(Change::Membership { group, member: Member::User(user) });
+            if self.groups[group].leave(member) {
+                self.log.push(Change::Membership { group, member });
             }
         }
+    }
+
+    /// Deletes a group for good; it leaves the groups it is nested in.
+    pub(super) fn delete_group(&mut self, id: &str) -> Result<(), TenantError> {
+        let group = self.group(id).ok_or(TenantError::NoSuchObject)?;
+        self.groups[group].life = Life::Gone;
+        self.log.push(Change::Group { group });
+        self.leave_all(Member::Group(group));
         Ok(())
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn tokens_are_checked_for_existence_life_and_audience() {
     let mut lab = Lab::new(Company::plain(3)).await;
     let answer = lab.get_with("/users", &[("client-request-id", "c1d2")]).await;
@@ -65,7 +65,8 @@ async fn faults_bend_pages() {
         let answer = lab.get(path).await;
         assert_eq!((answer.status, answer.body), (200, Value::Null));
     }
-    let gone = FaultKind::Status { status: 410, code: "resyncRequired".to_owned(), message: String::new(), retry_after: None };
+    let gone =
+        FaultKind::Status { status: 410, code: "resyncRequired".to_owned(), message: String::new(), retry_after: None };
     lab.strike(op, gone);
     let answer = lab.get(path).await;
     answer.refused(410, "resyncRequired");
