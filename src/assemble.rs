@@ -2,6 +2,7 @@
 //!
 //! Deliberately absent: decisions.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -79,5 +80,8 @@ fn quota(target: &AmazonConnect, operation: Operation) -> (f64, u32) {
 }
 
 fn counters(target: &AmazonConnect) -> RunCounts {
-    RunCounts { calls: target.calls(), throttled: target.throttled() }
+    let narrow = |counts: BTreeMap<Operation, u64>| {
+        counts.into_iter().map(|(operation, n)| (operation, u32::try_from(n).unwrap_or(u32::MAX))).collect()
+    };
+    RunCounts { calls: narrow(target.calls()), throttled: narrow(target.throttled()) }
 }

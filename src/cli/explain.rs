@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use connectors::{PersonKey, attributes};
+use connectors::attributes;
 use serde_json::json;
 
 use super::observed::{self, Observed};

@@ -209,6 +209,15 @@ fn reason(because: &Reason, now: Time) -> String {
     }
 }
 
+/// Who is held, and what else somebody should know.
+#[must_use]
+pub fn attention(plan: &Plan, all: bool, style: Style) -> String {
+    let mut out = String::new();
+    held(&mut out, plan, all, style);
+    notes(&mut out, plan, all, style);
+    out
+}
+
 fn held(out: &mut String, plan: &Plan, all: bool, style: Style) {
     let held: Vec<_> = plan
         .decisions

@@ -34,7 +34,7 @@ pub async fn status(door: &Door) -> anyhow::Result<Exit> {
         .collect();
     let waiting = decisions.values().filter(|decision| matches!(decision, Decision::Waiting { .. })).count();
     let doubts = store.open_intents().await?.len();
-    let holder = store.holder(now).await?;
+    let holder = if store.is_held() { store.holder().await? } else { None };
     if door.json {
         let last = last.as_ref().map(|run| json!({"run": run.run, "started": run.started, "summary": run.summary}));
         println!(

@@ -199,7 +199,7 @@ impl Target for AmazonConnect {
     }
 
     fn cheapest(ids: BTreeSet<ConnectUserId>, usernames: BTreeSet<String>, users: usize) -> Look {
-        inventory::cheapest(ids, usernames, users)
+        cheapest(ids, usernames, users)
     }
 
     async fn perform(&self, change: &Change) -> Result<Done, CallError> {

@@ -434,7 +434,7 @@ async fn half_a_look_is_no_look() {
 async fn check_says_what_is_wrong_and_what_to_do() {
     let fake = Fake::start().await;
     fake.state().user("u-1", "ada");
-    let lines = fake.connect().await.check().await;
+    let (lines, _) = fake.connect().await.check().await;
     assert!(lines.iter().all(|line| line.ok));
     let text: Vec<&str> = lines.iter().map(|line| line.text.as_str()).collect();
     assert_eq!(text[0], "instance emea is active; users sign in by SAML");
@@ -442,7 +442,7 @@ async fn check_says_what_is_wrong_and_what_to_do() {
     assert_eq!(text[2], "2 routing profiles, 2 security profiles, 1 hierarchy groups");
 
     fake.state().faults.insert("DescribeInstance", (1, Fault::Status(403, "AccessDeniedException", "not authorized")));
-    let lines = fake.connect().await.check().await;
+    let (lines, _) = fake.connect().await.check().await;
     assert!(!lines[0].ok);
     assert!(lines[0].hint.as_deref().unwrap().contains("connect:DescribeInstance"));
 }

@@ -102,6 +102,14 @@ pub struct RunSummary {
     pub propagation_p50_p95_secs: Option<(u64, u64)>,
 }
 
+impl RunSummary {
+    /// Whether something that was planned is not done.
+    #[must_use]
+    pub fn incomplete(&self) -> bool {
+        self.failed + self.in_doubt + self.not_attempted > 0
+    }
+}
+
 /// One line of the journal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]

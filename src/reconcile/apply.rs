@@ -340,5 +340,5 @@ fn patched(
             return change.connect.clone().map_or(InventoryPatch::None, InventoryPatch::Remove);
         }
     }
-    user.clone().map_or(InventoryPatch::None, InventoryPatch::Put)
+    user.clone().map_or(InventoryPatch::None, |user| InventoryPatch::Put(Box::new(user)))
 }

@@ -89,8 +89,7 @@ pub(super) fn count(summary: &mut RunSummary, change: &Change, outcome: &Outcome
 
 /// The word for how an applied run ended.
 pub(super) fn conclude(summary: &mut RunSummary, plan: &Plan) {
-    let incomplete = summary.failed + summary.in_doubt + summary.not_attempted > 0;
-    summary.result = if incomplete {
+    summary.result = if summary.incomplete() {
         "partly"
     } else if plan.is_empty() {
         "nothing_to_do"

@@ -77,7 +77,7 @@ pub(super) async fn signed(
 
 #[tokio::test]
 async fn a_lost_reply_leaves_not_one_byte() {
-    let sandbox = Sandbox::start(Settings::new(start_of_story())).await.unwrap();
+    let sandbox = Sandbox::start(Settings::new(start_of_story(), super::company::Company::plain(3))).await.unwrap();
     let fault = Fault { service: "connect".to_owned(), operation: None, skip: 0, times: 1, kind: FaultKind::LostReply };
     sandbox.faults.add(fault);
     let authorization = "AWS4-HMAC-SHA256 Credential=A/1/r/connect/aws4_request, SignedHeaders=host, Signature=0";
@@ -89,7 +89,7 @@ async fn a_lost_reply_leaves_not_one_byte() {
 
 #[tokio::test]
 async fn scripts_control_the_sandbox() {
-    let sandbox = Sandbox::start(Settings::new(start_of_story())).await.unwrap();
+    let sandbox = Sandbox::start(Settings::new(start_of_story(), super::company::Company::plain(3))).await.unwrap();
     let connect = &sandbox.connect;
     let (routing, security) = (connect.add_routing_profile("Basic"), connect.add_security_profile("Agent"));
     connect.seed_users(2, &routing, &security);

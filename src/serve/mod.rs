@@ -83,14 +83,15 @@ impl<T: Target> Service<T> {
         self: Arc<Self>,
         lease: RunLease,
         mut asks: mpsc::Receiver<Asked>,
-        mut stop: Stop,
+        stop: Stop,
     ) -> Result<RunLease, ScheduleError> {
+        let mut stopping = stop.clone();
         let mut ticks = Ticks::start(&self.schedule.every).await?;
         tracing::info!(centre = %self.centre.name, "serving `{}`", self.centre.name);
         loop {
             tokio::select! {
                 biased;
-                _ = stop.wait_for(|stop| *stop) => break,
+                _ = stopping.wait_for(|stop| *stop) => break,
                 Some(asked) = asks.recv() => self.answer(&lease, asked, &stop).await,
                 () = ticks.next() => {
                     let log = Log { centre: self.centre.name.clone() };

@@ -1,10 +1,15 @@
-//! One run at a time: a lease that runs out by itself, and a number that only grows.
+//! One process at a time: a lock the operating system gives back by itself, and a number that only grows.
 //!
-//! Invariant: a [`RunLease`] comes from [`Store::acquire`] only; whoever holds one was alone when it was made.
-//! Invariant: a takeover raises the fencing number, and every write of a run compares it in its own transaction. A run that
-//! slept through its lease can therefore write nothing.
+//! Invariant: a [`RunLease`] comes from [`Store::acquire`] only; whoever holds one holds the lock on the file beside the
+//! state file. The kernel releases it when the process ends, however it ends, so a killed process never stands in the way.
+//! Invariant: taking the lease raises the fencing number, and every write of a run compares it in its own transaction. Where a
+//! lock cannot be trusted (some network file systems), a run that was overtaken can therefore still write nothing.
+//! Deliberately absent: time. A lease that runs out by the clock would either hold up the next run after a crash, or be
+//! taken from a process that was only suspended.
 
-use std::time::Duration;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 
 use super::Store;
 use super::codec::{millis, time};
@@ -16,24 +21,24 @@ use crate::model::Time;
 #[derive(Debug)]
 pub struct RunLease {
     fencing: i64,
-    ttl: Duration,
-    expires_at: Time,
+    /// Held, not read: closing it gives the lock back.
+    _lock: File,
 }
 
 impl RunLease {
-    /// When it runs out unless it is renewed.
-    #[must_use]
-    pub fn expires_at(&self) -> Time {
-        self.expires_at
-    }
-
     /// A larger number is a later lease.
     #[must_use]
     pub fn fencing(&self) -> i64 {
         self.fencing
     }
 
-    /// Fails the transaction if somebody else holds the lease now.
+    /// The same lease without its lock, as on a file system that does not keep locks.
+    #[cfg(test)]
+    pub(super) fn without_lock(self) -> Self {
+        Self { fencing: self.fencing, _lock: File::open("/dev/null").expect("every Unix has it") }
+    }
+
+    /// Fails the transaction if somebody else took the lease since.
     pub(super) async fn prove(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
         let held: Option<i64> = sqlx::query_scalar("SELECT 1 FROM lease WHERE fencing = ?1 AND holder IS NOT NULL")
             .bind(self.fencing)
@@ -44,57 +49,35 @@ impl RunLease {
 }
 
 impl Store {
-    /// Takes the lease for `holder` (a text for people: `serve pid 123`). One that has run out is taken over.
+    /// Takes the lease for `holder` (a text for people: `serve, process 123`).
     ///
     /// # Errors
-    /// [`StoreError::Held`] while somebody else has it.
-    pub async fn acquire(&self, holder: &str, at: Time, ttl: Duration) -> Result<RunLease, StoreError> {
+    /// [`StoreError::Held`] while another process has it.
+    pub async fn acquire(&self, holder: &str, at: Time) -> Result<RunLease, StoreError> {
+        let Some(lock) = lock(&self.lock_path())? else {
+            let (holder, since) = self.holder().await?.unwrap_or_else(|| ("another process".to_owned(), at));
+            return Err(StoreError::Held { holder, since });
+        };
         let mut writer = self.writer().await?;
         let mut tx = writer.begin().await?;
-        let last: Option<(i64, Option<String>, i64, i64)> =
-            sqlx::query_as("SELECT fencing, holder, since, expires_at FROM lease").fetch_optional(tx.conn()?).await?;
-        let fencing = match last {
-            Some((_, Some(holder), since, expires_at)) if expires_at > millis(at) => {
-                return Err(StoreError::Held { holder, since: time(since)? });
-            }
-            Some((fencing, ..)) => fencing + 1,
-            None => 1,
-        };
-        let lease = RunLease { fencing, ttl, expires_at: at + ttl };
-        sqlx::query(
-            "INSERT INTO lease (id, fencing, holder, since, expires_at) VALUES (1, ?1, ?2, ?3, ?4)
+        let fencing: i64 = sqlx::query_scalar(
+            "INSERT INTO lease (id, fencing, holder, since) VALUES (1, 1, ?1, ?2)
              ON CONFLICT (id) DO UPDATE SET
-                 fencing = excluded.fencing, holder = excluded.holder, since = excluded.since,
-                 expires_at = excluded.expires_at",
+                 fencing = lease.fencing + 1, holder = excluded.holder, since = excluded.since
+             RETURNING fencing",
         )
-        .bind(fencing)
         .bind(holder)
         .bind(millis(at))
-        .bind(millis(lease.expires_at))
-        .execute(tx.conn()?)
+        .fetch_one(tx.conn()?)
         .await?;
         tx.commit().await?;
-        Ok(lease)
-    }
-
-    /// Prolongs the lease by its time to live from `at`.
-    ///
-    /// # Errors
-    /// [`StoreError::LeaseLost`] if it ran out and somebody else took it.
-    pub async fn renew(&self, lease: &mut RunLease, at: Time) -> Result<(), StoreError> {
-        let mut writer = self.writer().await?;
-        let mut tx = writer.begin_for(Some(lease)).await?;
-        let expires_at = at + lease.ttl;
-        sqlx::query("UPDATE lease SET expires_at = ?1").bind(millis(expires_at)).execute(tx.conn()?).await?;
-        tx.commit().await?;
-        lease.expires_at = expires_at;
-        Ok(())
+        Ok(RunLease { fencing, _lock: lock })
     }
 
     /// Gives the lease back. One that somebody else took over is theirs and stays.
     ///
     /// # Errors
-    /// If the file cannot be written; the lease then runs out by itself.
+    /// If the file cannot be written; the lock is given back all the same.
     pub async fn release(&self, lease: RunLease) -> Result<(), StoreError> {
         let mut writer = self.writer().await?;
         let mut tx = writer.begin().await?;
@@ -105,17 +88,40 @@ impl Store {
         tx.commit().await
     }
 
-    /// Who holds the lease at `at`, and since when.
+    /// Who took the lease last and has not given it back, and since when. A process that was killed still stands here
+    /// until the next one takes it.
     ///
     /// # Errors
     /// If the file cannot be read.
-    pub async fn holder(&self, at: Time) -> Result<Option<(String, Time)>, StoreError> {
+    pub async fn holder(&self) -> Result<Option<(String, Time)>, StoreError> {
         let mut reader = self.reader().await;
-        let row: Option<(String, i64)> =
-            sqlx::query_as("SELECT holder, since FROM lease WHERE holder IS NOT NULL AND expires_at > ?1")
-                .bind(millis(at))
-                .fetch_optional(&mut *reader)
-                .await?;
+        let row: Option<(String, i64)> = sqlx::query_as("SELECT holder, since FROM lease WHERE holder IS NOT NULL")
+            .fetch_optional(&mut *reader)
+            .await?;
         row.map(|(holder, since)| Ok((holder, time(since)?))).transpose()
+    }
+
+    /// Whether a living process holds the lease now.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        let path = self.lock_path();
+        path.exists() && matches!(lock(&path), Ok(None))
+    }
+
+    fn lock_path(&self) -> PathBuf {
+        let mut name = self.path().file_name().unwrap_or_default().to_owned();
+        name.push(".lock");
+        self.path().with_file_name(name)
+    }
+}
+
+/// The lock, or `None` while another process has it.
+fn lock(path: &Path) -> Result<Option<File>, StoreError> {
+    let open = |source| StoreError::Open { path: path.into(), source };
+    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path).map_err(open)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(source)) => Err(open(source)),
     }
 }

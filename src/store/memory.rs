@@ -12,7 +12,7 @@ use super::codec::{decode, encode, millis, time};
 use super::error::StoreError;
 use super::lease::RunLease;
 use super::tx::Tx;
-use crate::model::{ConnectUserId, LeaveReason, Remembered, Time};
+use crate::model::{AttributeSet, ConnectUserId, LeaveReason, Remembered, Time};
 
 impl Store {
     /// Everything we remember, by person.
@@ -83,6 +83,28 @@ impl Store {
             let mut remembered = load(&mut tx, person).await?.unwrap_or_default();
             if remembered.link.as_ref() != Some(link) {
                 remembered.link = Some(link.clone());
+                put(&mut tx, person, &remembered).await?;
+            }
+        }
+        tx.commit().await
+    }
+
+    /// Remembers what Connect was found to have in agreement with the wish, as if we had written it.
+    ///
+    /// # Errors
+    /// [`StoreError::LeaseLost`], or if the file cannot be written.
+    pub async fn set_agreed(
+        &self,
+        lease: &RunLease,
+        agreed: &BTreeMap<PersonKey, AttributeSet>,
+    ) -> Result<(), StoreError> {
+        let mut writer = self.writer().await?;
+        let mut tx = writer.begin_for(Some(lease)).await?;
+        for (person, attributes) in agreed {
+            let mut remembered = load(&mut tx, person).await?.unwrap_or_default();
+            let before = remembered.written.clone();
+            remembered.written.extend(attributes);
+            if remembered.written != before {
                 put(&mut tx, person, &remembered).await?;
             }
         }

@@ -46,7 +46,7 @@ mod view;
 #[cfg(test)]
 mod tests;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -85,6 +85,7 @@ pub struct Store {
 }
 
 struct Inner {
+    path: PathBuf,
     writer: Option<Mutex<Writer>>,
     readers: Vec<Mutex<SqliteConnection>>,
 }
@@ -109,7 +110,11 @@ impl Store {
             migrate(&mut connection).await?;
         }
         let store = Self {
-            inner: Arc::new(Inner { writer: Some(Mutex::new(Writer::new(connection))), readers: readers(path).await? }),
+            inner: Arc::new(Inner {
+                path: path.to_owned(),
+                writer: Some(Mutex::new(Writer::new(connection))),
+                readers: readers(path).await?,
+            }),
         };
         if found == 0 {
             store.meta_set("created_at", &at.to_rfc3339()).await?;
@@ -127,7 +132,11 @@ impl Store {
         if found < known {
             return Err(StoreError::Older { found, known });
         }
-        Ok(Self { inner: Arc::new(Inner { writer: None, readers: readers(path).await? }) })
+        Ok(Self { inner: Arc::new(Inner { path: path.to_owned(), writer: None, readers: readers(path).await? }) })
+    }
+
+    fn path(&self) -> &Path {
+        &self.inner.path
     }
 
     /// A setting that outlives the process, by name.

@@ -31,7 +31,7 @@ struct Rig {
 
 impl Rig {
     async fn start(change: impl FnOnce(&mut ConnectSettings)) -> Self {
-        let mut settings = Settings::new(raw::start_of_story());
+        let mut settings = Settings::new(raw::start_of_story(), crate::sandbox::company::Company::plain(3));
         settings.connect.search_lag = Duration::ZERO;
         settings.connect.quota = QuotaSettings::unlimited();
         change(&mut settings.connect);

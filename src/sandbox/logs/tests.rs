@@ -13,7 +13,7 @@ const HOUR: i64 = 3_600_000;
 const DAY: i64 = 24 * HOUR;
 
 async fn start() -> (Sandbox, Client) {
-    let mut settings = Settings::new(raw::start_of_story());
+    let mut settings = Settings::new(raw::start_of_story(), crate::sandbox::company::Company::plain(3));
     settings.logs.quota = QuotaSettings::unlimited();
     let sandbox = Sandbox::start(settings).await.unwrap();
     let config = aws_sdk_cloudwatchlogs::Config::builder()

@@ -76,8 +76,7 @@ CREATE TABLE lease (
     id         INTEGER PRIMARY KEY CHECK (id = 1),
     fencing    INTEGER NOT NULL,
     holder     TEXT,
-    since      INTEGER NOT NULL,
-    expires_at INTEGER NOT NULL
+    since      INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE run (

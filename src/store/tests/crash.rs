@@ -168,8 +168,8 @@ async fn a_step_that_breaks_off_at_any_statement_has_not_happened() {
 #[tokio::test]
 async fn a_run_whose_lease_was_taken_over_writes_nothing() {
     let home = Home::new().await;
-    let stale = lease(&home).await;
-    let fresh = home.acquire("serve pid 2", at(3_600), Duration::from_secs(60)).await.unwrap();
+    let stale = lease(&home).await.without_lock();
+    let fresh = home.acquire("serve, process 2", at(3_600)).await.unwrap();
     // These are no part of a run: a rehearsal, a person, a sink.
     let without_lease = [3, 4, 15, 22];
     for step in 0..STEPS {

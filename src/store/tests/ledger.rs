@@ -17,23 +17,21 @@ async fn lines(store: &Store, after: i64) -> Vec<String> {
 #[tokio::test]
 async fn one_lease_at_a_time_and_a_takeover_fences_the_former_holder() {
     let home = Home::new().await;
-    let ttl = Duration::from_secs(60);
-    let mut first = home.acquire("serve pid 1", at(0), ttl).await.unwrap();
-    let refused = home.acquire("sync pid 2", at(59), ttl).await.unwrap_err();
-    assert!(matches!(&refused, StoreError::Held { holder, since } if holder == "serve pid 1" && *since == at(0)));
-    home.renew(&mut first, at(50)).await.unwrap();
-    assert_eq!(first.expires_at(), at(110));
-    assert_eq!(home.holder(at(100)).await.unwrap(), Some(("serve pid 1".into(), at(0))));
-    assert_eq!(home.holder(at(110)).await.unwrap(), None);
-    assert!(home.acquire("sync pid 2", at(109), ttl).await.is_err());
-    let second = home.acquire("sync pid 2", at(110), ttl).await.unwrap();
+    let first = home.acquire("serve, process 1", at(0)).await.unwrap();
+    let refused = home.acquire("by hand, process 2", at(59)).await.unwrap_err();
+    assert!(matches!(&refused, StoreError::Held { holder, since } if holder == "serve, process 1" && *since == at(0)));
+    assert!(home.is_held());
+    let first = first.without_lock();
+    assert!(!home.is_held(), "a lock goes with its process");
+    let second = home.acquire("by hand, process 2", at(60)).await.unwrap();
     assert!(second.fencing() > first.fencing());
-    assert!(matches!(home.renew(&mut first, at(111)).await, Err(StoreError::LeaseLost)));
+    assert!(matches!(home.finish_run(&first, run(1), &RunSummary::default(), None, at(61)).await, Err(StoreError::LeaseLost)));
     home.release(first).await.unwrap();
-    assert_eq!(home.holder(at(111)).await.unwrap().unwrap().0, "sync pid 2", "not theirs to release");
+    assert_eq!(home.holder().await.unwrap().unwrap().0, "by hand, process 2", "not theirs to release");
     let fencing = second.fencing();
     home.release(second).await.unwrap();
-    assert!(home.acquire("serve pid 3", at(111), ttl).await.unwrap().fencing() > fencing);
+    assert_eq!(home.holder().await.unwrap(), None);
+    assert!(home.acquire("serve, process 3", at(62)).await.unwrap().fencing() > fencing);
 }
 
 #[tokio::test]

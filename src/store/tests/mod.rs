@@ -10,7 +10,6 @@ mod remembering;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use connectors::{
     Attributes, Cursor, DirectoryDelta, DirectoryGroup, Edge, ExternalId, PersonKey, Scope, SnapshotContent,
@@ -114,7 +113,7 @@ fn cursor(text: &str) -> Cursor {
 }
 
 async fn lease(store: &Store) -> RunLease {
-    store.acquire("test pid 1", at(0), Duration::from_secs(60)).await.unwrap()
+    store.acquire("test, process 1", at(0)).await.unwrap()
 }
 
 fn named(id: &str) -> Named {
