@@ -127,6 +127,20 @@ impl Attributes {
         }
     }
 
+    /// A set from values that are owned already; the later of two of the same name wins, and `None` is no value.
+    pub(crate) fn from_owned(mut pairs: Vec<(AttributeName, Option<Box<str>>)>) -> Self {
+        pairs.sort_by(|one, other| one.0.cmp(&other.0));
+        pairs.dedup_by(|later, earlier| {
+            let same = later.0 == earlier.0;
+            if same {
+                std::mem::swap(later, earlier);
+            }
+            same
+        });
+        let with_value = pairs.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        Self(with_value.filter(|(_, value)| !value.trim().is_empty()).collect())
+    }
+
     /// Removes a value.
     pub fn clear(&mut self, name: &AttributeName) {
         self.0.retain(|(have, _)| have != name);
@@ -189,6 +203,22 @@ mod tests {
                 assert!(seen.insert(spelling.to_ascii_lowercase()), "{spelling} occurs twice");
             }
         }
+    }
+
+    #[test]
+    fn of_owned_values_the_later_one_wins() {
+        let pair = |name: &str, value: Option<&str>| (AttributeName::from(name), value.map(Box::from));
+        let attributes = Attributes::from_owned(vec![
+            pair(TITLE, Some("Lead")),
+            pair(MAIL, Some("a@example.com")),
+            pair(OFFICE, Some(" ")),
+            pair(TITLE, None),
+            pair(MAIL, Some("b@example.com")),
+        ]);
+        assert_eq!(attributes.iter().map(|(name, value)| (name.as_str(), value)).collect::<Vec<_>>(), [(
+            MAIL,
+            "b@example.com"
+        )]);
     }
 
     #[test]

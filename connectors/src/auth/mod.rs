@@ -1,0 +1,85 @@
+//! Access tokens by the client-credentials grant (RFC 6749, section 4.4).
+//!
+//! ```text
+//! cache        one token per connection: shared, fetched once at a time, renewed early
+//! credentials  one token request: secret or certificate, what a refusal means, what may be tried again
+//! exchange     the `oauth2` crate on our own HTTP client, which sees status and headers
+//! assertion    the signed statement a certificate makes instead of a secret (RFC 7523)
+//! ```
+//!
+//! Invariant: no token, secret, assertion or body of the token endpoint is in any error, `Debug` text or log line.
+//! Invariant: a repeated token request is a new request, with a new assertion.
+//! Deliberately absent: other grants, refresh tokens, reading what is inside an access token.
+
+mod assertion;
+mod cache;
+mod credentials;
+mod exchange;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use chrono::{DateTime, Utc};
+use reqwest::header::{DATE, HeaderMap};
+
+use crate::error::{PullError, PullErrorKind};
+
+pub use assertion::{AssertionError, SigningCertificate};
+pub use cache::{AccessToken, Mint, Minted, TokenCache};
+pub use credentials::{ClientCredentials, Proof};
+
+/// Where the wall-clock time comes from. A library does not read the clock by itself; whoever builds the parts says how.
+pub type WallClock = fn() -> DateTime<Utc>;
+
+/// No token could be had. Cheap to clone: everybody who waited for the same fetch gets it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct AuthError {
+    /// What went wrong, for a `match`.
+    pub kind: PullErrorKind,
+    /// What happened, without secrets.
+    pub message: String,
+    /// One thing to do.
+    pub hint: String,
+}
+
+impl AuthError {
+    pub(crate) fn new(kind: PullErrorKind, message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), hint: hint.into() }
+    }
+}
+
+impl From<AuthError> for PullError {
+    fn from(error: AuthError) -> Self {
+        Self::new(error.kind, "POST token endpoint", error.message, error.hint)
+    }
+}
+
+/// How far the server's clock is ahead of ours, as last seen.
+#[derive(Debug, Clone)]
+pub struct ClockOffset(Arc<AtomicI64>);
+
+/// Nothing has been measured yet.
+const UNMEASURED: i64 = i64::MIN;
+
+impl Default for ClockOffset {
+    fn default() -> Self {
+        Self(Arc::new(AtomicI64::new(UNMEASURED)))
+    }
+}
+
+impl ClockOffset {
+    /// Whole seconds the server is ahead (negative: behind); `None` before the first answer.
+    #[must_use]
+    pub fn seconds(&self) -> Option<i64> {
+        Some(self.0.load(Ordering::Relaxed)).filter(|seconds| *seconds != UNMEASURED)
+    }
+
+    /// Compares an answer's `Date` with our time.
+    pub(crate) fn measure(&self, headers: &HeaderMap, now: DateTime<Utc>) {
+        let date = headers.get(DATE).and_then(|date| date.to_str().ok());
+        if let Some(server) = date.and_then(|date| DateTime::parse_from_rfc2822(date.trim()).ok()) {
+            self.0.store(server.signed_duration_since(now).num_seconds(), Ordering::Relaxed);
+        }
+    }
+}
