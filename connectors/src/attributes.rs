@@ -43,7 +43,7 @@ pub const COST_CENTER: &str = "cost_center";
 
 /// Canonical name and the other spellings that mean the same.
 pub static KNOWN: &[(&str, &[&str])] = &[
-    (USERNAME, &["user_principal_name", "userPrincipalName", "upn", "login", "userName"]),
+    (USERNAME, &["user_principal_name", "userPrincipalName", "upn", "login"]),
     (MAILBOX_NAME, &["mailboxName"]),
     (MAIL, &["email", "emailAddress"]),
     (GIVEN_NAME, &["givenName", "first_name", "firstName"]),
@@ -215,10 +215,10 @@ mod tests {
             pair(TITLE, None),
             pair(MAIL, Some("b@example.com")),
         ]);
-        assert_eq!(attributes.iter().map(|(name, value)| (name.as_str(), value)).collect::<Vec<_>>(), [(
-            MAIL,
-            "b@example.com"
-        )]);
+        assert_eq!(
+            attributes.iter().map(|(name, value)| (name.as_str(), value)).collect::<Vec<_>>(),
+            [(MAIL, "b@example.com")]
+        );
     }
 
     #[test]

@@ -13,7 +13,7 @@ use url::Url;
 use super::exchange::{Endpoint, Presented, Refused};
 use super::{AuthError, ClockOffset, Mint, Minted, SigningCertificate, WallClock};
 use crate::error::PullErrorKind;
-use crate::http::{Attempt, GaveUp, HttpClient, Tried, TransportError, is_passing, retrying};
+use crate::http::{Attempt, GaveUp, HttpClient, TransportError, Tried, is_passing, retrying};
 use crate::secret::SecretSource;
 
 /// The assertion is outside its validity: somebody's clock is wrong.
@@ -147,12 +147,15 @@ impl Mint for ClientCredentials {
 /// What an AADSTS number means, and what to do.
 fn known(code: u64) -> Option<(&'static str, &'static str)> {
     Some(match code {
-        7_000_215 => ("the client secret is wrong", "store the secret's *value*, not its id, from the app registration"),
+        7_000_215 => {
+            ("the client secret is wrong", "store the secret's *value*, not its id, from the app registration")
+        }
         7_000_222 => ("the client secret has expired", "create a new secret in the app registration and store it"),
         700_016 => ("the application is not known in this tenant", "check client_id and tenant"),
-        700_027 => {
-            ("the certificate is not the application's", "upload this certificate to the app registration's certificates")
-        }
+        700_027 => (
+            "the certificate is not the application's",
+            "upload this certificate to the app registration's certificates",
+        ),
         700_024 => ("the assertion is outside its validity", "set this machine's clock (NTP)"),
         90_002 => ("the tenant does not exist", "check tenant: its id or a verified domain"),
         900_023 => ("the tenant is neither an id nor a domain", "check tenant: its id or a verified domain"),

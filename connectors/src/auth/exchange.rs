@@ -10,7 +10,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use oauth2::basic::{BasicClient, BasicTokenType};
-use oauth2::{AsyncHttpClient, AuthType, ClientId, ClientSecret, HttpRequest, HttpResponse, Scope, TokenResponse, TokenUrl, http};
+use oauth2::{
+    AsyncHttpClient, AuthType, ClientId, ClientSecret, HttpRequest, HttpResponse, Scope, TokenResponse, TokenUrl, http,
+};
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
@@ -84,9 +86,7 @@ impl Endpoint {
             .set_token_uri(TokenUrl::from_url(self.url.clone()))
             .set_auth_type(AuthType::RequestBody);
         let client = match presented {
-            Presented::Secret(secret) => {
-                client.set_client_secret(ClientSecret::new(secret.expose_secret().to_owned()))
-            }
+            Presented::Secret(secret) => client.set_client_secret(ClientSecret::new(secret.expose_secret().to_owned())),
             Presented::Assertion(_) => client,
         };
         let mut request = client.exchange_client_credentials().add_scope(Scope::new(self.scope.clone()));
@@ -133,9 +133,9 @@ impl Endpoint {
         let life = body.get("expires_in").and_then(seconds);
         body.remove("expires_in");
         body.extend(life.map(|life| ("expires_in".to_owned(), Value::from(life))));
-        let bearer = body.get("token_type").is_none_or(|kind| {
-            kind.is_null() || kind.as_str().is_some_and(|kind| kind.eq_ignore_ascii_case("bearer"))
-        });
+        let bearer = body
+            .get("token_type")
+            .is_none_or(|kind| kind.is_null() || kind.as_str().is_some_and(|kind| kind.eq_ignore_ascii_case("bearer")));
         if bearer {
             body.insert("token_type".to_owned(), Value::from("bearer"));
         }

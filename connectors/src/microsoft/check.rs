@@ -76,12 +76,7 @@ async fn one_user(source: &Microsoft, session: &Session<'_>) -> Result<CheckLine
     }
 }
 
-async fn one_group(
-    session: &Session<'_>,
-    name: &str,
-    scoped: bool,
-    nested: bool,
-) -> Result<Vec<CheckLine>, Fault> {
+async fn one_group(session: &Session<'_>, name: &str, scoped: bool, nested: bool) -> Result<Vec<CheckLine>, Fault> {
     let id = resolve_one(session, name).await?;
     let relation = if nested { "transitiveMembers" } else { "members" };
     let people = count(session, id.as_str(), relation, "user").await?;
@@ -104,8 +99,7 @@ async fn one_group(
 /// How many members of a kind a group has: as the service counts them, or else by reading them.
 async fn count(session: &Session<'_>, group: &str, relation: &str, kind: &str) -> Result<u64, Fault> {
     let operation = format!("GET /groups/{{id}}/{relation}");
-    let path =
-        format!("/groups/{}/{relation}/microsoft.graph.{kind}?$select=id&$top=999&$count=true", encode(group));
+    let path = format!("/groups/{}/{relation}/microsoft.graph.{kind}?$select=id&$top=999&$count=true", encode(group));
     let first = session.graph().url(&path)?;
     let page = session.page(&operation, &first, true, Plain::<GroupItem>::new()).await?;
     if let Some(count) = page.count {

@@ -74,11 +74,6 @@ impl Fault {
             && (says("Directory_ExpiredPageToken") || says("DirectoryPageTokenNotFoundException"))
     }
 
-    /// The kind of the error.
-    pub(super) fn kind(&self) -> PullErrorKind {
-        self.0.error.kind
-    }
-
     /// No whole answer arrived.
     pub(super) fn transport(operation: &str, error: TransportError) -> Self {
         let (kind, hint) = match &error {

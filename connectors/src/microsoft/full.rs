@@ -165,13 +165,7 @@ impl Making<'_, '_> {
         self.settle(listed.content).await
     }
 
-    async fn users(
-        &self,
-        operation: &str,
-        first: Url,
-        ending: Ending,
-        advanced: bool,
-    ) -> Result<Listed<Round>, Fault> {
+    async fn users(&self, operation: &str, first: Url, ending: Ending, advanced: bool) -> Result<Listed<Round>, Fault> {
         read_users(self.source, self.session, &Listing { operation, first, ending, advanced }).await
     }
 

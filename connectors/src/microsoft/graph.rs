@@ -150,13 +150,7 @@ impl<'g> Session<'g> {
     }
 
     /// One page, fetched without a failed attempt before it if it links to another one.
-    pub(super) async fn page<S, T>(
-        &self,
-        operation: &str,
-        url: &Url,
-        advanced: bool,
-        seed: S,
-    ) -> Result<Page<T>, Fault>
+    pub(super) async fn page<S, T>(&self, operation: &str, url: &Url, advanced: bool, seed: S) -> Result<Page<T>, Fault>
     where
         S: for<'de> DeserializeSeed<'de, Value = T> + Copy,
     {
@@ -241,8 +235,13 @@ fn not_a_page(operation: &str, answer: &Answer, error: &serde_json::Error) -> Pu
         serde_json::error::Category::Syntax => "the answer is not JSON",
         _ => "the answer is JSON, but not a page of records",
     };
-    PullError::new(PullErrorKind::Protocol, operation, what, "check graph_url, and proxies that may answer in its place")
-        .with_request_id(request_id)
+    PullError::new(
+        PullErrorKind::Protocol,
+        operation,
+        what,
+        "check graph_url, and proxies that may answer in its place",
+    )
+    .with_request_id(request_id)
 }
 
 /// What a link that cannot be followed means to the run.

@@ -68,7 +68,8 @@ impl Microsoft {
     /// # Errors
     /// See [`new`](Self::new).
     pub fn with_limits(config: MicrosoftConfig, clock: WallClock, limits: HttpLimits) -> Result<Self, PullError> {
-        let refused = |message: String, hint: &str| PullError::new(PullErrorKind::Refused, "configuration", message, hint);
+        let refused =
+            |message: String, hint: &str| PullError::new(PullErrorKind::Refused, "configuration", message, hint);
         for root in [&config.graph_url, &config.login_url] {
             require_safe(root).map_err(|error| refused(error.to_string(), "use the https root of your cloud"))?;
         }

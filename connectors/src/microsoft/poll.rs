@@ -19,9 +19,7 @@ use super::full::{USERS_DELTA, read_users};
 use super::graph::{Listing, Session};
 use super::groups;
 use super::users::{Draft, Round};
-use crate::directory::{
-    DirectoryDelta, DirectoryGroup, Edge, ExternalId, Standing, Unreadable, UserPatch, UserRecord,
-};
+use crate::directory::{DirectoryDelta, DirectoryGroup, Edge, ExternalId, Standing, Unreadable, UserPatch, UserRecord};
 use crate::error::{PullError, PullErrorKind};
 use crate::paging::Ending;
 
@@ -115,7 +113,11 @@ impl Memberships {
         self.groups.extend(listed.content.groups().into_iter().filter(|group| group.name.is_some()));
         self.unreadable.extend(listed.content.unreadable);
         for (edge, there) in listed.content.edges {
-            if there { self.joined.insert(edge) } else { self.left.insert(edge) };
+            if there {
+                self.joined.insert(edge)
+            } else {
+                self.left.insert(edge)
+            };
         }
         Ok(())
     }

@@ -130,7 +130,11 @@ impl Draft {
 }
 
 /// One person read by id.
-pub(super) fn into_record(operation: &str, id: &ExternalId, item: UserItem) -> Result<Result<UserRecord, String>, PullError> {
+pub(super) fn into_record(
+    operation: &str,
+    id: &ExternalId,
+    item: UserItem,
+) -> Result<Result<UserRecord, String>, PullError> {
     let mut round = Round::default();
     if item.id.as_ref().is_some_and(|have| have != id) {
         let hint = "try again; report it if it persists";

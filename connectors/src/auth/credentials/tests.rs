@@ -97,7 +97,8 @@ async fn the_secret_travels_in_the_form() {
         ] {
             assert_eq!(field(form, name), expected, "{name}");
         }
-        ResponseTemplate::new(200).set_body_json(json!({"token_type": "Bearer", "expires_in": 3599, "access_token": "t1"}))
+        ResponseTemplate::new(200)
+            .set_body_json(json!({"token_type": "Bearer", "expires_in": 3599, "access_token": "t1"}))
     })
     .await;
     assert_eq!(token.unwrap().token.expose_secret(), "t1");
@@ -136,8 +137,7 @@ async fn a_refusal_is_final_and_says_what_to_do() {
         (424_242, "no token was given"),
     ] {
         let file = SecretFile::new(SECRET);
-        let (token, asked) =
-            check(Proof::Secret(SecretSource::File(file.0.clone())), move |_, _| refusal(code)).await;
+        let (token, asked) = check(Proof::Secret(SecretSource::File(file.0.clone())), move |_, _| refusal(code)).await;
         let error = token.unwrap_err();
         assert_eq!((error.kind, asked), (PullErrorKind::Unauthorized, 1), "{code}");
         assert!(error.message.contains(word) && error.message.contains(&code.to_string()), "{error}");
@@ -218,8 +218,7 @@ async fn neither_redirects_nor_html_give_a_token() {
         (ResponseTemplate::new(429).insert_header("retry-after", "301"), PullErrorKind::Throttled),
     ] {
         let file = SecretFile::new(SECRET);
-        let (token, _) =
-            check(Proof::Secret(SecretSource::File(file.0.clone())), move |_, _| answer.clone()).await;
+        let (token, _) = check(Proof::Secret(SecretSource::File(file.0.clone())), move |_, _| answer.clone()).await;
         assert_eq!(token.unwrap_err().kind, kind);
     }
 }

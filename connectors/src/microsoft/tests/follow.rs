@@ -71,11 +71,14 @@ async fn changes_come_as_what_they_are() {
     }
     let delta = rig.delta().await;
     let patched: Vec<_> = delta.patches.iter().map(|patch| (patch.id.clone(), patch.standing)).collect();
-    assert_eq!(patched, [
-        (person(1), Some(Standing::Active)),
-        (person(2), Some(Standing::Disabled)),
-        (person(3), Some(Standing::SoftDeleted)),
-    ]);
+    assert_eq!(
+        patched,
+        [
+            (person(1), Some(Standing::Active)),
+            (person(2), Some(Standing::Disabled)),
+            (person(3), Some(Standing::SoftDeleted)),
+        ]
+    );
     assert_eq!(delta.patches[0].attributes[&DEPARTMENT.into()].as_deref(), Some("Sales"));
     assert_eq!(delta.patches[0].attributes[&MOBILE_PHONE.into()], None);
     assert!(!delta.patches[0].attributes.contains_key(&"title".into()), "an absent key is unchanged");
@@ -120,7 +123,7 @@ async fn a_member_that_only_one_listing_shows_is_there() {
 #[derive(Default)]
 struct Mirror {
     users: BTreeMap<ExternalId, (BTreeMap<String, String>, Standing)>,
-    edges: std::collections::BTreeSet<Edge>,
+    edges: BTreeSet<Edge>,
 }
 
 impl Mirror {
@@ -157,9 +160,8 @@ impl Mirror {
 
     /// Everybody who is there and in scope, with department.
     fn present(&self, scope: Option<&str>) -> BTreeMap<String, (Option<String>, Standing)> {
-        let alive = self.users.iter().filter(|(_, (_, standing))| {
-            matches!(standing, Standing::Active | Standing::Disabled)
-        });
+        let alive =
+            self.users.iter().filter(|(_, (_, standing))| matches!(standing, Standing::Active | Standing::Disabled));
         let in_scope = alive.filter(|(id, _)| {
             scope.is_none_or(|scope| {
                 let edge = Edge { group: scope.into(), member: (*id).clone() };

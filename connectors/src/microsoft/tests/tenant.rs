@@ -124,8 +124,9 @@ impl Tenant {
         let path = request.url.path().to_owned();
         if path.ends_with("/oauth2/v2.0/token") {
             self.token += 1;
-            return ResponseTemplate::new(200)
-                .set_body_json(json!({"token_type":"Bearer","expires_in":3599,"access_token":format!("t{}", self.token)}));
+            return ResponseTemplate::new(200).set_body_json(
+                json!({"token_type":"Bearer","expires_in":3599,"access_token":format!("t{}", self.token)}),
+            );
         }
         let query: BTreeMap<String, String> = request.url.query_pairs().into_owned().collect();
         let shown: Vec<String> = query.iter().map(|(key, value)| format!("{key}={value}")).collect();
@@ -257,13 +258,7 @@ impl Tenant {
         ResponseTemplate::new(200).set_body_json(json!({ "value": found }))
     }
 
-    fn members(
-        &self,
-        group: &str,
-        relation: &str,
-        kind: &str,
-        query: &BTreeMap<String, String>,
-    ) -> ResponseTemplate {
+    fn members(&self, group: &str, relation: &str, kind: &str, query: &BTreeMap<String, String>) -> ResponseTemplate {
         let Some((_, members)) = self.groups.get(group) else {
             return ResponseTemplate::new(404).set_body_json(json!({"error":{"code":"Request_ResourceNotFound"}}));
         };
@@ -284,7 +279,8 @@ impl Tenant {
             .rev()
             .map(|part| {
                 let address = part["url"].as_str().unwrap();
-                if let Some(fault) = self.faults.iter_mut().find(|(part, left, _)| *left > 0 && address.contains(part)) {
+                if let Some(fault) = self.faults.iter_mut().find(|(part, left, _)| *left > 0 && address.contains(part))
+                {
                     fault.1 -= 1;
                     return json!({"id": part["id"], "status": 429, "headers": {"Retry-After": "0.05"},
                         "body": {"error": {"code": "TooManyRequests"}}});
