@@ -205,7 +205,8 @@ mod tests {
         let delta = Links { next: None, delta: Some("https://graph.example.com/v1.0/users/delta?d=1") };
         let second = next("https://graph.example.com/v1.0/users/delta?p=2");
         let both = Links { next: second.next, delta: delta.delta };
-        let table: &[(&str, Ending, &[Links<'_>], Result<u32, PagingError>)] = &[
+        type Row<'a> = (&'static str, Ending, &'a [Links<'a>], Result<u32, PagingError>);
+        let table: &[Row<'_>] = &[
             ("one page", NoLink, &[end], Ok(1)),
             ("two pages", NoLink, &[second, end], Ok(2)),
             ("a delta round", DeltaLink, &[second, delta], Ok(2)),

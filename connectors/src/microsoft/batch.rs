@@ -180,9 +180,7 @@ impl<'de> Visitor<'de> for Part<'_> {
             match key.as_str() {
                 "id" => id = Some(map.next_value()?),
                 "status" => status = Some(map.next_value()?),
-                "headers" => {
-                    headers = only_retry_after(map.next_value::<Option<BTreeMap<String, serde_json::Value>>>()?)
-                }
+                "headers" => headers = only_retry_after(map.next_value()?),
                 "body" => body = map.next_value_seed(Users(self.0))?,
                 _ => {
                     map.next_value::<IgnoredAny>()?;

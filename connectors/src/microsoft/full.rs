@@ -49,7 +49,8 @@ struct Making<'a, 'g> {
 pub(super) async fn full(source: &Microsoft, session: &Session<'_>, at: DateTime<Utc>) -> Result<Pull, Fault> {
     let config = source.config();
     let scope_names = config.scope_groups.iter().flatten();
-    let names = groups::resolve(session, scope_names.clone().chain(&config.rule_groups)).await?;
+    let wanted = scope_names.clone().chain(&config.rule_groups).cloned().collect();
+    let names = groups::resolve(session, wanted).await?;
     let ids_of = |name: &String| names.get(name).cloned();
     let scope = config.scope_groups.as_ref().map(|_| scope_names.filter_map(ids_of).collect::<BTreeSet<_>>());
     let all = names.values().cloned().collect();

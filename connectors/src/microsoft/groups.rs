@@ -33,7 +33,12 @@ pub(super) struct GroupRound {
 }
 
 impl GroupRound {
-    fn take(&mut self, followed: &BTreeSet<ExternalId>, item: GroupItem, page: u32) -> Result<(), PullError> {
+    pub(super) fn take(
+        &mut self,
+        followed: &BTreeSet<ExternalId>,
+        item: GroupItem,
+        page: u32,
+    ) -> Result<(), PullError> {
         let GroupItem { id, name, members, removed } = item;
         let Some(group) = id.filter(|id| !id.is_empty()).map(|id| own(followed, id)) else {
             let hint = "try again; report it if it persists";
@@ -118,14 +123,12 @@ pub(super) fn require_all(round: &GroupRound, block: &[ExternalId]) -> Result<()
 /// The id each name stands for. What looks like an id is one.
 pub(super) async fn resolve(
     session: &Session<'_>,
-    names: impl IntoIterator<Item = &String>,
+    names: BTreeSet<String>,
 ) -> Result<BTreeMap<String, ExternalId>, Fault> {
     let mut resolved = BTreeMap::new();
     for name in names {
-        if !resolved.contains_key(name) {
-            let id = resolve_one(session, name).await?;
-            resolved.insert(name.clone(), id);
-        }
+        let id = resolve_one(session, &name).await?;
+        resolved.insert(name, id);
     }
     Ok(resolved)
 }

@@ -1,6 +1,7 @@
 //! Pulls against a tenant that remembers: [`tenant::Fake`].
 
 mod faults;
+mod fixtures;
 mod follow;
 mod tenant;
 
@@ -127,4 +128,16 @@ async fn company() -> Fake {
     }
     drop(tenant);
     fake
+}
+
+/// A schedule runs pulls in tasks of their own.
+#[test]
+fn a_pull_can_be_spawned() {
+    fn is_send<T: Send>(_: T) {}
+    fn pulls(source: &Microsoft, request: PullRequest<'_>, ids: &[ExternalId]) {
+        is_send(source.pull(request));
+        is_send(source.confirm(ids));
+        is_send(source.check());
+    }
+    let _ = pulls;
 }
