@@ -53,8 +53,7 @@ pub async fn assemble(config: &Config, now: fn() -> Time, purpose: &str) -> anyh
         audit_every_secs: config.schedule.audit_every_secs,
         full_every_secs: config.schedule.full_every_secs,
     };
-    let service =
-        Service { centre, sinks: tokio::sync::Mutex::new(sinks), schedule: config.schedule.clone(), now };
+    let service = Service { centre, sinks: tokio::sync::Mutex::new(sinks), schedule: config.schedule.clone(), now };
     Ok(Assembled { service, lease })
 }
 
@@ -66,9 +65,7 @@ pub fn sources(config: &Config, now: fn() -> Time) -> anyhow::Result<Vec<Arc<Sou
     let mut sources = Vec::new();
     for source in &config.sources {
         sources.push(Arc::new(match source {
-            SourceConfig::Microsoft(microsoft) => {
-                Source::Microsoft(Box::new(Microsoft::new(microsoft.clone(), now)?))
-            }
+            SourceConfig::Microsoft(microsoft) => Source::Microsoft(Box::new(Microsoft::new(microsoft.clone(), now)?)),
         }));
     }
     Ok(sources)

@@ -26,7 +26,7 @@ struct Line {
 /// # Errors
 /// If a part cannot even be built.
 #[expect(clippy::print_stdout, reason = "this is the screen")]
-pub async fn check(door: &Door) -> anyhow::Result<Exit> {
+pub(super) async fn check(door: &Door) -> anyhow::Result<Exit> {
     let config = door.load()?;
     let mut lines = vec![configuration(&config)];
     lines.extend(examples(&config));
@@ -140,11 +140,7 @@ fn screen(config: &Config, lines: &[Line], problems: usize, style: Style) -> Str
         }
         last = &line.place;
     }
-    let end = if problems == 0 {
-        style.good("no problems")
-    } else {
-        style.bad(count(problems, "problem", "problems"))
-    };
+    let end = if problems == 0 { style.good("no problems") } else { style.bad(count(problems, "problem", "problems")) };
     let _ = writeln!(out, "\n{end}");
     out
 }

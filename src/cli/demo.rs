@@ -30,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What `demo` takes.
 #[derive(Debug, Clone, Args)]
-pub struct DemoArgs {
+pub(super) struct DemoArgs {
     /// End after the walk instead of leaving the remote systems up to play with.
     #[arg(long)]
     once: bool,
@@ -41,7 +41,7 @@ pub struct DemoArgs {
 /// # Errors
 /// If a step does not end as it should.
 #[expect(clippy::print_stdout, reason = "this is the screen")]
-pub async fn demo(args: &DemoArgs) -> anyhow::Result<Exit> {
+pub(super) async fn demo(args: &DemoArgs) -> anyhow::Result<Exit> {
     let walk = Walk::begin().await?;
     walk.first_day().await?;
     walk.working_day().await?;
@@ -49,7 +49,10 @@ pub async fn demo(args: &DemoArgs) -> anyhow::Result<Exit> {
     println!("\nThe state file is {}; look at it with", walk.folder.join("rollcall.db").display());
     println!("  rollcall --config {} status", walk.door.config.display());
     if !args.once {
-        println!("\nThe remote systems stay up until Ctrl-C. Their own interface: {}", walk.sandbox.addresses.control_url);
+        println!(
+            "\nThe remote systems stay up until Ctrl-C. Their own interface: {}",
+            walk.sandbox.addresses.control_url
+        );
         tokio::signal::ctrl_c().await?;
     }
     walk.sandbox.shutdown().await;

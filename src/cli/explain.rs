@@ -20,7 +20,7 @@ const HISTORY: u32 = 8;
 /// # Errors
 /// If the state file cannot be read.
 #[expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the screen")]
-pub async fn explain(door: &Door, person: &str) -> anyhow::Result<Exit> {
+pub(super) async fn explain(door: &Door, person: &str) -> anyhow::Result<Exit> {
     let Observed { config, store, seen } = observed::observed(door).await?;
     let found = store.find_person(person).await?;
     let key = match &found[..] {
@@ -70,19 +70,27 @@ fn screen(explanation: &Explanation, seen: &Observation, past: &[JournalRow], no
     let mut out = String::new();
     heading(&mut out, explanation, style);
     directory(&mut out, explanation, seen);
-    section(&mut out, "rules", explanation.rules.iter().map(|rule| {
-        let verdict = if rule.applies { style.good("YES  ") } else { "no   ".to_owned() };
-        let gives = if rule.applies { format!("   gives {}", rule.gives) } else { String::new() };
-        format!("{} {verdict} {}{gives}", column(&rule.rule, 12), rule.why)
-    }));
-    section(&mut out, "facets", explanation.facets.iter().map(|facet| {
-        let authority = match facet.authority {
-            Authority::Directory => "directory",
-            Authority::Connect => "connect",
-            Authority::Shared => "shared",
-        };
-        format!("{} {} {}", column(facet.facet.short(), 10), column(authority, 10), facet.state)
-    }));
+    section(
+        &mut out,
+        "rules",
+        explanation.rules.iter().map(|rule| {
+            let verdict = if rule.applies { style.good("YES  ") } else { "no   ".to_owned() };
+            let gives = if rule.applies { format!("   gives {}", rule.gives) } else { String::new() };
+            format!("{} {verdict} {}{gives}", column(&rule.rule, 12), rule.why)
+        }),
+    );
+    section(
+        &mut out,
+        "facets",
+        explanation.facets.iter().map(|facet| {
+            let authority = match facet.authority {
+                Authority::Directory => "directory",
+                Authority::Connect => "connect",
+                Authority::Shared => "shared",
+            };
+            format!("{} {} {}", column(facet.facet.short(), 10), column(authority, 10), facet.state)
+        }),
+    );
     section(&mut out, "notes", explanation.findings.iter().map(|f| format!("{}  → {}", f.message, f.hint)));
     section(&mut out, "next", next(explanation, now, style).into_iter());
     section(&mut out, "history", past.iter().filter_map(|row| past_line(row, now, style)));
@@ -120,7 +128,8 @@ fn directory(out: &mut String, explanation: &Explanation, seen: &Observation) {
         .iter()
         .map(|key| seen.directory.groups.get(key).and_then(|group| group.name.as_deref()).unwrap_or(key.id.as_str()))
         .collect();
-    let groups = if groups.is_empty() { "no followed group".to_owned() } else { format!("groups {}", groups.join(", ")) };
+    let groups =
+        if groups.is_empty() { "no followed group".to_owned() } else { format!("groups {}", groups.join(", ")) };
     section(out, "directory", [format!("{} · {}", facts.join(" · "), explanation.presence), groups].into_iter());
 }
 
@@ -152,7 +161,9 @@ fn next(explanation: &Explanation, now: Time, style: Style) -> Vec<String> {
             vec![style.bad(format!("held: {}", finding.message)), format!("→ {}", finding.hint)]
         }
     };
-    lines.extend(explanation.changes.iter().map(|change| plan_screen::person(change, now, style).trim_start().to_owned()));
+    lines.extend(
+        explanation.changes.iter().map(|change| plan_screen::person(change, now, style).trim_start().to_owned()),
+    );
     lines
 }
 

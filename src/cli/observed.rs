@@ -22,10 +22,7 @@ pub(super) async fn observed(door: &Door) -> anyhow::Result<Observed> {
     let config = door.load()?;
     let store = Store::open_read_only(&config.state).await?;
     let configured: Vec<SourceName> = config.sources.iter().map(|source| source.name().clone()).collect();
-    let connect = store
-        .inventory()
-        .await?
-        .context("Connect has not been looked at yet; look with: rollcall plan")?;
+    let connect = store.inventory().await?.context("Connect has not been looked at yet; look with: rollcall plan")?;
     let seen = Observation {
         at: super::now(),
         directory: store.directory_view(&BTreeMap::new(), &configured).await?,

@@ -16,7 +16,7 @@ const NAME_WIDTH: usize = 36;
 
 /// The body of a plan: numbers first, then people, then who is held, then the forecast.
 #[must_use]
-pub fn plan(plan: &Plan, now: Time, all: bool, style: Style) -> String {
+pub(super) fn plan(plan: &Plan, now: Time, all: bool, style: Style) -> String {
     let mut out = String::new();
     if plan.is_empty() {
         let _ = writeln!(out, "  {}", style.good("everybody is in agreement; there is nothing to do"));
@@ -135,7 +135,7 @@ fn people(out: &mut String, plan: &Plan, now: Time, all: bool, style: Style) {
 
 /// One change as one line.
 #[must_use]
-pub fn person(change: &Change, now: Time, style: Style) -> String {
+pub(super) fn person(change: &Change, now: Time, style: Style) -> String {
     let (sign, what, detail) = match &change.action {
         Action::Create(desired) => (style.good("+"), "join".to_owned(), persona(&desired.attributes)),
         Action::Adopt { username } => (style.good("="), "adopt".to_owned(), format!("Connect user {username}")),
@@ -147,9 +147,15 @@ pub fn person(change: &Change, now: Time, style: Style) -> String {
         Action::DeleteQuickConnect(named) => (style.bad("-"), "quick connect".to_owned(), named.name.to_string()),
     };
     let why = reason(&change.because, now);
-    format!("  {sign} {} {} {}  {}", column(&change.label, NAME_WIDTH), column(&what, 9), column(&detail, 44), style.dim(why))
-        .trim_end()
-        .to_owned()
+    format!(
+        "  {sign} {} {} {}  {}",
+        column(&change.label, NAME_WIDTH),
+        column(&what, 9),
+        column(&detail, 44),
+        style.dim(why)
+    )
+    .trim_end()
+    .to_owned()
 }
 
 fn persona(attributes: &AttributeSet) -> String {
@@ -211,7 +217,7 @@ fn reason(because: &Reason, now: Time) -> String {
 
 /// Who is held, and what else somebody should know.
 #[must_use]
-pub fn attention(plan: &Plan, all: bool, style: Style) -> String {
+pub(super) fn attention(plan: &Plan, all: bool, style: Style) -> String {
     let mut out = String::new();
     held(&mut out, plan, all, style);
     notes(&mut out, plan, all, style);
@@ -255,7 +261,13 @@ fn notes(out: &mut String, plan: &Plan, all: bool, style: Style) {
         let _ = writeln!(out, "  {} {}", style.dim("i"), kind(code, findings.len()));
         if all {
             for finding in findings {
-                let _ = writeln!(out, "      {} {}  → {}", column(&finding.label, NAME_WIDTH), finding.message, finding.hint);
+                let _ = writeln!(
+                    out,
+                    "      {} {}  → {}",
+                    column(&finding.label, NAME_WIDTH),
+                    finding.message,
+                    finding.hint
+                );
             }
         }
     }
@@ -266,10 +278,14 @@ fn kind(code: FindingCode, n: usize) -> String {
     match code {
         FindingCode::BadPhone => format!("{people} with a phone number that is none; left out"),
         FindingCode::UnmappedDepartment => format!("{people} whose department has no rule get the default persona"),
-        FindingCode::Rename => format!("{people} renamed in the directory; Connect cannot rename, the old username stays"),
+        FindingCode::Rename => {
+            format!("{people} renamed in the directory; Connect cannot rename, the old username stays")
+        }
         FindingCode::CaseDiffers => format!("{people} matched by a username that differs in case"),
         FindingCode::DriftLeftAlone => format!("{people} changed by hand in Connect; left alone as configured"),
-        FindingCode::Foreign => format!("{} that no person claims; never touched", count(n, "Connect user", "Connect users")),
+        FindingCode::Foreign => {
+            format!("{} that no person claims; never touched", count(n, "Connect user", "Connect users"))
+        }
         FindingCode::DetailsUnread => format!("{people} whose e-mail or mobile in Connect is still to be read"),
         FindingCode::FieldLeftOut => format!("{people} with a field that Connect would refuse; left out"),
         FindingCode::CallFailed => format!("{people} for whom a call failed"),
@@ -279,7 +295,7 @@ fn kind(code: FindingCode, n: usize) -> String {
 
 /// Calls and time: `50 calls, about 12 s at 1.6/s (busiest: CreateUser 14)`.
 #[must_use]
-pub fn forecast(plan: &Plan) -> String {
+pub(super) fn forecast(plan: &Plan) -> String {
     let total: u32 = plan.forecast.calls.values().sum();
     let calls = count(total as usize, "call", "calls");
     match plan.forecast.busiest {
@@ -290,10 +306,4 @@ pub fn forecast(plan: &Plan) -> String {
         ),
         None => calls,
     }
-}
-
-/// Everybody who is suspended by this plan, for summaries.
-#[must_use]
-pub fn suspends(change: &Change) -> bool {
-    matches!(&change.action, Action::Update(update) if update.stage == Stage::Suspended)
 }

@@ -15,7 +15,7 @@ use crate::planner::{Coverage, coverage};
 /// # Errors
 /// If the state file cannot be read.
 #[expect(clippy::print_stdout, reason = "this is the screen")]
-pub async fn rules(door: &Door) -> anyhow::Result<Exit> {
+pub(super) async fn rules(door: &Door) -> anyhow::Result<Exit> {
     let Observed { config, seen, .. } = observed::observed(door).await?;
     let coverage = coverage(&seen, &config.rules);
     if door.json {

@@ -11,7 +11,7 @@ use crate::sandbox::{Ports, QuotaSettings, Sandbox};
 
 /// What `sandbox` takes.
 #[derive(Debug, Clone, Args)]
-pub struct SandboxArgs {
+pub(super) struct SandboxArgs {
     /// Accounts in the directory.
     #[arg(long, default_value_t = 120)]
     people: usize,
@@ -49,7 +49,7 @@ pub struct SandboxArgs {
 /// # Errors
 /// If a port cannot be listened on or a file cannot be written.
 #[expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the screen")]
-pub async fn sandbox(args: &SandboxArgs) -> anyhow::Result<Exit> {
+pub(super) async fn sandbox(args: &SandboxArgs) -> anyhow::Result<Exit> {
     let mut settings = SceneSettings::new(super::now(), args.people);
     settings.seed = args.seed;
     settings.existing = args.existing;
@@ -74,7 +74,9 @@ pub async fn sandbox(args: &SandboxArgs) -> anyhow::Result<Exit> {
             eprintln!("wrote {} and the client secret beside it", folder.join("rollcall.toml").display());
         }
         None => {
-            println!("# The client secret goes into a file `client-secret` beside this one (mode 0600): {CLIENT_SECRET}");
+            println!(
+                "# The client secret goes into a file `client-secret` beside this one (mode 0600): {CLIENT_SECRET}"
+            );
             println!("{configuration}");
         }
     }
@@ -101,8 +103,7 @@ pub(super) fn write_files(folder: &Path, configuration: &str) -> anyhow::Result<
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     for (name, text) in [("rollcall.toml", configuration), ("client-secret", CLIENT_SECRET)] {
         let path = folder.join(name);
-        let mut file =
-            std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
+        let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
         file.write_all(text.as_bytes())?;
     }
     Ok(())

@@ -13,7 +13,7 @@ use crate::serve::control;
 ///
 /// # Errors
 /// If the parts cannot be built, the state file is taken, or the schedule cannot start.
-pub async fn serve(door: &Door) -> anyhow::Result<Exit> {
+pub(super) async fn serve(door: &Door) -> anyhow::Result<Exit> {
     let config = door.load()?;
     if !config.enabled {
         tracing::warn!(centre = config.name, "`{}` is switched off (enabled = false); nothing runs", config.name);
@@ -35,7 +35,7 @@ pub async fn serve(door: &Door) -> anyhow::Result<Exit> {
 }
 
 /// Asks for a stop at the first SIGTERM or Ctrl-C.
-pub async fn stop_on_signal(stop: watch::Sender<bool>) {
+pub(super) async fn stop_on_signal(stop: watch::Sender<bool>) {
     let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
         return;
     };

@@ -17,7 +17,7 @@ const A_FEW: usize = 10;
 /// # Errors
 /// If the state file cannot be read.
 #[expect(clippy::print_stdout, reason = "this is the screen")]
-pub async fn status(door: &Door) -> anyhow::Result<Exit> {
+pub(super) async fn status(door: &Door) -> anyhow::Result<Exit> {
     let config = door.load()?;
     let store = Store::open_read_only(&config.state).await?;
     let now = super::now();
@@ -55,9 +55,7 @@ pub async fn status(door: &Door) -> anyhow::Result<Exit> {
     };
     line("people", number(people));
     line("last run", last.as_ref().map_or("none yet → rollcall plan".to_owned(), |run| run_line(run, now)));
-    let by = holder.map_or("nobody".to_owned(), |(holder, since)| {
-        format!("{holder}, {}", style::relative(since, now))
-    });
+    let by = holder.map_or("nobody".to_owned(), |(holder, since)| format!("{holder}, {}", style::relative(since, now)));
     line("worked on", format!("by {by}"));
     if !config.enabled {
         line("switch", style.bad("off (enabled = false): nothing runs by the clock"));

@@ -9,7 +9,7 @@ use crate::model::Time;
 
 /// Where a screen goes and what it may use.
 #[derive(Debug, Clone, Copy)]
-pub struct Style {
+pub(super) struct Style {
     /// Whether colour may be used.
     pub colour: bool,
     /// Columns of the terminal.
@@ -79,7 +79,7 @@ impl Style {
 
 /// A number with thousands separators: `1,204`.
 #[must_use]
-pub fn number(n: impl TryInto<u64>) -> String {
+pub(super) fn number(n: impl TryInto<u64>) -> String {
     let digits = n.try_into().unwrap_or(u64::MAX).to_string();
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {
@@ -93,13 +93,13 @@ pub fn number(n: impl TryInto<u64>) -> String {
 
 /// A count with its noun: `1 person`, `3 people`.
 #[must_use]
-pub fn count(n: usize, one: &str, many: &str) -> String {
+pub(super) fn count(n: usize, one: &str, many: &str) -> String {
     format!("{} {}", number(n as u64), if n == 1 { one } else { many })
 }
 
 /// Milliseconds as people say them: `0.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`.
 #[must_use]
-pub fn millis(ms: u64) -> String {
+pub(super) fn millis(ms: u64) -> String {
     let secs = ms / 1_000;
     match secs {
         0..10 => {
@@ -119,7 +119,7 @@ fn pair(first: u64, first_unit: &str, second: u64, second_unit: &str) -> String 
 
 /// How far a moment is: `in 40 s`, `3 days ago`, `just now`.
 #[must_use]
-pub fn relative(at: Time, now: Time) -> String {
+pub(super) fn relative(at: Time, now: Time) -> String {
     let secs = (at - now).num_seconds();
     let (amount, unit) = match secs.unsigned_abs() {
         0..5 => return "just now".to_owned(),
@@ -133,13 +133,13 @@ pub fn relative(at: Time, now: Time) -> String {
 
 /// A moment: `2026-05-04 09:12 UTC`.
 #[must_use]
-pub fn moment(at: Time) -> String {
+pub(super) fn moment(at: Time) -> String {
     at.format("%Y-%m-%d %H:%M UTC").to_string()
 }
 
 /// Pads or shortens to a number of columns; wide characters count two.
 #[must_use]
-pub fn column(text: &str, width: usize) -> String {
+pub(super) fn column(text: &str, width: usize) -> String {
     let mut used = 0;
     let mut out = String::new();
     for c in text.chars() {
@@ -158,7 +158,7 @@ pub fn column(text: &str, width: usize) -> String {
 
 /// Columns a text takes on a terminal.
 #[must_use]
-pub fn text_width(text: &str) -> usize {
+pub(super) fn text_width(text: &str) -> usize {
     text.chars().map(|c| if is_wide(c) { 2 } else { 1 }).sum()
 }
 
@@ -175,8 +175,14 @@ mod tests {
     #[test]
     fn durations_read_as_people_say_them() {
         let table = [
-            (0, "0.0 s"), (440, "0.4 s"), (9_940, "9.9 s"), (12_400, "12 s"), (200_000, "3 min 20 s"),
-            (7_500_000, "2 h 5 min"), (86_400_000, "1 day"), (180_000_000, "2 days 2 h"),
+            (0, "0.0 s"),
+            (440, "0.4 s"),
+            (9_940, "9.9 s"),
+            (12_400, "12 s"),
+            (200_000, "3 min 20 s"),
+            (7_500_000, "2 h 5 min"),
+            (86_400_000, "1 day"),
+            (180_000_000, "2 days 2 h"),
         ];
         for (ms, text) in table {
             assert_eq!(millis(ms), text);
@@ -186,7 +192,8 @@ mod tests {
     #[test]
     fn moments_are_told_from_now() {
         let now: Time = "2026-05-04T09:12:00Z".parse().unwrap();
-        let table = [(0, "just now"), (40, "in 40 s"), (-120, "2 min ago"), (-259_200, "3 days ago"), (7_200, "in 2 hours")];
+        let table =
+            [(0, "just now"), (40, "in 40 s"), (-120, "2 min ago"), (-259_200, "3 days ago"), (7_200, "in 2 hours")];
         for (secs, text) in table {
             assert_eq!(relative(now + chrono::Duration::seconds(secs), now), text);
         }

@@ -14,7 +14,7 @@ use crate::serve::control::{self, Ask, Ending};
 ///
 /// # Errors
 /// If the run could not be carried out.
-pub async fn plan(door: &Door, args: &PlanArgs) -> anyhow::Result<Exit> {
+pub(super) async fn plan(door: &Door, args: &PlanArgs) -> anyhow::Result<Exit> {
     let PlanArgs { full, user, detailed_exit_code, all } = args.clone();
     let ask = Ask { rehearse: true, full, user, ..Ask::default() };
     let ending = one_run(door, &ask).await?;
@@ -31,7 +31,7 @@ pub async fn plan(door: &Door, args: &PlanArgs) -> anyhow::Result<Exit> {
 ///
 /// # Errors
 /// If the run could not be carried out.
-pub async fn now(door: &Door, args: &SyncArgs) -> anyhow::Result<Exit> {
+pub(super) async fn now(door: &Door, args: &SyncArgs) -> anyhow::Result<Exit> {
     let SyncArgs { full, source, user, approve } = args.clone();
     let source = source.as_deref().map(Into::into);
     let ask = Ask { rehearse: false, full, source, user, approve };

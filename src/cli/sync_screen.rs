@@ -11,7 +11,7 @@ use crate::reconcile::{Progress, Watch};
 
 /// Prints progress to standard error; standard output is for data.
 #[derive(Debug)]
-pub struct Screen {
+pub(super) struct Screen {
     style: Style,
     bar: Mutex<Option<ProgressBar>>,
 }
@@ -140,7 +140,8 @@ fn one_line(plan: &Plan) -> String {
         whom.map(|change| &change.person).collect::<std::collections::BTreeSet<_>>().len()
     };
     let held = plan.decisions.values().filter(|d| matches!(d, Decision::Quarantined(_))).count();
-    let parts = [(joins, "join"), (adopts, "adopt"), (people(false), "change"), (people(true), "leave"), (held, "held")];
+    let parts =
+        [(joins, "join"), (adopts, "adopt"), (people(false), "change"), (people(true), "leave"), (held, "held")];
     let parts: Vec<String> =
         parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{} {what}", number(*n as u64))).collect();
     if parts.is_empty() { "nothing to do".to_owned() } else { parts.join(" · ") }
@@ -148,7 +149,7 @@ fn one_line(plan: &Plan) -> String {
 
 /// The last lines of a run.
 #[must_use]
-pub fn ending(summary: &RunSummary, style: Style) -> String {
+pub(super) fn ending(summary: &RunSummary, style: Style) -> String {
     let done = summary.created + summary.adopted + summary.updated + summary.deleted;
     let calls: u32 = summary.calls.values().sum();
     let requests: u32 = summary.directory_requests.values().sum();

@@ -46,7 +46,8 @@ pub use inventory::cheapest;
 pub use quota::Quotas;
 
 use crate::model::{
-    CallError, Catalogue, Change, ConnectUserId, Done, IdentityManagement, Instance, Inventory, Look, Operation, Target, Time,
+    CallError, Catalogue, Change, ConnectUserId, Done, IdentityManagement, Instance, Inventory, Look, Operation,
+    Target, Time,
 };
 use call::Caller;
 use inventory::{Looking, OwnWrites};

@@ -88,8 +88,8 @@ fn exceeds(how: &str, people: usize, managed: u32, limit: &Limit) -> Option<Stri
     let Limit { count, fraction } = limit;
     let people = u32::try_from(people).unwrap_or(u32::MAX);
     let over_count = count.is_some_and(|most| people > most);
-    let over_fraction = people >= Limit::FRACTION_FLOOR
-        && fraction.is_some_and(|part| f64::from(people) > part * f64::from(managed));
+    let over_fraction =
+        people >= Limit::FRACTION_FLOOR && fraction.is_some_and(|part| f64::from(people) > part * f64::from(managed));
     if !over_count && !over_fraction {
         return None;
     }
@@ -177,7 +177,8 @@ impl Counted {
             .collect();
         lines.sort_by_key(|line| std::cmp::Reverse(line.0));
         let mut lines: Vec<String> = lines.into_iter().map(|(_, line)| line).collect();
-        let config = plan.changes.iter().filter(|change| matches!(change.because, Reason::ConfigChanged { .. })).count();
+        let config =
+            plan.changes.iter().filter(|change| matches!(change.because, Reason::ConfigChanged { .. })).count();
         if config > 0 {
             lines.push(format!("{config} changes because the configuration changed"));
         }

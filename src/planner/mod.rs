@@ -50,9 +50,9 @@ use mapping::{Compiled, Wish};
 use rule::Facts;
 use rules::Rules;
 
+pub use draft::forecast;
 pub use explain::{Explanation, explain, explain_in};
 pub use guard::{Refusal, Verdict, digest, review};
-pub use draft::forecast;
 pub use lint::{Coverage, ExampleResult, check_examples, coverage, missing_names};
 
 /// The quota of an operation: calls a second, and the burst.
@@ -299,7 +299,8 @@ impl<'a> Planning<'a> {
         } else {
             notes.note(
                 FindingCode::Rename,
-                "the username changed in the directory; Connect cannot rename, everything else keeps flowing".to_owned(),
+                "the username changed in the directory; Connect cannot rename, everything else keeps flowing"
+                    .to_owned(),
                 "delete the user in Connect to have it created under the new name".to_owned(),
             );
         }

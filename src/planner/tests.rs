@@ -98,11 +98,7 @@ fn adoption_leaves_what_connect_decides_and_writes_the_rest() {
 
 #[test]
 fn a_match_that_differs_in_case_is_reported() {
-    check(
-        "entra/1 ada.king dept=Care",
-        "c-1 Ada.King owner=entra/1 route=Care_Voice",
-        "? entra/1 CaseDiffers",
-    );
+    check("entra/1 ada.king dept=Care", "c-1 Ada.King owner=entra/1 route=Care_Voice", "? entra/1 CaseDiffers");
 }
 
 #[test]
@@ -175,7 +171,11 @@ fn more_than_ten_security_profiles_hold_the_person() {
     check_with(
         |w| {
             for at in 0..11 {
-                w.seen.connect.catalogue.security_profiles.insert(format!("p{at}"), format!("sec-p{at}").as_str().into());
+                w.seen
+                    .connect
+                    .catalogue
+                    .security_profiles
+                    .insert(format!("p{at}"), format!("sec-p{at}").as_str().into());
                 w.rules.mappings[0].gives.security_profiles.push(format!("p{at}"));
             }
         },
@@ -242,7 +242,11 @@ fn a_mover_says_what_moved_and_a_changed_configuration_says_so() {
 fn shared_facets_keep_a_manual_change_until_the_wish_changes() {
     let connect = "c-1 ada.king owner=entra/1 route=Sales_Voice\n memory entra/1 link=c-1 wrote.route=Care_Voice";
     check("entra/1 ada.king dept=Care", connect, "? entra/1 DriftLeftAlone");
-    check("entra/1 ada.king", connect, "~ c-1 routing: Sales Voice → Basic [mapped]\n ? (no department) UnmappedDepartment");
+    check(
+        "entra/1 ada.king",
+        connect,
+        "~ c-1 routing: Sales Voice → Basic [mapped]\n ? (no department) UnmappedDepartment",
+    );
 }
 
 #[test]
@@ -293,11 +297,7 @@ fn an_identity_update_is_complete() {
 fn unread_details_are_asked_for_unless_remembered() {
     let directory = "entra/1 ada.king dept=Care mail=ada@example.com";
     let unread = "c-1 ada.king owner=entra/1 details=unread last=Queen route=Basic\n";
-    check(
-        directory,
-        unread,
-        "~ c-1 routing: Basic → Care Voice [mapped]\n ? entra/1 DetailsUnread",
-    );
+    check(directory, unread, "~ c-1 routing: Basic → Care Voice [mapped]\n ? entra/1 DetailsUnread");
     let world = World::new(directory, unread);
     assert_eq!(world.plan().details_needed.len(), 1);
     check(

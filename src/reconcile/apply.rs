@@ -22,8 +22,8 @@ use tokio::sync::Notify;
 use super::progress::{Progress, Watch};
 use super::{Centre, RunClock, Stop, summary};
 use crate::model::{
-    Action, ApprovedPlan, CallError, Change, ConnectUser, Disposition, Done, Inventory, NotAttempted,
-    Observation, Operation, Outcome, Remembered, RunId, RunSummary, Seen, Target, Time, Value,
+    Action, ApprovedPlan, CallError, Change, ConnectUser, Disposition, Done, Inventory, NotAttempted, Observation,
+    Operation, Outcome, Remembered, RunId, RunSummary, Seen, Target, Time, Value,
 };
 use crate::store::{InventoryPatch, RunLease, Settlement, StoreError};
 
@@ -109,7 +109,10 @@ impl Freed {
 ///
 /// # Errors
 /// Only if the ledger cannot be written; then nothing further is called.
-#[expect(clippy::too_many_arguments, reason = "a run's fixed context and the three views of its people; no two belong together")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "a run's fixed context and the three views of its people; no two belong together"
+)]
 pub(super) async fn apply<T: Target>(
     centre: &Centre<T>,
     lease: &RunLease,

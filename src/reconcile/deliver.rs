@@ -32,8 +32,7 @@ pub struct Delivery {
 pub async fn deliver(store: &Store, sinks: &mut [Sink], now: Time) -> Result<Vec<Delivery>, StoreError> {
     let mut deliveries = Vec::new();
     for sink in sinks {
-        let mut delivery =
-            Delivery { sink: sink.name().to_owned(), delivered: 0, rejected: Vec::new(), failed: None };
+        let mut delivery = Delivery { sink: sink.name().to_owned(), delivered: 0, rejected: Vec::new(), failed: None };
         for _ in 0..MOST_ROUNDS {
             let after = store.sink_cursor(sink.name()).await?;
             let rows = store.journal(after, ROWS_AT_A_TIME).await?;

@@ -11,9 +11,7 @@ use std::collections::BTreeSet;
 use super::observe::{self, Observed};
 use super::progress::{Progress, Watch};
 use super::{Centre, Order, RunClock, RunError, settle};
-use crate::model::{
-    Action, Change, ConnectUserId, Inventory, Look, Observation, Outcome, Plan, Target, Time,
-};
+use crate::model::{Action, Change, ConnectUserId, Inventory, Look, Observation, Outcome, Plan, Target, Time};
 use crate::planner;
 use crate::store::{InventoryPatch, OpenIntent, RunLease, Settlement};
 
@@ -182,11 +180,7 @@ impl<T: Target> Looker<'_, T> {
     }
 
     /// Settles every call in doubt by looking, and writes down what became of it.
-    async fn settle(
-        &mut self,
-        doubts: Vec<OpenIntent>,
-        fresh: Inventory,
-    ) -> Result<Inventory, RunError> {
+    async fn settle(&mut self, doubts: Vec<OpenIntent>, fresh: Inventory) -> Result<Inventory, RunError> {
         let changes: Vec<Change> = doubts.iter().map(|doubt| doubt.change.clone()).collect();
         let ids = settle::ids_to_read(&changes);
         let mut fresh = fresh;

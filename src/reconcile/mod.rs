@@ -39,8 +39,8 @@ use crate::model::{
     Trigger,
 };
 use crate::planner::guard::{self, Refusal, Verdict};
-use crate::planner::{self, Quota};
 use crate::planner::rules::{Approval, Limits, Rules};
+use crate::planner::{self, Quota};
 use crate::store::{RunLease, Store, StoreError};
 
 /// The wall clock of one run: the moment it was given, moved on by tokio's clock, so that tests can pause it.
@@ -122,16 +122,7 @@ impl Order {
     /// An ordinary run.
     #[must_use]
     pub fn new(run: RunId, trigger: Trigger) -> Self {
-        Self {
-            run,
-            trigger,
-            full: false,
-            source: None,
-            user: None,
-            approve: None,
-            rehearse: false,
-            next: None,
-        }
+        Self { run, trigger, full: false, source: None, user: None, approve: None, rehearse: false, next: None }
     }
 }
 
@@ -337,9 +328,9 @@ fn only_for(order: &Order, seen: &Observation, mut plan: Plan, quota: &Quota<'_>
         person.to_string() == *wanted
             || label.eq_ignore_ascii_case(wanted)
             || seen.directory.people.get(person).is_some_and(|user| {
-                [attributes::USERNAME, attributes::MAILBOX_NAME, attributes::MAIL].iter().any(|name| {
-                    user.attribute(&(*name).into()).is_some_and(|value| value.eq_ignore_ascii_case(wanted))
-                })
+                [attributes::USERNAME, attributes::MAILBOX_NAME, attributes::MAIL]
+                    .iter()
+                    .any(|name| user.attribute(&(*name).into()).is_some_and(|value| value.eq_ignore_ascii_case(wanted)))
             })
     };
     plan.decisions.retain(|person, _| is_wanted(person, ""));

@@ -159,12 +159,7 @@ fn full_is_due(last: Option<Time>, every_secs: u64, at: Time) -> bool {
 }
 
 /// Asks the directory for people by id and stores what it says.
-async fn confirm(
-    store: &Store,
-    source: &Source,
-    missing: &[ExternalId],
-    at: Time,
-) -> Result<(), Stumble> {
+async fn confirm(store: &Store, source: &Source, missing: &[ExternalId], at: Time) -> Result<(), Stumble> {
     let answers = source.confirm(missing).await?;
     let outcome = store.confirm(source.name(), &answers, at).await?;
     let Some(first) = outcome.contradicted.first() else {

@@ -21,8 +21,15 @@ pub const AGENTS: &str = "Amazon-Connect-Agents";
 
 const SECURITY_PROFILES: &[&str] =
     &["Agent", "CallCenterManager", "QualityAnalyst", "Supervisor", "RecordingAccess", "No Access", "Admin"];
-const ROUTING_PROFILES: &[&str] =
-    &["Basic Routing Profile", "Care Voice", "Sales Voice", "Support Voice", "Billing Voice", "Success Voice", "Holding"];
+const ROUTING_PROFILES: &[&str] = &[
+    "Basic Routing Profile",
+    "Care Voice",
+    "Sales Voice",
+    "Support Voice",
+    "Billing Voice",
+    "Success Voice",
+    "Holding",
+];
 const HIERARCHY: &[&[&str]] = &[
     &["EMEA", "London", "Care"],
     &["EMEA", "London", "Sales"],
@@ -129,7 +136,10 @@ fn furnish(sandbox: &Sandbox, agents: &[Person], foreign: usize) {
             ..User::default()
         });
         if number % 10 == 3 {
-            connect.add_quick_connect(&format!("Call {username}"), Destination::user(&id));
+            connect.add_quick_connect(
+                &format!("Call {username}"),
+                Destination::User { user: id, flow: "transfer-to-agent".to_owned() },
+            );
         }
     }
     for number in 0..foreign {
@@ -178,7 +188,10 @@ pub fn configuration(sandbox: &Sandbox, tenant: &Tenant, text: &ConfigText) -> S
         "grace   = \"0d\"\nsuspend = { security_profiles = [\"No Access\"], routing_profile = \"Holding\", for = \"30d\" }\ndelete  = true",
     );
     let authority = text.authority.as_deref().unwrap_or("routing_profile = \"shared\"");
-    let guard = text.guard.as_deref().unwrap_or("max_removed = { count = 50, fraction = 0.10 }\nmax_changed = { fraction = 0.30 }");
+    let guard = text
+        .guard
+        .as_deref()
+        .unwrap_or("max_removed = { count = 50, fraction = 0.10 }\nmax_changed = { fraction = 0.30 }");
     format!(
         r#"name  = "support-emea"
 state = "rollcall.db"

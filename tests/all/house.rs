@@ -42,7 +42,10 @@ fn sources() -> Vec<(PathBuf, String)> {
     rust_files(&root.join("src"), &mut files);
     rust_files(&root.join("connectors/src"), &mut files);
     files.sort();
-    files.into_iter().map(|path| (path.strip_prefix(root).unwrap().to_owned(), fs::read_to_string(&path).unwrap())).collect()
+    files
+        .into_iter()
+        .map(|path| (path.strip_prefix(root).unwrap().to_owned(), fs::read_to_string(&path).unwrap()))
+        .collect()
 }
 
 fn room(path: &Path) -> Option<String> {
@@ -72,10 +75,8 @@ fn imports_point_down_only() {
 
 #[test]
 fn capabilities_have_one_maker() {
-    let makers = [
-        ("ApprovedPlan::by_guard(", "src/planner/guard.rs"),
-        ("LastPageSeen::witnessed(", "connectors/src/paging.rs"),
-    ];
+    let makers =
+        [("ApprovedPlan::by_guard(", "src/planner/guard.rs"), ("LastPageSeen::witnessed(", "connectors/src/paging.rs")];
     for (call, maker) in makers {
         let callers: Vec<_> = sources()
             .into_iter()

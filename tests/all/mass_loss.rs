@@ -58,15 +58,8 @@ async fn an_error_in_the_middle_removes_nobody() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_group_that_cannot_be_read_removes_nobody() {
     let world = trigger_happy().await;
-    let message = survives(
-        &world,
-        "graph",
-        "GET /groups/{id}/members",
-        0,
-        50,
-        status(403, "Authorization_RequestDenied"),
-    )
-    .await;
+    let message =
+        survives(&world, "graph", "GET /groups/{id}/members", 0, 50, status(403, "Authorization_RequestDenied")).await;
     assert!(message.contains("GroupMember.Read.All"), "{message}");
 }
 

@@ -50,18 +50,18 @@ async fn an_idle_cycle_costs_two_directory_requests_and_no_connect_call() {
     let (graph, connect) = (world.sandbox.tenant.request_count(), world.sandbox.connect.quota().calls());
     let ended = world.sync().await.unwrap();
     assert!(ended.plan.is_empty());
-    assert!(world.sandbox.tenant.request_count() - graph <= 2, "{} requests", world.sandbox.tenant.request_count() - graph);
+    assert!(
+        world.sandbox.tenant.request_count() - graph <= 2,
+        "{} requests",
+        world.sandbox.tenant.request_count() - graph
+    );
     assert_eq!(world.sandbox.connect.quota().calls(), connect);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_leaver_without_a_suspended_step_is_deleted_with_the_quick_connects() {
-    let world = World::with(
-        20,
-        |scene| scene.existing = 10,
-        |text| text.leaver = Some("delete = true".to_owned()),
-    )
-    .await;
+    let world =
+        World::with(20, |scene| scene.existing = 10, |text| text.leaver = Some("delete = true".to_owned())).await;
     world.sync().await.unwrap();
     assert!(!world.sandbox.connect.quick_connects().is_empty());
     let with_quick = world.sandbox.connect.quick_connects();
@@ -80,13 +80,15 @@ async fn manual_changes_stay_or_go_as_the_authority_says() {
         12,
         |_| {},
         |text| {
-            text.authority =
-                Some("routing_profile = \"shared\"\nsecurity_profiles = \"directory\"\nhierarchy = \"connect\"".to_owned());
+            text.authority = Some(
+                "routing_profile = \"shared\"\nsecurity_profiles = \"directory\"\nhierarchy = \"connect\"".to_owned(),
+            );
         },
     )
     .await;
     world.sync().await.unwrap();
-    let user = world.sandbox.connect.users().into_iter().find(|user| user.tags.contains_key("rollcall:person")).unwrap();
+    let user =
+        world.sandbox.connect.users().into_iter().find(|user| user.tags.contains_key("rollcall:person")).unwrap();
     let (holding, admin) = (world.routing("Holding"), world.security("Admin"));
     world.sandbox.connect.edit_user(&user.username, |user| {
         user.routing_profile_id.clone_from(&holding);
@@ -134,7 +136,9 @@ fn reported_creates(world: &World, login: &str) -> usize {
             event["event"] == "change"
                 && event["action"] == "create"
                 && event["username"] == login
-                && ["done", "already_so"].iter().any(|word| event["outcome"]["result"] == *word || event["outcome"] == *word)
+                && ["done", "already_so"]
+                    .iter()
+                    .any(|word| event["outcome"]["result"] == *word || event["outcome"] == *word)
         })
         .count()
 }

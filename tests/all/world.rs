@@ -49,11 +49,8 @@ impl World {
         settings.connect.search_lag = std::time::Duration::ZERO;
         scenery(&mut settings);
         let sandbox = scene::start(settings).await.unwrap();
-        let mut config = ConfigText {
-            quota: Some((10_000.0, 10_000, 1.0)),
-            first_run_applies: true,
-            ..ConfigText::default()
-        };
+        let mut config =
+            ConfigText { quota: Some((10_000.0, 10_000, 1.0)), first_run_applies: true, ..ConfigText::default() };
         text(&mut config);
         let world = Self { sandbox, folder: tempfile::tempdir().unwrap(), text: config, hired: 0 };
         world.write_config();

@@ -60,7 +60,8 @@ async fn set_up(sandbox: &Sandbox, folder: &Path) {
     };
     // Only those who have a Connect user are agents yet.
     let agents = sandbox.tenant.group_id(AGENTS).expect("the agents' group");
-    let usernames: std::collections::BTreeSet<_> = sandbox.connect.users().into_iter().map(|user| user.username).collect();
+    let usernames: std::collections::BTreeSet<_> =
+        sandbox.connect.users().into_iter().map(|user| user.username).collect();
     for user in sandbox.tenant.users() {
         let mailbox = user.user_principal_name.split('@').next().unwrap_or_default().to_owned();
         if !usernames.contains(&user.user_principal_name) && !usernames.contains(&mailbox) {

@@ -97,7 +97,8 @@ async fn fetch_and_parse(sandbox: &rollcall::sandbox::Sandbox, people: usize) ->
     let mut url = format!("{}/v1.0/users/delta?$select={SELECT}", sandbox.addresses.graph_url);
     let mut seen = 0;
     loop {
-        let body = client.get(&url).bearer_auth(&access_token).send().await.expect("a page").bytes().await.expect("a body");
+        let body =
+            client.get(&url).bearer_auth(&access_token).send().await.expect("a page").bytes().await.expect("a body");
         let page: Page = serde_json::from_slice(&body).expect("a page");
         seen += page.value.len();
         match page.next {

@@ -25,7 +25,10 @@ async fn one_lease_at_a_time_and_a_takeover_fences_the_former_holder() {
     assert!(!home.is_held(), "a lock goes with its process");
     let second = home.acquire("by hand, process 2", at(60)).await.unwrap();
     assert!(second.fencing() > first.fencing());
-    assert!(matches!(home.finish_run(&first, run(1), &RunSummary::default(), None, at(61)).await, Err(StoreError::LeaseLost)));
+    assert!(matches!(
+        home.finish_run(&first, run(1), &RunSummary::default(), None, at(61)).await,
+        Err(StoreError::LeaseLost)
+    ));
     home.release(first).await.unwrap();
     assert_eq!(home.holder().await.unwrap().unwrap().0, "by hand, process 2", "not theirs to release");
     let fencing = second.fencing();
