@@ -33,6 +33,8 @@ pub struct HttpLimits {
     pub body_bytes: usize,
     /// The retry loop of [`HttpClient::send`].
     pub retry: RetryRules,
+    /// Whether a proxy named by the environment is passed by.
+    pub direct: bool,
 }
 
 impl Default for HttpLimits {
@@ -43,6 +45,7 @@ impl Default for HttpLimits {
             total: Duration::from_secs(120),
             body_bytes: 32 << 20,
             retry: RetryRules::default(),
+            direct: false,
         }
     }
 }
@@ -126,20 +129,25 @@ impl Meter {
 #[error("{0} is neither https nor a loopback address")]
 pub struct UnsafeRoot(String);
 
+/// Whether a root is on this machine.
+#[must_use]
+pub fn is_loopback(root: &Url) -> bool {
+    match root.host() {
+        Some(Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
 /// Refuses a root that is not `https`; plain `http` is for loopback (the sandbox).
 ///
 /// # Errors
 /// [`UnsafeRoot`], with scheme and host only.
 pub fn require_safe(root: &Url) -> Result<(), UnsafeRoot> {
-    let loopback = match root.host() {
-        Some(Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    };
     match root.scheme() {
         "https" if root.host().is_some() => Ok(()),
-        "http" if loopback => Ok(()),
+        "http" if is_loopback(root) => Ok(()),
         scheme => Err(UnsafeRoot(format!("{scheme}://{}", root.host_str().unwrap_or_default()))),
     }
 }
@@ -150,7 +158,9 @@ impl HttpClient {
     /// # Errors
     /// [`TransportError::Unreachable`] if TLS cannot be set up on this machine.
     pub fn new(limits: HttpLimits) -> Result<Self, TransportError> {
-        let inner = reqwest::Client::builder()
+        let builder = reqwest::Client::builder();
+        let builder = if limits.direct { builder.no_proxy() } else { builder };
+        let inner = builder
             .user_agent(concat!("rollcall/", env!("CARGO_PKG_VERSION")))
             .redirect(Policy::none())
             .referer(false)
@@ -236,7 +246,7 @@ mod tests {
 
     fn quick() -> HttpLimits {
         let retry = RetryRules { first_pause: Duration::from_millis(1), ..RetryRules::default() };
-        HttpLimits { body_bytes: 1000, retry, ..HttpLimits::default() }
+        HttpLimits { body_bytes: 1000, retry, direct: true, ..HttpLimits::default() }
     }
 
     async fn check(answers: Vec<ResponseTemplate>) -> (Tried<Result<Answer, TransportError>>, u32) {
@@ -304,6 +314,26 @@ mod tests {
         let tried = HttpClient::new(quick()).unwrap().send(&out, &Meter::default()).await;
         assert!(matches!(tried.got, Err(TransportError::Unreachable(_))));
         assert_eq!(tried.tries, 5);
+    }
+
+    /// A server that says how long its answer is and hangs up before its end.
+    #[tokio::test]
+    async fn an_answer_cut_short_is_asked_for_again_and_never_believed() {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = Url::parse(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();
+        let server = tokio::spawn(async move {
+            loop {
+                let (mut socket, _) = listener.accept().await.unwrap();
+                let _ = socket.read(&mut [0; 4096]).await;
+                let _ = socket.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"value\":[]}").await;
+            }
+        });
+        let out = Outgoing { method: Method::GET, url: &url, headers: HeaderMap::new(), body: None };
+        let tried = HttpClient::new(quick()).unwrap().send(&out, &Meter::default()).await;
+        server.abort();
+        assert!(matches!(tried.got, Err(TransportError::CutShort(_))), "{:?}", tried.got);
+        assert_eq!(tried.gave_up, Some(GaveUp::Tries(5)));
     }
 
     #[test]

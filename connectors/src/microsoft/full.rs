@@ -53,6 +53,11 @@ pub(super) async fn full(source: &Microsoft, session: &Session<'_>, at: DateTime
     let names = groups::resolve(session, wanted).await?;
     let ids_of = |name: &String| names.get(name).cloned();
     let scope = config.scope_groups.as_ref().map(|_| scope_names.filter_map(ids_of).collect::<BTreeSet<_>>());
+    if scope.as_ref().is_some_and(BTreeSet::is_empty) {
+        // A scope of no groups would be a listing of nobody, which is never what is meant.
+        let hint = "name at least one group, or leave `groups` out to read everybody";
+        return Err(PullError::new(PullErrorKind::Refused, "GET /groups", "the scope names no group", hint).into());
+    }
     let all = names.values().cloned().collect();
     let followed = Followed { scope, all, names };
     let scope = followed.scope.clone().map_or(Scope::Everybody, Scope::Groups);
@@ -68,10 +73,6 @@ pub(super) async fn full(source: &Microsoft, session: &Session<'_>, at: DateTime
         (_, true) => making.nested_groups(&followed).await?,
     }
     let Making { mut builder, proofs, state, .. } = making;
-    if proofs.is_empty() {
-        let hint = "name at least one group, or leave `groups` out to read everybody";
-        return Err(PullError::new(PullErrorKind::Refused, "GET /groups", "the scope names no group", hint).into());
-    }
     builder.content.requests = session.requests();
     Ok(Pull::Full(builder.complete(scope, state.write(), proofs)))
 }

@@ -23,7 +23,7 @@ use crate::paging::{Ending, Links, PagingError, Turn, Walker, same_origin};
 const MAX_PAGES: u32 = 25_000;
 
 /// How often a listing is started again because its page token expired.
-pub(super) const RESTARTS: u32 = 5;
+const RESTARTS: u32 = 5;
 
 /// How often a page is fetched once more because the attempt before was a retried one.
 const REFETCHES: u32 = 5;
@@ -119,7 +119,9 @@ impl<'g> Session<'g> {
         body: Option<Vec<u8>>,
     ) -> Result<(Answer, u32), Fault> {
         if !same_origin(&self.graph.root, url) {
-            return Err(paging_error(operation, &PagingError::Foreign { page: 0 }).into());
+            let hint = "run `rollcall sync now --full`; the token is sent to the configured host only";
+            let message = "a link leads to another host than the configured one";
+            return Err(PullError::new(PullErrorKind::ForeignLink, operation, message, hint).into());
         }
         let mut out = Outgoing { method, url, headers: HeaderMap::new(), body };
         out.headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
@@ -245,7 +247,7 @@ fn not_a_page(operation: &str, answer: &Answer, error: &serde_json::Error) -> Pu
 }
 
 /// What a link that cannot be followed means to the run.
-pub(super) fn paging_error(operation: &str, error: &PagingError) -> PullError {
+fn paging_error(operation: &str, error: &PagingError) -> PullError {
     let (kind, hint) = match error {
         PagingError::Foreign { .. } => {
             (PullErrorKind::ForeignLink, "check graph_url; the token is sent to this host only")

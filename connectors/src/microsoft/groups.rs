@@ -135,7 +135,8 @@ pub(super) async fn resolve(
 
 /// The id of one group.
 pub(super) async fn resolve_one(session: &Session<'_>, name: &str) -> Result<ExternalId, Fault> {
-    if Uuid::try_parse(name).is_ok() {
+    // Only the usual form with hyphens; a name may well be 32 hexadecimal digits.
+    if name.len() == 36 && Uuid::try_parse(name).is_ok() {
         return Ok(ExternalId::from(name.to_ascii_lowercase()));
     }
     let filter = encode(&format!("displayName eq '{}'", quoted(name)));

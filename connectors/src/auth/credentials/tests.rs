@@ -73,7 +73,7 @@ async fn check(
     let server = MockServer::start().await;
     Mock::given(any()).respond_with(Login(Mutex::new(0), decide)).mount(&server).await;
     let retry = RetryRules { first_pause: Duration::from_millis(1), ..RetryRules::default() };
-    let http = HttpClient::new(HttpLimits { retry, ..HttpLimits::default() }).unwrap();
+    let http = HttpClient::new(HttpLimits { retry, direct: true, ..HttpLimits::default() }).unwrap();
     let url = Url::parse(&server.uri()).unwrap().join("/tenant/oauth2/v2.0/token").unwrap();
     let scope = "https://graph.example.com/.default".to_owned();
     let credentials = ClientCredentials::new(http, url, "client".into(), scope, proof, now);

@@ -127,6 +127,29 @@ async fn a_token_that_ends_mid_listing_is_renewed() {
 }
 
 #[tokio::test]
+async fn twenty_refusals_at_once_renew_the_token_once() {
+    let rig = Rig::new(company().await, AGENTS).await;
+    let asked = [ExternalId::from(id(1))];
+    rig.source.confirm(&asked).await.unwrap();
+    rig.fake.tenant().expire_token();
+    let all = (0..20).map(|_| rig.source.confirm(&asked));
+    for found in futures_util::future::join_all(all).await {
+        assert_eq!(found.unwrap().len(), 1);
+    }
+    let requests = rig.fake.server.received_requests().await.unwrap();
+    let tokens = requests.iter().filter(|request| request.url.path().ends_with("/token")).count();
+    assert_eq!(tokens, 2);
+}
+
+#[tokio::test]
+async fn a_scope_of_no_groups_is_not_a_listing_of_nobody() {
+    for nested in [false, true] {
+        let reads = Reads { scope: Some(&[]), rules: &["Agents"], nested };
+        assert_eq!(Rig::new(company().await, reads).await.pull().await.unwrap_err().kind, Refused);
+    }
+}
+
+#[tokio::test]
 async fn a_listing_whose_page_expired_starts_again() {
     let mut rig = Rig::new(company().await, Reads::default()).await;
     rig.fake.tenant().fault("$skiptoken=new_10_6", 2, refusal(400, "Directory_ExpiredPageToken"));

@@ -57,6 +57,22 @@ async fn an_idle_poll_is_two_requests_or_one() {
 }
 
 #[tokio::test]
+async fn more_groups_than_a_filter_holds_are_several_chains() {
+    let fake = company().await;
+    let ids: Vec<String> = (100..160).map(group_id).collect();
+    for number in 100..160 {
+        fake.tenant().group(number, "one of many");
+        fake.tenant().join(number, 1 + number % 10);
+    }
+    let names: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let mut rig = Rig::new(fake, Reads { scope: Some(&names), ..Reads::default() }).await;
+    let (content, cursor) = rig.full().await.into_parts();
+    assert_eq!((content.groups.len(), content.edges.len(), content.users.len()), (60, 60, 10));
+    rig.cursor = Some(cursor);
+    assert_eq!(rig.delta().await.requests, 3);
+}
+
+#[tokio::test]
 async fn changes_come_as_what_they_are() {
     let mut rig = Rig::new(company().await, AGENTS).await;
     rig.start().await;
