@@ -5,8 +5,7 @@ use std::fmt::Write;
 
 use super::style::{self, Style, column, count, number};
 use crate::model::{
-    Action, Attribute, AttributeSet, Change, Decision, Facet, FacetUpdate, FindingCode, Plan, Reason, Stage, Time,
-    Value,
+    Action, Attribute, AttributeSet, Change, Decision, Facet, FacetUpdate, FindingCode, Plan, Reason, Time, Value,
 };
 
 /// Lines of people that are shown unless all are asked for.

@@ -11,35 +11,26 @@ use crate::model::Time;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Style {
     /// Whether colour may be used.
-    pub colour: bool,
-    /// Columns of the terminal.
-    pub width: usize,
+    colour: bool,
 }
 
 impl Style {
     /// For standard output as it is.
     #[must_use]
-    pub fn of_stdout() -> Self {
+    pub(super) fn of_stdout() -> Self {
         Self::of(std::io::stdout().is_terminal())
     }
 
     /// For standard error as it is.
     #[must_use]
-    pub fn of_stderr() -> Self {
+    pub(super) fn of_stderr() -> Self {
         Self::of(std::io::stderr().is_terminal())
     }
 
-    #[expect(clippy::disallowed_methods, reason = "NO_COLOR and COLUMNS are for the door and nobody else")]
+    #[expect(clippy::disallowed_methods, reason = "NO_COLOR is for the door and nobody else")]
     fn of(terminal: bool) -> Self {
         let no_colour = std::env::var("NO_COLOR").is_ok_and(|value| !value.is_empty());
-        let width = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
-        Self { colour: terminal && !no_colour, width: width.unwrap_or(100).clamp(60, 200) }
-    }
-
-    /// Without colour, for tests and files.
-    #[must_use]
-    pub const fn plain() -> Self {
-        Self { colour: false, width: 100 }
+        Self { colour: terminal && !no_colour }
     }
 
     fn paint(self, code: &str, text: impl Display) -> String {
@@ -48,31 +39,31 @@ impl Style {
 
     /// Something good.
     #[must_use]
-    pub fn good(self, text: impl Display) -> String {
+    pub(super) fn good(self, text: impl Display) -> String {
         self.paint("32", text)
     }
 
     /// Something that changes.
     #[must_use]
-    pub fn change(self, text: impl Display) -> String {
+    pub(super) fn change(self, text: impl Display) -> String {
         self.paint("33", text)
     }
 
     /// Something that needs somebody.
     #[must_use]
-    pub fn bad(self, text: impl Display) -> String {
+    pub(super) fn bad(self, text: impl Display) -> String {
         self.paint("31", text)
     }
 
     /// Something less important.
     #[must_use]
-    pub fn dim(self, text: impl Display) -> String {
+    pub(super) fn dim(self, text: impl Display) -> String {
         self.paint("2", text)
     }
 
     /// A heading.
     #[must_use]
-    pub fn bold(self, text: impl Display) -> String {
+    pub(super) fn bold(self, text: impl Display) -> String {
         self.paint("1", text)
     }
 }

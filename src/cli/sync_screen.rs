@@ -19,7 +19,7 @@ pub(super) struct Screen {
 impl Screen {
     /// A screen for people.
     #[must_use]
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { style: Style::of_stderr(), bar: Mutex::new(None) }
     }
 

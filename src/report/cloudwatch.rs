@@ -12,7 +12,7 @@ use std::time::Duration;
 use aws_sdk_cloudwatchlogs::Client;
 use aws_sdk_cloudwatchlogs::config::retry::RetryConfig;
 use aws_sdk_cloudwatchlogs::config::timeout::TimeoutConfig;
-use aws_sdk_cloudwatchlogs::config::{BehaviorVersion, Builder, Region};
+use aws_sdk_cloudwatchlogs::config::{BehaviorVersion, Builder, Credentials, Region};
 use aws_sdk_cloudwatchlogs::error::{ConnectorError, ProvideErrorMetadata, SdkError};
 use aws_sdk_cloudwatchlogs::operation::RequestId as _;
 use aws_sdk_cloudwatchlogs::types::{InputLogEvent, RejectedLogEventsInfo};
