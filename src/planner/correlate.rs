@@ -206,7 +206,11 @@ impl<'a, 'p> Work<'a, 'p> {
             let holder = holders.get(&user.id).map(|at| self.people[*at].key()).or(user.owner.as_ref());
             let (message, hint) = match holder {
                 Some(holder) => (
-                    format!("{} and {holder} have the same username; Connect user {} is {holder}'s", self.people[at].key(), user.id),
+                    format!(
+                        "{} and {holder} have the same username; Connect user {} is {holder}'s",
+                        self.people[at].key(),
+                        user.id
+                    ),
                     "give one of them another username, or delete the former record in the directory",
                 ),
                 None => (

@@ -46,7 +46,9 @@ pub(super) struct Difference {
 /// What to do about one attribute.
 #[derive(Debug, PartialEq, Eq)]
 enum Verdict {
-    Write { drift: bool },
+    Write {
+        drift: bool,
+    },
     /// As it should be, as far as we may know.
     Agrees,
     LeftAlone,

@@ -11,8 +11,8 @@ use super::rule::Facts;
 use super::rules::Rules;
 use super::{Notes, fields, lint};
 use crate::model::{
-    Action, Attribute, Authority, Change, ConnectUser, Decision, Facet, Finding, Observation, Plan,
-    Reason, Remembered, Value,
+    Action, Attribute, Authority, Change, ConnectUser, Decision, Facet, Finding, Observation, Plan, Reason, Remembered,
+    Value,
 };
 
 /// What one rule says about the person.
@@ -111,12 +111,7 @@ pub fn explain_in(plan: &Plan, seen: &Observation, rules: &Rules, person: &Perso
     explanation
 }
 
-fn user_of<'a>(
-    plan: &Plan,
-    seen: &'a Observation,
-    person: &PersonKey,
-    changes: &[Change],
-) -> Option<&'a ConnectUser> {
+fn user_of<'a>(plan: &Plan, seen: &'a Observation, person: &PersonKey, changes: &[Change]) -> Option<&'a ConnectUser> {
     let users = &seen.connect.users;
     let linked = seen.memory.get(person).and_then(|memory| memory.link.as_ref());
     let unless_taken = |user: &&ConnectUser| user.owner.as_ref().is_none_or(|owner| owner == person);
@@ -169,17 +164,19 @@ impl View<'_> {
             }
             for (attribute, after) in update.after.iter() {
                 let before = update.before.get(attribute);
-                if before != Some(after) {
+                if facet == Facet::Tags {
+                    parts.push(format!("set {after}"));
+                } else if before != Some(after) {
                     let before = before.map_or_else(|| "(unread)".to_owned(), ToString::to_string);
                     parts.push(format!("{before} → {after}"));
                 }
             }
             if !update.untag.is_empty() {
-                parts.push(format!("without {}", update.untag.iter().cloned().collect::<Vec<_>>().join(", ")));
+                parts.push(format!("remove {}", update.untag.iter().cloned().collect::<Vec<_>>().join(", ")));
             }
-            parts.push(format!("({})", reason(&change.because)));
+            parts.push(reason(&change.because));
         }
-        (!parts.is_empty()).then(|| format!("will change: {}", parts.join(" ")))
+        (!parts.is_empty()).then(|| format!("will change: {}", parts.join(", ")))
     }
 
     fn standing(&self, facet: Facet, authority: Authority) -> String {

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use connectors::{Attributes, DirectoryGroup, DirectoryUser, GroupKey, PersonKey, Standing};
 
+use super::Notes;
 use super::fold::{fold, nearest};
 use super::leaver::{self, Presence};
 use super::mapping::{Broken, Compiled, DEFAULT, Gives, Wish};
 use super::rule::{self, Facts};
 use super::rules::{Example, Persona, Rules};
-use super::Notes;
 use crate::model::{Attribute, Catalogue, DirectoryView, IdentityManagement, Observation, ResourceId, Value};
 
 /// One rule over everybody in scope.
@@ -73,7 +73,8 @@ pub fn coverage(seen: &Observation, rules: &Rules) -> Coverage {
             *people.entry(rule).or_default() += 1;
         }
         if wish.unmapped || wish.rules.is_empty() {
-            unmapped.entry(facts.department.map(|text| fold(text).into_owned())).or_insert((facts.department, 0)).1 += 1;
+            unmapped.entry(facts.department.map(|text| fold(text).into_owned())).or_insert((facts.department, 0)).1 +=
+                1;
         }
     }
     let rows = rows(rules, &people);
@@ -103,10 +104,7 @@ fn rows(rules: &Rules, people: &BTreeMap<&str, u32>) -> Vec<RuleCoverage> {
     mappings.chain(default).collect()
 }
 
-fn departments(
-    rules: &Rules,
-    unmapped: BTreeMap<Option<String>, (Option<&str>, u32)>,
-) -> Vec<UnmappedDepartment> {
+fn departments(rules: &Rules, unmapped: BTreeMap<Option<String>, (Option<&str>, u32)>) -> Vec<UnmappedDepartment> {
     let spelled: Vec<(&str, &str)> = rules
         .mappings
         .iter()
@@ -143,7 +141,10 @@ fn unknown_groups(rules: &Rules, directory: &DirectoryView) -> BTreeSet<Problem>
         for group in rule::groups(&mapping.when) {
             if rule::group_keys(group, directory).is_empty() {
                 problems.insert(Problem {
-                    message: format!("rule \"{}\" (line {}): group \"{group}\" is not known", mapping.name, mapping.line),
+                    message: format!(
+                        "rule \"{}\" (line {}): group \"{group}\" is not known",
+                        mapping.name, mapping.line
+                    ),
                     hint: match nearest(group, names.iter().copied()) {
                         Some(near) => format!("did you mean \"{near}\"?"),
                         None => "check the group's name in the directory".to_owned(),
@@ -226,7 +227,8 @@ fn compare(wish: &Wish<'_>, expect: &Persona, differs: &mut Vec<String>) {
     let Persona { security_profiles, routing_profile, user_type, hierarchy, tags, phone } = expect;
     let mut same = |what: &str, expected: String, found: Option<String>| {
         if found.as_deref() != Some(&expected) {
-            differs.push(format!("{what}: expected {expected}, the rules give {}", found.as_deref().unwrap_or("nothing")));
+            differs
+                .push(format!("{what}: expected {expected}, the rules give {}", found.as_deref().unwrap_or("nothing")));
         }
     };
     let found = |attribute| wish.attributes.get(attribute).map(ToString::to_string).filter(|text| !text.is_empty());

@@ -154,7 +154,9 @@ impl<'a> Compiled<'a> {
         }
         // Rules that only add to others (a recording profile for a group) leave the persona to the default one; it comes
         // last, so that whatever a rule set stays.
-        if union.routing.is_none() && let Some(default) = &self.default {
+        if union.routing.is_none()
+            && let Some(default) = &self.default
+        {
             wish.rules.push(DEFAULT);
             wish.unmapped = !by_list;
             let before = union.security.clone();

@@ -25,6 +25,8 @@ pub mod explain;
 mod fields;
 mod fold;
 pub mod guard;
+#[cfg(test)]
+mod laws;
 mod leaver;
 pub mod lint;
 mod mapping;
@@ -183,9 +185,7 @@ impl<'a> Planning<'a> {
         self.compiled.username(key, person.username, notes);
         let facts = Facts::new(person.user, &self.compiled.rules.fields.department);
         let wish = self.compiled.wish(&facts, notes);
-        if wish.unmapped && notes.held().is_none() {
-            *self.unmapped.entry(facts.department).or_default() += 1;
-        }
+        let unmapped = wish.unmapped;
         let label = person.label();
         match claim {
             Claim::Held { code, message, hint } => notes.note(code, message, hint),
@@ -196,6 +196,9 @@ impl<'a> Planning<'a> {
                 self.name_notes(person, &user.username, notes);
                 self.update(&whom, &wish, by, notes);
             }
+        }
+        if unmapped && notes.held().is_none() {
+            *self.unmapped.entry(facts.department).or_default() += 1;
         }
     }
 
@@ -298,7 +301,8 @@ impl<'a> Planning<'a> {
         } else {
             notes.note(
                 FindingCode::Rename,
-                "the username changed in the directory; Connect cannot rename, everything else keeps flowing".to_owned(),
+                "the username changed in the directory; Connect cannot rename, everything else keeps flowing"
+                    .to_owned(),
                 "delete the user in Connect to have it created under the new name".to_owned(),
             );
         }

@@ -231,11 +231,8 @@ impl World {
 }
 
 pub(super) fn blank(id: &ConnectUserId, username: &str, owner: Option<PersonKey>) -> ConnectUser {
-    let mut attributes: BTreeMap<Attribute, Seen<Value>> = crate::model::ATTRIBUTES
-        .iter()
-        .filter(|row| row.facet != Facet::Phone)
-        .map(|row| (row.attribute, Seen::Known(Value::None)))
-        .collect();
+    let mut attributes: BTreeMap<Attribute, Seen<Value>> =
+        crate::model::ATTRIBUTES.iter().map(|row| (row.attribute, Seen::Known(Value::None))).collect();
     attributes.insert(Attribute::Tags, Seen::Known(Value::Tags(BTreeMap::new())));
     ConnectUser {
         id: id.clone(),

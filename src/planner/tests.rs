@@ -2,7 +2,7 @@
 
 use super::rules::{AdoptBy, Persona, PhoneSettings, UserTypeExtras};
 use super::testing::{World, check, check_with, names, render};
-use crate::model::{Action, Attribute, Authority, Decision, Facet, FindingCode, IdentityManagement, Value};
+use crate::model::{Action, Attribute, Decision, Facet, IdentityManagement, Value};
 
 #[test]
 fn a_joiner_is_created_with_the_persona_of_the_department() {
@@ -98,11 +98,7 @@ fn adoption_leaves_what_connect_decides_and_writes_the_rest() {
 
 #[test]
 fn a_match_that_differs_in_case_is_reported() {
-    check(
-        "entra/1 ada.king dept=Care",
-        "c-1 Ada.King owner=entra/1 route=Care_Voice",
-        "? entra/1 CaseDiffers",
-    );
+    check("entra/1 ada.king dept=Care", "c-1 Ada.King owner=entra/1 route=Care_Voice", "? entra/1 CaseDiffers");
 }
 
 #[test]
@@ -175,7 +171,11 @@ fn more_than_ten_security_profiles_hold_the_person() {
     check_with(
         |w| {
             for at in 0..11 {
-                w.seen.connect.catalogue.security_profiles.insert(format!("p{at}"), format!("sec-p{at}").as_str().into());
+                w.seen
+                    .connect
+                    .catalogue
+                    .security_profiles
+                    .insert(format!("p{at}"), format!("sec-p{at}").as_str().into());
                 w.rules.mappings[0].gives.security_profiles.push(format!("p{at}"));
             }
         },
@@ -242,7 +242,11 @@ fn a_mover_says_what_moved_and_a_changed_configuration_says_so() {
 fn shared_facets_keep_a_manual_change_until_the_wish_changes() {
     let connect = "c-1 ada.king owner=entra/1 route=Sales_Voice\n memory entra/1 link=c-1 wrote.route=Care_Voice";
     check("entra/1 ada.king dept=Care", connect, "? entra/1 DriftLeftAlone");
-    check("entra/1 ada.king", connect, "~ c-1 routing: Sales Voice → Basic [mapped]\n ? (no department) UnmappedDepartment");
+    check(
+        "entra/1 ada.king",
+        connect,
+        "~ c-1 routing: Sales Voice → Basic [mapped]\n ? (no department) UnmappedDepartment",
+    );
 }
 
 #[test]
@@ -293,11 +297,7 @@ fn an_identity_update_is_complete() {
 fn unread_details_are_asked_for_unless_remembered() {
     let directory = "entra/1 ada.king dept=Care mail=ada@example.com";
     let unread = "c-1 ada.king owner=entra/1 details=unread last=Queen route=Basic\n";
-    check(
-        directory,
-        unread,
-        "~ c-1 routing: Basic → Care Voice [mapped]\n ? entra/1 DetailsUnread",
-    );
+    check(directory, unread, "~ c-1 routing: Basic → Care Voice [mapped]\n ? entra/1 DetailsUnread");
     let world = World::new(directory, unread);
     assert_eq!(world.plan().details_needed.len(), 1);
     check(
@@ -344,11 +344,10 @@ fn a_desk_phone_needs_a_number() {
         |w| w.rules.mappings[0].gives.phone = desk,
         "entra/1 ada.king dept=Care business_phone=+442079460123\n entra/2 bob.low dept=Care",
         "c-1 ada.king owner=entra/1 route=Care_Voice\n c-2 bob.low owner=entra/2 route=Care_Voice",
-        "~ c-1 phone: ? → DESK_PHONE, ? → +442079460123, ? → yes [mapped]
-         ~ c-2 phone: ? → yes [mapped]
+        "~ c-1 phone: (none) → DESK_PHONE, (none) → +442079460123, (none) → yes [mapped]
+         ~ c-2 phone: (none) → yes [mapped]
          ? entra/2 BadPhone",
     );
-    // Phone attributes of a fixture are unread; a search returns them, so this is not how an inventory looks.
 }
 
 #[test]
@@ -372,11 +371,9 @@ fn tags_of_others_stay_and_ours_go_when_nobody_wishes_them() {
          memory entra/1 link=c-1 wrote.tags=old:1
          c-2 bob.low owner=entra/2 route=Care_Voice tags=theirs:1,tier:2
          memory entra/2 link=c-2 wrote.tags=tier:2",
-        "~ c-1 tags: theirs=1, old=1 → tier=2 [mapped]
+        "~ c-1 tags: old=1, theirs=1 → tier=2 [mapped]
          ~ c-1 tags: without old [mapped]
-         ~ c-2 tags: without tier [mapped]"
-            .replace("theirs=1, old=1", "old=1, theirs=1")
-            .as_str(),
+         ~ c-2 tags: without tier [mapped]",
     );
 }
 
@@ -666,16 +663,10 @@ fn conditions_say_why() {
             (Facet::Hierarchy, "not managed"),
             (Facet::Identity, "in agreement"),
             (Facet::Phone, "not managed"),
-            (Facet::Tags, "will change:  → tier=2 (the rules' outcome changed (rule \"sales\"))"),
+            (Facet::Tags, "will change: set tier=2, the rules' outcome changed (rules \"sales\", \"leads\")"),
         ]
-        .map(|(facet, text)| (facet, if facet == Facet::Tags { facets_tags(&explanation) } else { text }))
     );
-    assert!(facets_tags(&explanation).contains("tier=2"));
     assert_eq!(explanation.presence, "active, in scope");
-}
-
-fn facets_tags(explanation: &super::Explanation) -> &str {
-    &explanation.facets[5].state
 }
 
 #[test]
@@ -725,12 +716,4 @@ fn the_rules_own_examples_run_without_connect() {
             "routing_profile: expected Sales Voice, the rules give Care Voice"
         ]
     );
-}
-
-#[test]
-fn nobody_is_held_by_a_finding_that_does_not_hold() {
-    let world = World::new("entra/1 ada.king dept=Care mobile=12", "");
-    assert!(world.plan().decisions.values().all(|decision| matches!(decision, Decision::Changes { .. })));
-    assert!(!FindingCode::BadPhone.quarantines());
-    assert_eq!(world.rules.authority[&Facet::Security], Authority::Connect);
 }

@@ -94,7 +94,9 @@ pub(super) fn tags(tags: &BTreeMap<String, String>) -> Option<String> {
             return Some(format!("the tag {OWNER_TAG} is the owner mark and cannot be set by a rule"));
         }
         if value_chars > TAG_VALUE_CHARS {
-            return Some(format!("the value of tag \"{key}\" has {value_chars} characters, Connect takes {TAG_VALUE_CHARS}"));
+            return Some(format!(
+                "the value of tag \"{key}\" has {value_chars} characters, Connect takes {TAG_VALUE_CHARS}"
+            ));
         }
     }
     None
@@ -143,7 +145,9 @@ mod tests {
     #[test]
     fn addresses_and_numbers() {
         assert!(email("ada.king+x@mail.example.co"));
-        for bad in ["ada", "ada@example", "@example.com", "ada@.c", "ada king@example.com", "ada@exa mple.com", "a@b@c.com"] {
+        for bad in
+            ["ada", "ada@example", "@example.com", "ada@.c", "ada king@example.com", "ada@exa mple.com", "a@b@c.com"]
+        {
             assert!(!email(bad), "{bad}");
         }
         assert!(e164("+442079460123"));
