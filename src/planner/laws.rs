@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 
 use super::digest;
 use super::rules::AdoptBy;
@@ -147,8 +148,11 @@ fn ours(world: &World, plan: &Plan, change: &Change) -> bool {
     }
 }
 
+/// A red run must be red again for whoever looks into it; change the seed to look further.
+const SEED: u64 = 20_260_301;
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, rng_seed: RngSeed::Fixed(SEED), ..ProptestConfig::default() })]
 
     #[test]
     fn carrying_a_plan_out_leaves_nothing_to_do(world in worlds()) {
@@ -167,10 +171,14 @@ proptest! {
     }
 
     #[test]
-    fn without_deletions_one_round_is_enough(world in worlds()) {
+    fn without_deletions_and_rehires_one_round_is_enough(world in worlds()) {
         let mut world = world;
         let plan = world.plan();
-        prop_assume!(!plan.changes.iter().any(|change| matches!(change.action, Action::Delete { .. })));
+        // A deletion frees a name; a re-hire leaves the former record with whatever else it has.
+        let chained = |change: &Change| {
+            matches!(change.action, Action::Delete { .. }) || matches!(change.because, Reason::Rebound { .. })
+        };
+        prop_assume!(!plan.changes.iter().any(chained));
         world.apply(&plan);
         prop_assert!(world.plan().is_empty(), "{:#?} and then {:#?}", render(&plan), render(&world.plan()));
     }

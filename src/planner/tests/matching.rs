@@ -179,3 +179,12 @@ fn a_user_deleted_by_hand_is_created_again() {
         "+ ada.king Agent / Care Voice [drift]",
     );
 }
+
+#[test]
+fn whoever_matches_one_of_several_contested_users_is_held_too() {
+    check(
+        "entra/1 ada.king dept=Care\n entra/2 bob.low dept=Care mail=a@x.com",
+        "c-1 ada.king mail=a@x.com\n c-2 joe.doe mail=a@x.com",
+        "! entra/1 AmbiguousMatch\n ! entra/2 AmbiguousMatch",
+    );
+}
