@@ -197,6 +197,7 @@ impl Remembered {
                 memory.link = None;
                 memory.written = AttributeSet::default();
                 memory.stage = Stage::Deleted;
+                memory.suspended_since = None;
             }
         }
         memory
@@ -206,7 +207,9 @@ impl Remembered {
         match update.stage {
             Stage::Suspended => {
                 self.keep_former(&update.before);
-                self.suspended_since = self.suspended_since.or(Some(at));
+                // The second facet of one suspension, or a correction of drift, does not restart its clock.
+                let running = self.suspended_since.filter(|_| self.stage == Stage::Suspended);
+                self.suspended_since = running.or(Some(at));
             }
             Stage::Active | Stage::Deleted => {
                 for attribute in update.facet.attributes() {
@@ -226,5 +229,81 @@ impl Remembered {
                 self.former.set(attribute, value.clone());
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Named, Reason};
+
+    fn at(day: u32) -> Time {
+        format!("2026-03-{day:02}T00:00:00Z").parse().expect("a time")
+    }
+
+    fn change(action: Action) -> Change {
+        Change {
+            seq: 0,
+            person: PersonKey::new("entra", "1"),
+            label: "ada".to_owned(),
+            connect: Some("c-1".into()),
+            arn: None,
+            action,
+            because: Reason::Drift,
+        }
+    }
+
+    fn routing(name: &str) -> AttributeSet {
+        [(Attribute::RoutingProfile, Value::Named(Named::new(name, name)))].into_iter().collect()
+    }
+
+    fn update(before: &str, after: &str, stage: Stage) -> Change {
+        let (before, after) = (routing(before), routing(after));
+        let (facet, wished, untag) = (Facet::Routing, after.clone(), BTreeSet::new());
+        change(Action::Update(Box::new(FacetUpdate { facet, before, wished, after, untag, stage })))
+    }
+
+    #[test]
+    fn a_suspension_keeps_the_former_profiles_and_its_clock_and_the_way_back_forgets_them() {
+        let memory = Remembered::default();
+        let away = memory.after(&update("care", "holding", Stage::Suspended), None, at(1));
+        let away = away.after(&update("holding", "holding", Stage::Suspended), None, at(2));
+        assert_eq!(away.former, routing("care"));
+        assert_eq!((away.stage, away.suspended_since), (Stage::Suspended, Some(at(1))));
+        let back = away.after(&update("holding", "care", Stage::Active), None, at(3));
+        assert_eq!((back.stage, back.suspended_since, back.former.is_empty()), (Stage::Active, None, true));
+        assert_eq!(back.written, routing("care"));
+    }
+
+    #[test]
+    fn a_second_suspension_after_a_deletion_starts_its_own_clock() {
+        let away = Remembered::default().after(&update("care", "holding", Stage::Suspended), None, at(1));
+        let delete = Action::Delete { username: "ada".to_owned(), before: routing("holding") };
+        let gone = away.after(&change(delete), None, at(2));
+        assert_eq!((gone.stage, gone.link.clone(), gone.suspended_since), (Stage::Deleted, None, None));
+        assert_eq!(gone.former, routing("care"), "what a returner gets is from before the suspension");
+        let adopted = gone.after(&change(Action::Adopt { username: "ada".to_owned() }), None, at(3));
+        assert_eq!((adopted.stage, adopted.link.clone()), (Stage::Active, Some("c-1".into())));
+        let again = adopted.after(&update("sales", "holding", Stage::Suspended), None, at(4));
+        assert_eq!(again.suspended_since, Some(at(4)));
+    }
+
+    #[test]
+    fn setting_tags_leaves_the_others_alone() {
+        let tags = |text: &str| {
+            let pairs = text.split(' ').filter_map(|tag| tag.split_once('='));
+            Value::Tags(pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).collect())
+        };
+        let mut user = ConnectUser {
+            id: "c-1".into(),
+            arn: String::new(),
+            username: "ada".to_owned(),
+            owner: None,
+            attributes: [(Attribute::Tags, Seen::Known(tags("theirs=1 old=1")))].into(),
+            modified_at: None,
+        };
+        user.apply(&[(Attribute::Tags, tags("new=1"))].into_iter().collect());
+        user.untag(&BTreeSet::from(["old".to_owned()]));
+        assert_eq!(user.seen(Attribute::Tags).known(), Some(&tags("theirs=1 new=1")));
     }
 }

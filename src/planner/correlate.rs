@@ -92,6 +92,8 @@ struct Work<'a, 'p> {
     people: &'p [Candidate<'a>],
     claims: Vec<Claim<'a>>,
     claimed: HashSet<&'a ConnectUserId>,
+    /// Users among several that match one person: whoever else matches one of them cannot be told apart either.
+    contested: HashMap<&'a ConnectUserId, Vec<usize>>,
     by_username: HashMap<Cow<'a, str>, Vec<&'a ConnectUser>>,
 }
 
@@ -102,7 +104,7 @@ impl<'a, 'p> Work<'a, 'p> {
             by_username.entry(fold(&user.username)).or_default().push(user);
         }
         let claims = people.iter().map(|_| Claim::Nobody).collect();
-        Self { seen, people, claims, claimed: HashSet::new(), by_username }
+        Self { seen, people, claims, claimed: HashSet::new(), contested: HashMap::new(), by_username }
     }
 
     /// Owner tags, and links where no tag speaks.
@@ -138,7 +140,7 @@ impl<'a, 'p> Work<'a, 'p> {
 
     /// Two people, one user: both are held.
     fn hold_shared(&mut self) {
-        let mut claimants: HashMap<&ConnectUserId, Vec<usize>> = HashMap::new();
+        let mut claimants = self.contested.clone();
         for (at, claim) in self.claims.iter().enumerate() {
             if let Claim::Mine { user, .. } = claim {
                 claimants.entry(&user.id).or_default().push(at);
@@ -147,6 +149,10 @@ impl<'a, 'p> Work<'a, 'p> {
         for (user, people) in claimants.into_iter().filter(|(_, people)| people.len() > 1) {
             let message = format!("{} claim Connect user {user}", self.keys(&people));
             for at in people {
+                // Whoever matches several users is held already, with all of them named.
+                if matches!(self.claims[at], Claim::Held { .. }) {
+                    continue;
+                }
                 self.claims[at] = Claim::Held {
                     code: FindingCode::AmbiguousMatch,
                     message: message.clone(),
@@ -189,6 +195,11 @@ impl<'a, 'p> Work<'a, 'p> {
             }
             let found = open.find(by, candidate);
             self.claimed.extend(found.iter().map(|user| &user.id));
+            if found.len() > 1 {
+                for user in &found {
+                    self.contested.entry(&user.id).or_default().push(at);
+                }
+            }
             self.claims[at] = match found.as_slice() {
                 [] => Claim::Nobody,
                 [user] => Claim::Mine { user, by: By::Rule(by) },

@@ -188,7 +188,8 @@ impl Active<'_> {
                 || self.looks_suspended(facet))
     }
 
-    /// Our user, no memory of it, and exactly the no-access persona: the memory was lost while the person was away.
+    /// Our user, no memory of having made or adopted it, and exactly the no-access persona: the memory was lost while the
+    /// person was away.
     fn looks_suspended(&self, facet: Facet) -> bool {
         let no_access = |attribute| {
             let value = self.no_access(attribute);
@@ -198,6 +199,7 @@ impl Active<'_> {
                 && self.wish.attributes.get(attribute) != value.as_ref()
         };
         !matches!(self.by, By::Rule(_))
+            && self.memory.username.is_none()
             && no_access(Attribute::SecurityProfiles)
             && (facet == Facet::Security || no_access(Attribute::RoutingProfile))
     }

@@ -164,17 +164,19 @@ impl View<'_> {
             }
             for (attribute, after) in update.after.iter() {
                 let before = update.before.get(attribute);
-                if before != Some(after) {
+                if facet == Facet::Tags {
+                    parts.push(format!("set {after}"));
+                } else if before != Some(after) {
                     let before = before.map_or_else(|| "(unread)".to_owned(), ToString::to_string);
                     parts.push(format!("{before} → {after}"));
                 }
             }
             if !update.untag.is_empty() {
-                parts.push(format!("without {}", update.untag.iter().cloned().collect::<Vec<_>>().join(", ")));
+                parts.push(format!("remove {}", update.untag.iter().cloned().collect::<Vec<_>>().join(", ")));
             }
-            parts.push(format!("({})", reason(&change.because)));
+            parts.push(reason(&change.because));
         }
-        (!parts.is_empty()).then(|| format!("will change: {}", parts.join(" ")))
+        (!parts.is_empty()).then(|| format!("will change: {}", parts.join(", ")))
     }
 
     fn standing(&self, facet: Facet, authority: Authority) -> String {

@@ -248,3 +248,106 @@ fn ids_only(set: &AttributeSet) -> Json {
     };
     set.iter().map(|(attribute, v)| (attribute.name().to_owned(), value(v))).collect::<serde_json::Map<_, _>>().into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{World, limits, now};
+    use super::*;
+
+    /// `of` managed people, the first `leaving` of whom are disabled.
+    fn site(of: u32, leaving: u32) -> World {
+        let standing = |n| if n < leaving { "standing=disabled" } else { "" };
+        let directory: Vec<String> = (0..of).map(|n| format!("entra/{n} p.p{n} dept=Care {}", standing(n))).collect();
+        let connect: Vec<String> = (0..of).map(|n| format!("c-{n} p.p{n} owner=entra/{n} route=Care_Voice")).collect();
+        World::new(&directory.join("\n"), &connect.join("\n"))
+    }
+
+    fn refusal(plan: Plan, limits: &Limits, approval: Option<&Approval>) -> Option<Refusal> {
+        match review(plan, limits, approval, now()) {
+            Verdict::Approved(_) => None,
+            Verdict::Refused(_, refusal) => Some(refusal),
+        }
+    }
+
+    #[test]
+    fn removals_are_limited_by_fraction_and_by_count() {
+        for (of, leaving, passes) in
+            [(5, 2, true), (5, 3, false), (30, 3, true), (30, 4, false), (600, 50, true), (600, 51, false)]
+        {
+            let found = refusal(site(of, leaving).plan(), &limits(), None);
+            assert_eq!(found.is_none(), passes, "{leaving} of {of}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_carries_the_numbers() {
+        let refusal = refusal(site(10, 4).plan(), &limits(), None).expect("too many");
+        assert_eq!(refusal.message, "refused: 4 of 10 managed people would be removed (40 %, limit 10 % and 50)");
+        assert_eq!(refusal.why, ["4 removed because: disabled"]);
+        assert_eq!(refusal.largest, [("Care".to_owned(), 10, 6)]);
+        assert_eq!(refusal.hint, format!("if this is intended: rollcall approve {}", refusal.digest));
+        assert!(refusal.digest.len() == 9 && refusal.digest.as_bytes()[4] == b'-', "{}", refusal.digest);
+    }
+
+    #[test]
+    fn an_approval_lets_exactly_that_plan_through_until_it_expires() {
+        let world = site(10, 4);
+        let approval = |digest: String, hours: i64| Approval { digest, at: now() - TimeDelta::hours(hours) };
+        let digest = digest(&world.plan());
+        assert!(refusal(world.plan(), &limits(), Some(&approval(digest.clone(), 24))).is_none());
+        assert!(refusal(world.plan(), &limits(), Some(&approval(digest.clone(), 25))).is_some());
+        assert!(refusal(site(10, 5).plan(), &limits(), Some(&approval(digest, 1))).is_some());
+    }
+
+    #[test]
+    fn protected_people_are_not_removed_even_if_approved() {
+        for protected in ["P.P0", "entra/0"] {
+            let mut limits = limits();
+            limits.protected.insert(protected.to_owned());
+            let world = site(10, 1);
+            let approval = Approval { digest: digest(&world.plan()), at: now() };
+            let refusal = refusal(world.plan(), &limits, Some(&approval)).expect("protected");
+            assert!(!refusal.approvable && refusal.message.contains(protected), "{}", refusal.message);
+        }
+    }
+
+    #[test]
+    fn changes_of_many_are_limited_and_creates_are_not_counted() {
+        let mut world = site(10, 0);
+        assert!(refusal(site(0, 0).plan(), &limits(), None).is_none());
+        for user in world.seen.connect.users.values_mut().take(4) {
+            let basic = super::super::testing::routing("Basic");
+            user.apply(&[(crate::model::Attribute::RoutingProfile, basic)].into_iter().collect());
+        }
+        let refused = refusal(world.plan(), &limits(), None).expect("4 of 10 is more than 30 %");
+        assert_eq!(refused.message, "refused: 4 of 10 managed people would be changed (40 %, limit 30 %)");
+        let joiners: Vec<String> = (0..40).map(|n| format!("entra/{n} p.p{n} dept=Care")).collect();
+        assert!(refusal(World::new(&joiners.join("\n"), "").plan(), &limits(), None).is_none());
+    }
+
+    #[test]
+    fn a_first_run_that_touches_existing_users_wants_a_look() {
+        let directory = "@entra new\n entra/1 ada.king dept=Care\n entra/2 bob.low dept=Care";
+        let plan = World::new(directory, "c-1 ada.king route=Care_Voice").plan();
+        let approval = Approval { digest: digest(&plan), at: now() };
+        let refused = refusal(plan.clone(), &limits(), None).expect("a look first");
+        assert_eq!(
+            refused.message,
+            "refused: first run of entra: 1 existing users would be adopted, 0 changed, 0 removed, 1 created"
+        );
+        assert!(refusal(plan, &limits(), Some(&approval)).is_none());
+        assert!(refusal(World::new(directory, "c-9 joe").plan(), &limits(), None).is_none(), "nobody is touched");
+        let mut world = World::new(directory, "c-1 ada.king route=Care_Voice");
+        world.rules.sources[0].first_run_applies = true;
+        assert!(refusal(world.plan(), &limits(), None).is_none());
+    }
+
+    #[test]
+    fn a_joiner_between_refusal_and_approval_does_not_void_it() {
+        let mut world = site(10, 4);
+        let before = digest(&world.plan());
+        let more = World::new("entra/99 new.comer dept=Care", "");
+        world.seen.directory.people.extend(more.seen.directory.people);
+        assert_eq!(digest(&world.plan()), before);
+    }
+}

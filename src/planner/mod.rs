@@ -25,6 +25,8 @@ pub mod explain;
 mod fields;
 mod fold;
 pub mod guard;
+#[cfg(test)]
+mod laws;
 mod leaver;
 pub mod lint;
 mod mapping;
@@ -184,9 +186,7 @@ impl<'a> Planning<'a> {
         self.compiled.username(key, person.username, notes);
         let facts = Facts::new(person.user, &self.compiled.rules.fields.department);
         let wish = self.compiled.wish(&facts, notes);
-        if wish.unmapped && notes.held().is_none() {
-            *self.unmapped.entry(facts.department).or_default() += 1;
-        }
+        let unmapped = wish.unmapped;
         let label = person.label();
         match claim {
             Claim::Held { code, message, hint } => notes.note(code, message, hint),
@@ -197,6 +197,9 @@ impl<'a> Planning<'a> {
                 self.name_notes(person, &user.username, notes);
                 self.update(&whom, &wish, by, notes);
             }
+        }
+        if unmapped && notes.held().is_none() {
+            *self.unmapped.entry(facts.department).or_default() += 1;
         }
     }
 

@@ -133,11 +133,26 @@ pub(super) fn routing(name: &str) -> Value {
 }
 
 /// An observation and the rules, and what applying plans made of them.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct World {
     pub(super) seen: Observation,
     pub(super) rules: Rules,
     created: u32,
+}
+
+impl std::fmt::Debug for World {
+    // A counterexample is read by a person: only what differs from world to world.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { seen, rules, created: _ } = self;
+        f.debug_struct("World")
+            .field("people", &seen.directory.people)
+            .field("users", &seen.connect.users)
+            .field("memory", &seen.memory)
+            .field("authority", &rules.authority)
+            .field("adopt", &rules.adopt)
+            .field("leaver", &rules.leaver)
+            .finish_non_exhaustive()
+    }
 }
 
 impl World {
@@ -231,11 +246,8 @@ impl World {
 }
 
 pub(super) fn blank(id: &ConnectUserId, username: &str, owner: Option<PersonKey>) -> ConnectUser {
-    let mut attributes: BTreeMap<Attribute, Seen<Value>> = crate::model::ATTRIBUTES
-        .iter()
-        .filter(|row| row.facet != Facet::Phone)
-        .map(|row| (row.attribute, Seen::Known(Value::None)))
-        .collect();
+    let mut attributes: BTreeMap<Attribute, Seen<Value>> =
+        crate::model::ATTRIBUTES.iter().map(|row| (row.attribute, Seen::Known(Value::None))).collect();
     attributes.insert(Attribute::Tags, Seen::Known(Value::Tags(BTreeMap::new())));
     ConnectUser {
         id: id.clone(),
