@@ -42,6 +42,9 @@ pub(super) const USERNAMES_PER_SEARCH: usize = 50;
 const MOST_PAGES: usize = 2_000;
 /// Users that are listed and not found by the search yet, and are read one by one. More of them is no lag.
 const MOST_STRAGGLERS: usize = 200;
+/// Users changed by somebody else within [`INDEX_LAG`] that are read one by one; of further ones the index is believed, and
+/// the next look corrects it.
+const MOST_SUSPECTS: usize = 50;
 /// How far Connect's time of our own write may be from ours.
 const OWN_WRITE: TimeDelta = TimeDelta::seconds(5);
 /// For how long after our own write the index is not believed.
@@ -92,6 +95,7 @@ impl Looking<'_> {
             found.into_iter().filter_map(|user| Some((user.id.clone()?, user))).collect();
         let mut users = BTreeMap::new();
         let mut stragglers = BTreeSet::new();
+        let mut suspects = BTreeSet::new();
         for summary in listed {
             let Some(id) = summary.id else {
                 return Err(unreadable(Operation::ListUsers, "no_id", "a listed user has no id"));
@@ -100,6 +104,10 @@ impl Looking<'_> {
             let id_ = ConnectUserId::from(id.as_str());
             match found.remove(&id).and_then(|user| codec::from_search(user, modified_at, names)) {
                 Some(user) => {
+                    // Somebody else changed this user just now; the index may still show what was before.
+                    if self.is_fresh(&user) && !self.is_ours(&user) && suspects.len() < MOST_SUSPECTS {
+                        suspects.insert(id_.clone());
+                    }
                     users.insert(id_, self.with_memory(user));
                 }
                 None => {
@@ -111,28 +119,39 @@ impl Looking<'_> {
             let message = format!("{} listed users are not found by the search", stragglers.len());
             return Err(unreadable(Operation::SearchUsers, "index_incomplete", &message));
         }
+        stragglers.append(&mut suspects);
         for (id, user) in self.describe_all(&stragglers, names).await? {
-            if let Some(user) = user {
-                users.insert(id, user);
-            }
+            match user {
+                Some(user) => users.insert(id, user),
+                None => users.remove(&id),
+            };
         }
         Ok(users)
+    }
+
+    /// Whether the index may not have caught up with the last change of this user.
+    fn is_fresh(&self, user: &ConnectUser) -> bool {
+        user.modified_at.is_some_and(|modified| self.at - modified < INDEX_LAG)
+    }
+
+    /// Whether the last change of this user was ours.
+    fn is_ours(&self, user: &ConnectUser) -> bool {
+        match (user.modified_at, self.own_writes.get(&user.id)) {
+            (Some(modified), Some(written)) => (modified - *written).abs() <= OWN_WRITE,
+            _ => false,
+        }
     }
 
     /// What the search did not say, or says too late, as far as the last inventory still knows it.
     fn with_memory(&self, mut user: ConnectUser) -> ConnectUser {
         let Some(last) = self.last.and_then(|last| last.users.get(&user.id)) else { return user };
-        let written = self.own_writes.get(&user.id);
-        if written.is_some_and(|written| self.at - *written < INDEX_LAG) {
+        let ours = self.is_ours(&user);
+        if ours && self.is_fresh(&user) {
             // The remembered user has our confirmed writes in it; the index may not have them yet.
             return ConnectUser { modified_at: user.modified_at, ..last.clone() };
         }
         let unmoved = user.modified_at.is_some() && user.modified_at == last.modified_at;
-        let our_move = match (user.modified_at, written) {
-            (Some(modified), Some(written)) => (modified - *written).abs() <= OWN_WRITE,
-            _ => false,
-        };
-        if unmoved || our_move {
+        if unmoved || ours {
             for (attribute, seen) in &last.attributes {
                 if user.seen(*attribute) == &Seen::Unread {
                     user.attributes.insert(*attribute, seen.clone());
