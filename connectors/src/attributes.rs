@@ -138,7 +138,10 @@ impl Attributes {
             same
         });
         let with_value = pairs.into_iter().filter_map(|(name, value)| Some((name, value?)));
-        Self(with_value.filter(|(_, value)| !value.trim().is_empty()).collect())
+        let mut kept: Vec<_> = with_value.filter(|(_, value)| !value.trim().is_empty()).collect();
+        // The list it was read into had room to grow; a million of them would be mostly room.
+        kept.shrink_to_fit();
+        Self(kept)
     }
 
     /// Removes a value.

@@ -3,13 +3,13 @@
 //! Form and claims: Microsoft identity platform, "Certificate credentials"; RFC 7523, section 3; RFC 7515, 4.1.8.
 //!
 //! Invariant: times are numbers, `exp` is minutes away, `jti` is new each time, `aud` is taken letter by letter.
-//! Deliberately absent: X.509. Only the bytes of the certificate matter here (its thumbprint), not what is in it.
+//! Deliberately absent: X.509, but for the day a certificate ends. The server judges it; here its thumbprint matters.
 
 use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDateTime, Utc};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -25,6 +25,7 @@ const BACKDATED_SECS: i64 = 30;
 pub struct SigningCertificate {
     key: EncodingKey,
     thumbprint: String,
+    ends: Option<DateTime<Utc>>,
 }
 
 impl fmt::Debug for SigningCertificate {
@@ -69,7 +70,13 @@ impl SigningCertificate {
         let der = STANDARD.decode(base64).map_err(|_| AssertionError::NoCertificate)?;
         let key = ["PRIVATE KEY", "RSA PRIVATE KEY"].iter().find_map(|label| block(pem, label));
         let key = key.and_then(|key| EncodingKey::from_rsa_pem(key.as_bytes()).ok()).ok_or(AssertionError::NoKey)?;
-        Ok(Self { key, thumbprint: URL_SAFE_NO_PAD.encode(Sha256::digest(&der)) })
+        Ok(Self { key, thumbprint: URL_SAFE_NO_PAD.encode(Sha256::digest(&der)), ends: not_after(&der) })
+    }
+
+    /// Until when the certificate is valid, if that can be read.
+    #[must_use]
+    pub fn ends(&self) -> Option<DateTime<Utc>> {
+        self.ends
     }
 
     /// A new assertion of `client_id` for the token endpoint `audience`, at the server's time `now`.
@@ -93,6 +100,50 @@ impl SigningCertificate {
     }
 }
 
+/// `notAfter` of a DER certificate: the second time of the validity, which is the first sequence after two others and the
+/// serial number (RFC 5280, section 4.1).
+fn not_after(der: &[u8]) -> Option<DateTime<Utc>> {
+    const SEQUENCE: u8 = 0x30;
+    const VERSION: u8 = 0xa0;
+    let certificate = element(der)?.1;
+    let mut fields = element(certificate)?.1;
+    if element(fields)?.0 == VERSION {
+        fields = element(fields)?.2;
+    }
+    // Serial number, signature algorithm, issuer.
+    for _ in 0..3 {
+        fields = element(fields)?.2;
+    }
+    let (tag, validity, _) = element(fields)?;
+    let (kind, time, _) = element(element(validity)?.2)?;
+    let time = std::str::from_utf8(time).ok().filter(|_| tag == SEQUENCE)?;
+    // Two-digit years are 1950 to 2049.
+    let century = match kind {
+        0x17 if time.get(..2)? < "50" => "20",
+        0x17 => "19",
+        _ => "",
+    };
+    let time = NaiveDateTime::parse_from_str(&format!("{century}{time}"), "%Y%m%d%H%M%SZ").ok()?;
+    Some(time.and_utc())
+}
+
+/// The first DER element: its tag, its content, and what comes after it.
+fn element(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+    let (&tag, rest) = der.split_first()?;
+    let (&first, rest) = rest.split_first()?;
+    let (length, rest) = if first < 0x80 {
+        (usize::from(first), rest)
+    } else {
+        let (bytes, rest) = rest.split_at_checked(usize::from(first & 0x7f))?;
+        if bytes.len() > 4 {
+            return None;
+        }
+        (bytes.iter().fold(0, |length, byte| (length << 8) | usize::from(*byte)), rest)
+    };
+    let (content, rest) = rest.split_at_checked(length)?;
+    Some((tag, content, rest))
+}
+
 /// The first PEM block with this label, markers included.
 fn block<'a>(pem: &'a str, label: &str) -> Option<&'a str> {
     let (begin, end) = (format!("-----BEGIN {label}-----"), format!("-----END {label}-----"));
@@ -114,6 +165,9 @@ mod tests {
     const PUBLIC: &str = include_str!("testdata/test-only-public-key.pem");
     /// From `openssl x509 -outform DER | openssl dgst -sha256 -binary | basenc --base64url`, without padding.
     const THUMBPRINT: &str = include_str!("testdata/test-only-thumbprint.txt");
+
+    /// From `openssl x509 -enddate`, as seconds since 1970.
+    const ENDS: &str = include_str!("testdata/test-only-end.txt");
 
     const CLIENT: &str = "66666666-7777-4888-8999-000000000000";
     const AUDIENCE: &str = "https://login.microsoftonline.com/11111111-2222-4333-8444-555555555555/oauth2/v2.0/token";
@@ -145,6 +199,16 @@ mod tests {
     #[test]
     fn every_assertion_is_a_new_one() {
         assert_ne!(check(1).1["jti"], check(1).1["jti"]);
+    }
+
+    #[test]
+    fn the_day_a_certificate_ends_is_read() {
+        let ends = SigningCertificate::from_pem(PEM).unwrap().ends().map(|ends| ends.timestamp());
+        assert_eq!(ends.map(|ends| ends.to_string()).as_deref(), Some(ENDS.trim()));
+        let der = STANDARD.decode(block(PEM, "CERTIFICATE").unwrap().lines().skip(1).take(3).collect::<String>());
+        for cut in 0..der.as_ref().unwrap().len() {
+            assert_eq!(not_after(&der.as_ref().unwrap()[..cut]), None, "cut after {cut}");
+        }
     }
 
     #[test]

@@ -49,6 +49,15 @@ impl ClientCredentials {
         &self.endpoint.offset
     }
 
+    /// Until when the certificate is valid, and how many days that is from now; `None` for a secret, or if it cannot be
+    /// read.
+    #[must_use]
+    pub fn certificate_ends(&self) -> Option<(DateTime<Utc>, i64)> {
+        let Proof::Certificate(source) = &self.proof else { return None };
+        let ends = SigningCertificate::from_pem(source.read().ok()?.expose_secret()).ok()?.ends()?;
+        Some((ends, ends.signed_duration_since((self.endpoint.clock)()).num_days()))
+    }
+
     fn read_secret(&self) -> Result<SecretString, AuthError> {
         let (Proof::Secret(source) | Proof::Certificate(source)) = &self.proof;
         source.read().map_err(|error| AuthError::new(PullErrorKind::Unauthorized, error.to_string(), error.hint()))

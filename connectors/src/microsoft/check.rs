@@ -6,12 +6,16 @@ use super::graph::{Listing, Session, encode};
 use super::groups::resolve_one;
 use super::users::{Round, not_allowed};
 use super::wire::{GroupItem, Plain, Users};
+use crate::auth::ClientCredentials;
 use crate::error::PullError;
 use crate::paging::Ending;
 use crate::source::CheckLine;
 
 /// Beyond this the clock is worth a word; assertions tolerate more, but not much more.
 const CLOCK_TOLERANCE_SECS: i64 = 60;
+
+/// A certificate that ends within this many days should be replaced now.
+const CERTIFICATE_WARNING_DAYS: i64 = 30;
 
 fn good(text: impl Into<String>) -> CheckLine {
     CheckLine { ok: true, text: text.into(), hint: None }
@@ -26,7 +30,8 @@ pub(super) async fn check(source: &Microsoft) -> Vec<CheckLine> {
     let session = source.graph().session();
     let tokens = source.graph().tokens();
     let token = tokens.get().await;
-    let clock = clock_line(tokens.mint().clock_offset().seconds());
+    let clock = clock_line(tokens.mint().clock_offset().seconds()).into_iter();
+    let clock: Vec<CheckLine> = clock.chain(certificate_line(tokens.mint())).collect();
     if let Err(error) = token {
         let mut lines = vec![bad(&error.into())];
         lines.extend(clock);
@@ -51,6 +56,14 @@ fn clock_line(offset: Option<i64>) -> Option<CheckLine> {
     let text = format!("the token endpoint's clock is {offset} s ahead of this machine's");
     let ok = offset.abs() <= CLOCK_TOLERANCE_SECS;
     Some(CheckLine { ok, text, hint: (!ok).then(|| "set this machine's clock (NTP)".to_owned()) })
+}
+
+fn certificate_line(credentials: &ClientCredentials) -> Option<CheckLine> {
+    let (ends, days) = credentials.certificate_ends()?;
+    let text = format!("the certificate is valid until {} ({days} days)", ends.date_naive());
+    let ok = days >= CERTIFICATE_WARNING_DAYS;
+    let hint = "upload a new certificate to the app registration, then switch, then remove the old one";
+    Some(CheckLine { ok, text, hint: (!ok).then(|| hint.to_owned()) })
 }
 
 /// Reads one user as a pull would, so that a missing permission shows as null here and not at night.

@@ -230,3 +230,17 @@ async fn a_pem_without_a_key_is_not_even_sent() {
         check(Proof::Certificate(SecretSource::File(file.0.clone())), |_, _| ResponseTemplate::new(200)).await;
     assert_eq!((token.unwrap_err().kind, asked), (PullErrorKind::Unauthorized, 0));
 }
+
+#[test]
+fn only_a_certificate_ends() {
+    let ends = |text: &str, proof: fn(SecretSource) -> Proof| {
+        let file = SecretFile::new(text);
+        let http = HttpClient::new(HttpLimits::default()).unwrap();
+        let url = Url::parse("https://login.example.com/token").unwrap();
+        let proof = proof(SecretSource::File(file.0.clone()));
+        ClientCredentials::new(http, url, "client".into(), "scope".into(), proof, now).certificate_ends()
+    };
+    assert!(ends(PEM, Proof::Certificate).is_some_and(|(_, days)| days > 30_000));
+    assert_eq!(ends(SECRET, Proof::Secret), None);
+    assert_eq!(ends("no certificate", Proof::Certificate), None);
+}

@@ -53,6 +53,22 @@ async fn a_malformed_query_is_no_dead_link_where_nothing_was_stored() {
     assert_eq!(rig.pull().await.unwrap_err().kind, Refused);
 }
 
+/// Only the first page's link was stored; the code of a malformed query says something else on a later one.
+#[tokio::test]
+async fn a_malformed_query_is_no_dead_link_on_a_later_page() {
+    for (code, dead) in [("Request_UnsupportedQuery", false), ("syncStateNotFound", true)] {
+        let mut rig = Rig::new(company().await, AGENTS).await;
+        rig.start().await;
+        for number in 1..=5 {
+            rig.fake.tenant().put(number, json!({"department": "Sales"}));
+        }
+        rig.fake.tenant().fault("$skiptoken=10_15_3", 1, refusal(400, code));
+        let pulled = rig.pull().await;
+        assert_eq!(matches!(pulled, Ok(Pull::Full(_))), dead, "{code}: {pulled:?}");
+        assert_eq!(pulled.err().map(|error| error.kind), (!dead).then_some(Refused), "{code}");
+    }
+}
+
 #[tokio::test]
 async fn no_broken_page_becomes_a_list() {
     let broken = |fake: &Fake| -> Vec<(&'static str, ResponseTemplate, PullErrorKind)> {

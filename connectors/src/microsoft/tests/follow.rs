@@ -253,9 +253,17 @@ async fn people_are_confirmed_in_twenties_and_throttled_parts_are_asked_again() 
 #[tokio::test]
 async fn a_check_tells_one_line_each() {
     let rig = Rig::new(company().await, Reads { rules: &["Nobody's"], ..AGENTS }).await;
+    rig.fake.tenant().inner_groups = 2;
     let lines = rig.source.check().await;
     let bad: Vec<_> = lines.iter().filter(|line| !line.ok && !line.text.contains("clock")).collect();
     assert_eq!(bad.len(), 1, "{lines:?}");
     assert!(bad[0].text.contains("no group named `Nobody's`") && bad[0].hint.is_some());
     assert!(lines.iter().any(|line| line.ok && line.text.contains("`Agents`") && line.text.contains("5 people")));
+    let nested = lines.iter().find(|line| line.text.contains("2 other groups")).unwrap();
+    assert!(nested.hint.as_ref().is_some_and(|hint| hint.contains("nested = true")));
+    rig.fake.tenant().put(1, json!({"userPrincipalName": null}));
+    let lines = rig.source.check().await;
+    assert!(lines.iter().any(|line| !line.ok && line.hint.as_ref().is_some_and(|hint| hint.contains("User.Read.All"))));
+    rig.fake.tenant().refuse_tokens = true;
+    assert!(rig.source.check().await.iter().skip(2).all(|line| !line.ok && line.hint.is_some()));
 }

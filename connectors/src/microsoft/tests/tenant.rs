@@ -21,6 +21,8 @@ pub(super) struct Tenant {
     edge_log: Vec<(String, String, bool)>,
     /// Members the listing's index does not show yet.
     pub(super) unindexed: BTreeSet<String>,
+    /// How many groups each group holds.
+    pub(super) inner_groups: u32,
     /// Answers given instead of the real ones: a part of the address, how often, the answer.
     faults: Vec<(String, u32, ResponseTemplate)>,
     token: u32,
@@ -263,7 +265,7 @@ impl Tenant {
             return ResponseTemplate::new(404).set_body_json(json!({"error":{"code":"Request_ResourceNotFound"}}));
         };
         if kind != "microsoft.graph.user" {
-            return ResponseTemplate::new(200).set_body_json(json!({"value": [], "@odata.count": 0}));
+            return ResponseTemplate::new(200).set_body_json(json!({"value": [], "@odata.count": self.inner_groups}));
         }
         let there = |id: &&String| self.users.contains_key(*id) && !self.unindexed.contains(*id);
         let ids = members.iter().filter(there).cloned().collect();
