@@ -35,10 +35,10 @@ pub async fn assemble(config: &Config, now: fn() -> Time, purpose: &str) -> anyh
     let holder = format!("rollcall {purpose}, process {}", std::process::id());
     let lease = store.acquire(&holder, now()).await?;
     let sources = sources(config, now)?;
-    let target = AmazonConnect::connect(config.connect.clone(), &Quotas::new()).await?;
+    let target = Box::pin(AmazonConnect::connect(config.connect.clone(), &Quotas::new())).await?;
     let mut sinks = Vec::new();
     for sink in &config.reports {
-        sinks.push(Sink::build(sink, &config.name).await.with_context(|| format!("[report.{}]", sink.name))?);
+        sinks.push(Box::pin(Sink::build(sink, &config.name)).await.with_context(|| format!("[report.{}]", sink.name))?);
     }
     let centre = Centre {
         name: config.name.clone(),

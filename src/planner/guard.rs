@@ -54,7 +54,7 @@ pub fn review(plan: Plan, limits: &Limits, approval: Option<&Approval>, at: Time
     let digest = digest(&plan);
     let safe = counted.protected(&plan, protected);
     if !safe.is_empty() {
-        let message = format!("refused: protected people would be removed: {}", safe.join(", "));
+        let message = format!("protected people would be removed: {}", safe.join(", "));
         let hint = "take them off [guard] protected, or put them back into scope".to_owned();
         return Verdict::Refused(
             Box::new(plan),
@@ -63,7 +63,9 @@ pub fn review(plan: Plan, limits: &Limits, approval: Option<&Approval>, at: Time
     }
     let mut messages = Vec::new();
     messages.extend(exceeds("removed", counted.removed.len(), plan.managed, max_removed));
-    messages.extend(exceeds("changed", counted.changed.len(), plan.managed, max_changed));
+    // Whoever is adopted is not managed yet; the first run's own brake weighs adoptions.
+    let changed = counted.changed.difference(&counted.adopted).count();
+    messages.extend(exceeds("changed", changed, plan.managed, max_changed));
     messages.extend(counted.first_run(&plan));
     let valid = |approval: &Approval| {
         let secs = i64::try_from(*approval_secs).ok().and_then(TimeDelta::try_seconds).unwrap_or(TimeDelta::MAX);
@@ -76,7 +78,7 @@ pub fn review(plan: Plan, limits: &Limits, approval: Option<&Approval>, at: Time
         hint: format!("if this is intended: rollcall approve {digest}"),
         digest,
         approvable: true,
-        message: format!("refused: {}", messages.join("; ")),
+        message: messages.join("; "),
         why: counted.why(&plan),
         largest: largest(&plan),
     };
@@ -282,7 +284,7 @@ mod tests {
     #[test]
     fn a_refusal_carries_the_numbers() {
         let refusal = refusal(site(10, 4).plan(), &limits(), None).expect("too many");
-        assert_eq!(refusal.message, "refused: 4 of 10 managed people would be removed (40 %, limit 10 % and 50)");
+        assert_eq!(refusal.message, "4 of 10 managed people would be removed (40 %, limit 10 % and 50)");
         assert_eq!(refusal.why, ["4 removed because: disabled"]);
         assert_eq!(refusal.largest, [("Care".to_owned(), 10, 6)]);
         assert_eq!(refusal.hint, format!("if this is intended: rollcall approve {}", refusal.digest));
@@ -320,7 +322,7 @@ mod tests {
             user.apply(&[(crate::model::Attribute::RoutingProfile, basic)].into_iter().collect());
         }
         let refused = refusal(world.plan(), &limits(), None).expect("4 of 10 is more than 30 %");
-        assert_eq!(refused.message, "refused: 4 of 10 managed people would be changed (40 %, limit 30 %)");
+        assert_eq!(refused.message, "4 of 10 managed people would be changed (40 %, limit 30 %)");
         let joiners: Vec<String> = (0..40).map(|n| format!("entra/{n} p.p{n} dept=Care")).collect();
         assert!(refusal(World::new(&joiners.join("\n"), "").plan(), &limits(), None).is_none());
     }
@@ -333,7 +335,7 @@ mod tests {
         let refused = refusal(plan.clone(), &limits(), None).expect("a look first");
         assert_eq!(
             refused.message,
-            "refused: first run of entra: 1 existing users would be adopted, 0 changed, 0 removed, 1 created"
+            "first run of entra: 1 existing users would be adopted, 0 changed, 0 removed, 1 created"
         );
         assert!(refusal(plan, &limits(), Some(&approval)).is_none());
         assert!(refusal(World::new(directory, "c-9 joe").plan(), &limits(), None).is_none(), "nobody is touched");

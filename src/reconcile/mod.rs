@@ -189,7 +189,8 @@ pub async fn run<T: Target>(
     if !order.rehearse {
         centre.store.begin_run(lease, order.run, order.trigger, clock.now()).await?;
     }
-    let result = story(centre, lease, order, clock, stop, watch).await;
+    // Boxed: the story's future is large, and every caller's would contain it.
+    let result = Box::pin(story(centre, lease, order, clock, stop, watch)).await;
     let mut summary = match &result {
         Ok(ended) => ended.summary.clone(),
         Err(error) => summary::failed(&chain(error)),

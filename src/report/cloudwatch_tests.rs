@@ -181,7 +181,7 @@ impl Fake {
     }
 
     fn sink(&self, retention_days: Option<u32>) -> CloudwatchLogs {
-        let credentials = aws_sdk_cloudwatchlogs::config::Credentials::new("key", "secret", None, None, "test");
+        let credentials = Credentials::new("key", "secret", None, None, "test");
         let config = aws_sdk_cloudwatchlogs::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new("eu-west-2"))

@@ -54,7 +54,7 @@ impl<T: Target> Service<T> {
     /// See [`reconcile::run`]. A failing sink is no error.
     pub async fn run_once(&self, lease: &RunLease, order: &Order, stop: &Stop, watch: &dyn Watch) -> Result1 {
         let clock = RunClock::starting((self.now)());
-        let result = reconcile::run(&self.centre, lease, order, clock, stop, watch).await;
+        let result = Box::pin(reconcile::run(&self.centre, lease, order, clock, stop, watch)).await;
         if !order.rehearse {
             let mut sinks = self.sinks.lock().await;
             for delivery in reconcile::deliver(&self.centre.store, &mut sinks, (self.now)()).await? {
