@@ -178,6 +178,8 @@ impl Walk {
         self.heading("Drift: somebody makes an agent an administrator, by hand, in Connect");
         let admin = self.sandbox.connect.security_profile_id("Admin").context("no profile Admin")?;
         let somebody = self.managed_agent(&login)?;
+        // Some time has passed since rollcall wrote to this user, so it is not taken for our own doing.
+        self.sandbox.clock.advance(Duration::from_secs(60));
         self.sandbox.connect.edit_user(&somebody, |user| user.security_profile_ids.push(admin.clone()));
         self.sandbox.connect.settle();
         self.plan_and_sync(true).await?;

@@ -105,7 +105,8 @@ impl Looking<'_> {
             match found.remove(&id).and_then(|user| codec::from_search(user, modified_at, names)) {
                 Some(user) => {
                     // Somebody else changed this user just now; the index may still show what was before.
-                    if self.is_fresh(&user) && !self.is_ours(&user) && suspects.len() < MOST_SUSPECTS {
+                    let suspect = self.last.is_some() && self.is_fresh(&user) && !self.is_ours(&user);
+                    if suspect && suspects.len() < MOST_SUSPECTS {
                         suspects.insert(id_.clone());
                     }
                     users.insert(id_, self.with_memory(user));

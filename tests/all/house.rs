@@ -101,7 +101,8 @@ fn every_file_says_what_it_is_for_and_stays_readable() {
     for (path, text) in sources() {
         assert!(text.starts_with("//!"), "{} has no head", path.display());
         let lines = text.lines().count();
-        assert!(lines <= 520, "{} has {lines} lines; look for its second reason to exist", path.display());
+        let most = if path.to_string_lossy().contains("test") { 700 } else { 450 };
+        assert!(lines <= most, "{} has {lines} lines; look for its second reason to exist", path.display());
     }
 }
 

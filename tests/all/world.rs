@@ -19,25 +19,25 @@ use tempfile::TempDir;
 use tokio::sync::watch;
 
 /// Where and when a test lives.
-pub struct World {
-    pub sandbox: Sandbox,
-    pub folder: TempDir,
-    pub text: ConfigText,
+pub(crate) struct World {
+    pub(crate) sandbox: Sandbox,
+    pub(crate) folder: TempDir,
+    pub(crate) text: ConfigText,
     hired: usize,
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test is its own edge")]
-pub fn now() -> Time {
+pub(crate) fn now() -> Time {
     chrono::Utc::now()
 }
 
 impl World {
     /// A contact centre of clean people, without quota, whose first run needs no approval.
-    pub async fn of(people: usize) -> Self {
+    pub(crate) async fn of(people: usize) -> Self {
         Self::with(people, |_| {}, |_| {}).await
     }
 
-    pub async fn with(
+    pub(crate) async fn with(
         people: usize,
         scenery: impl FnOnce(&mut SceneSettings),
         text: impl FnOnce(&mut ConfigText),
@@ -58,7 +58,7 @@ impl World {
     }
 
     /// Writes the configuration anew, after `text` was changed.
-    pub fn write_config(&self) {
+    pub(crate) fn write_config(&self) {
         use std::os::unix::fs::PermissionsExt;
         let configuration = scene::configuration(&self.sandbox, &self.sandbox.tenant, &self.text);
         std::fs::write(self.config_path(), configuration).unwrap();
@@ -67,33 +67,29 @@ impl World {
         std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o600)).unwrap();
     }
 
-    pub fn config_path(&self) -> PathBuf {
+    pub(crate) fn config_path(&self) -> PathBuf {
         self.folder.path().join("rollcall.toml")
     }
 
-    pub fn state_path(&self) -> PathBuf {
+    pub(crate) fn state_path(&self) -> PathBuf {
         self.folder.path().join("rollcall.db")
     }
 
-    pub fn config(&self) -> Config {
+    pub(crate) fn config(&self) -> Config {
         config::load(&self.config_path()).unwrap_or_else(|problems| panic!("{problems}"))
     }
 
     /// One run, as `sync now` makes it.
-    pub async fn sync(&self) -> Result<Ended, RunError> {
+    pub(crate) async fn sync(&self) -> Result<Ended, RunError> {
         self.run(Order::new(RunId::fresh(), Trigger::Hand)).await
     }
 
     /// One run that looks at everything.
-    pub async fn sync_full(&self) -> Result<Ended, RunError> {
+    pub(crate) async fn sync_full(&self) -> Result<Ended, RunError> {
         self.run(Order { full: true, ..Order::new(RunId::fresh(), Trigger::Hand) }).await
     }
 
-    pub async fn plan(&self) -> Result<Ended, RunError> {
-        self.run(Order { rehearse: true, ..Order::new(RunId::fresh(), Trigger::Hand) }).await
-    }
-
-    pub async fn run(&self, order: Order) -> Result<Ended, RunError> {
+    pub(crate) async fn run(&self, order: Order) -> Result<Ended, RunError> {
         let Assembled { service, lease } = assemble::assemble(&self.config(), now, "test").await.unwrap();
         let (_sender, stop) = watch::channel(false);
         let result = service.run_once(&lease, &order, &stop, &Quiet).await;
@@ -102,19 +98,19 @@ impl World {
     }
 
     /// A run that must do nothing to Connect; the second run of every story.
-    pub async fn nothing_more_happens(&self) {
+    pub(crate) async fn nothing_more_happens(&self) {
         let before = self.sandbox.connect.journal().len();
         let ended = self.sync_full().await.unwrap();
         assert!(ended.plan.is_empty(), "a second run still plans {:#?}", ended.plan.changes);
         assert_eq!(self.sandbox.connect.journal().len(), before);
     }
 
-    pub async fn store(&self) -> Store {
+    pub(crate) async fn store(&self) -> Store {
         Store::open_read_only(&self.state_path()).await.unwrap()
     }
 
     /// Hires somebody into the agents' group; gives id and login.
-    pub fn hire(&mut self, department: &str) -> (String, String) {
+    pub(crate) fn hire(&mut self, department: &str) -> (String, String) {
         self.hired += 1;
         let mut person = Company::newcomer(3, 9_000 + self.hired);
         person.properties.insert("department".to_owned(), json!(department));
@@ -125,16 +121,16 @@ impl World {
         (id, login)
     }
 
-    pub fn agents(&self) -> String {
+    pub(crate) fn agents(&self) -> String {
         self.sandbox.tenant.group_id(AGENTS).unwrap()
     }
 
-    pub fn move_to(&self, id: &str, department: &str) {
+    pub(crate) fn move_to(&self, id: &str, department: &str) {
         let patch = json!({"department": department});
         self.sandbox.tenant.update_user(id, patch.as_object().cloned().unwrap()).unwrap();
     }
 
-    pub fn fault(&self, service: &str, operation: &str, skip: u32, times: u32, kind: FaultKind) {
+    pub(crate) fn fault(&self, service: &str, operation: &str, skip: u32, times: u32, kind: FaultKind) {
         self.sandbox.faults.add(Fault {
             service: service.to_owned(),
             operation: Some(operation.to_owned()),
@@ -144,29 +140,41 @@ impl World {
         });
     }
 
-    pub fn user(&self, login: &str) -> Option<User> {
+    pub(crate) fn user(&self, login: &str) -> Option<User> {
         self.sandbox.connect.user_by_username(login)
     }
 
-    pub fn routing_of(&self, login: &str) -> String {
+    pub(crate) fn routing_of(&self, login: &str) -> String {
         self.user(login).unwrap_or_else(|| panic!("{login} has no user")).routing_profile_id
     }
 
-    pub fn routing(&self, name: &str) -> String {
+    pub(crate) fn routing(&self, name: &str) -> String {
         self.sandbox.connect.routing_profile_id(name).unwrap()
     }
 
-    pub fn security(&self, name: &str) -> String {
+    pub(crate) fn security(&self, name: &str) -> String {
         self.sandbox.connect.security_profile_id(name).unwrap()
     }
 
+    /// Somebody edits a user by hand, some time after our own writes.
+    pub(crate) fn edit(&self, username: &str, change: impl FnOnce(&mut User)) {
+        self.sandbox.clock.advance(std::time::Duration::from_secs(10));
+        assert!(self.sandbox.connect.edit_user(username, change));
+    }
+
+    /// Requests to Microsoft Graph; sign-in is another service.
+    pub(crate) fn graph_requests(&self) -> u64 {
+        let requests = self.sandbox.tenant.requests();
+        requests.iter().filter(|(name, _)| *name != "POST /token").map(|(_, n)| n).sum()
+    }
+
     /// Deletes in Connect's own journal.
-    pub fn deletes(&self) -> usize {
+    pub(crate) fn deletes(&self) -> usize {
         self.sandbox.connect.journal().iter().filter(|write| write.operation == "DeleteUser").count()
     }
 
     /// Users with our mark.
-    pub fn managed(&self) -> usize {
+    pub(crate) fn managed(&self) -> usize {
         self.sandbox.connect.users().iter().filter(|user| user.tags.contains_key("rollcall:person")).count()
     }
 }
