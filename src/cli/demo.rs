@@ -185,6 +185,7 @@ impl Walk {
         self.plan_and_sync(true).await?;
         let user = self.sandbox.connect.user_by_username(&somebody).context("the agent is gone")?;
         ensure!(!user.security_profile_ids.contains(&admin), "the drift was not put back");
+        self.sandbox.clock.set(super::now());
         Ok(())
     }
 

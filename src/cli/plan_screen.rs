@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use connectors::PersonKey;
+
 use super::style::{self, Style, column, count, number};
 use crate::model::{
     Action, Attribute, AttributeSet, Change, Decision, Facet, FacetUpdate, FindingCode, Plan, Reason, Time, Value,
@@ -17,6 +19,9 @@ const NAME_WIDTH: usize = 36;
 #[must_use]
 pub(super) fn plan(plan: &Plan, now: Time, all: bool, style: Style) -> String {
     let mut out = String::new();
+    if !plan.first_run.is_empty() {
+        adoption_report(&mut out, plan, style);
+    }
     if plan.is_empty() {
         let _ = writeln!(out, "  {}", style.good("everybody is in agreement; there is nothing to do"));
     } else {
@@ -32,56 +37,71 @@ pub(super) fn plan(plan: &Plan, now: Time, all: bool, style: Style) -> String {
     out
 }
 
-fn numbers(out: &mut String, plan: &Plan, style: Style) {
-    let joins: Vec<&Change> = plan.changes.iter().filter(|c| matches!(c.action, Action::Create(_))).collect();
-    let adopted = plan.changes.iter().filter(|c| matches!(c.action, Action::Adopt { .. })).count();
-    let leaving = leavers(plan);
-    let mut facets: BTreeMap<Facet, usize> = BTreeMap::new();
-    let mut changed = std::collections::BTreeSet::new();
+/// Day one: what a first run finds, before anything is written.
+fn adoption_report(out: &mut String, plan: &Plan, style: Style) {
+    let sources: Vec<&str> = plan.first_run.iter().map(connectors::SourceName::as_str).collect();
+    let mut matched: BTreeMap<&str, usize> = BTreeMap::new();
     for change in &plan.changes {
-        if let (Action::Update(update), false) = (&change.action, matches!(change.because, Reason::Left { .. })) {
-            *facets.entry(update.facet).or_default() += 1;
-            changed.insert(&change.person);
+        if let (Action::Adopt { .. }, Reason::Adopted { by }) = (&change.action, &change.because) {
+            *matched.entry(by).or_default() += 1;
         }
     }
+    let by: Vec<String> = matched.iter().map(|(by, n)| format!("{} {n}", by.replace('_', " "))).collect();
+    let found = |code| plan.findings.iter().filter(|finding| finding.code == code).count();
+    let created = plan.changes.iter().filter(|change| matches!(change.action, Action::Create(_))).count();
+    let _ = writeln!(out, "  {}", style.bold(format!("adoption report: first run of {}", sources.join(", "))));
+    let mut line = |n: usize, what: &str, detail: String| {
+        let _ = writeln!(out, "    {:>6} {what:<11} {detail}", number(n as u64));
+    };
+    line(matched.values().sum(), "matched", format!("people who have a Connect user already, by {}", by.join(", ")));
+    line(found(FindingCode::AmbiguousMatch), "ambiguous", "people with two candidates, or two for one user: held".to_owned());
+    line(found(FindingCode::Foreign), "foreign", "Connect users that no person claims: never touched".to_owned());
+    line(created, "new", "people who would get a Connect user".to_owned());
+    out.push('\n');
+}
+
+fn numbers(out: &mut String, plan: &Plan, style: Style) {
+    let fates = fates(plan);
+    let of = |kind| fates.get(&kind).map_or(&[] as &[Fate<'_>], Vec::as_slice);
     let held = plan.decisions.values().filter(|d| matches!(d, Decision::Quarantined(_))).count();
     let line = |out: &mut String, sign: String, n: usize, what: &str, detail: String| {
-        let _ = writeln!(out, "  {sign} {:>6} {what:<9} {detail}", number(n as u64));
+        if n > 0 {
+            let _ = writeln!(out, "  {sign} {:>6} {what:<9} {detail}", number(n as u64));
+        }
     };
-    if !joins.is_empty() {
-        line(out, style.good("+"), joins.len(), "join", by_rule(&joins));
-    }
-    if !changed.is_empty() {
-        let mut parts: Vec<(usize, Facet)> = facets.into_iter().map(|(facet, n)| (n, facet)).collect();
-        parts.sort_by_key(|(n, facet)| (std::cmp::Reverse(*n), *facet));
-        let parts: Vec<String> = parts.iter().map(|(n, facet)| format!("{} {n}", facet.short())).collect();
-        line(out, style.change("~"), changed.len(), "change", parts.join(" · "));
-    }
-    if !leaving.is_empty() {
-        line(out, style.bad("-"), leaving.len(), "leave", leave_detail(&leaving));
-    }
-    if adopted > 0 {
-        line(out, style.good("="), adopted, "adopt", "Connect users that existed before get our owner mark".to_owned());
-    }
-    if held > 0 {
-        line(out, style.bad("!"), held, "held", "see below".to_owned());
-    }
+    line(out, style.good("+"), of(Kind::Join).len(), "join", by_rule(of(Kind::Join)));
+    line(out, style.change("~"), of(Kind::Change).len(), "change", by_facet(of(Kind::Change)));
+    line(out, style.bad("-"), of(Kind::Leave).len(), "leave", leave_detail(of(Kind::Leave)));
+    let adopted = of(Kind::Adopt);
+    line(out, style.good("="), adopted.len(), "adopt", adopt_detail(adopted));
+    line(out, style.bad("!"), held, "held", "see below".to_owned());
 }
 
-/// One change per leaver: the one that tells the story.
-fn leavers(plan: &Plan) -> BTreeMap<&connectors::PersonKey, &Change> {
-    let mut leaving = BTreeMap::new();
-    for change in &plan.changes {
-        if matches!(change.because, Reason::Left { .. }) && !matches!(change.action, Action::DeleteQuickConnect(_)) {
-            leaving.entry(&change.person).or_insert(change);
+fn by_facet(fates: &[Fate<'_>]) -> String {
+    let mut facets: BTreeMap<Facet, usize> = BTreeMap::new();
+    for change in fates.iter().flat_map(|fate| &fate.changes) {
+        if let Action::Update(update) = &change.action {
+            *facets.entry(update.facet).or_default() += 1;
         }
     }
-    leaving
+    let mut parts: Vec<(usize, Facet)> = facets.into_iter().map(|(facet, n)| (n, facet)).collect();
+    parts.sort_by_key(|(n, facet)| (std::cmp::Reverse(*n), *facet));
+    parts.iter().map(|(n, facet)| format!("{} {n}", facet.short())).collect::<Vec<_>>().join(" · ")
 }
 
-fn by_rule(joins: &[&Change]) -> String {
+fn adopt_detail(fates: &[Fate<'_>]) -> String {
+    let as_they_are = fates.iter().filter(|fate| fate.changes.len() == 1).count();
+    let facets = by_facet(fates);
+    match (as_they_are, facets.is_empty()) {
+        (_, true) => "they get our owner mark and stay as they are".to_owned(),
+        (0, false) => format!("they get our owner mark and their persona: {facets}"),
+        (n, false) => format!("{n} as they are, the others get their persona: {facets}"),
+    }
+}
+
+fn by_rule(joins: &[Fate<'_>]) -> String {
     let mut rules: BTreeMap<&str, usize> = BTreeMap::new();
-    for change in joins {
+    for change in joins.iter().flat_map(|fate| &fate.changes) {
         if let Reason::Joined { rules: gave } = &change.because {
             *rules.entry(gave.first().map_or("(default)", String::as_str)).or_default() += 1;
         }
@@ -94,20 +114,19 @@ fn by_rule(joins: &[&Change]) -> String {
     format!("by rule: {}{tail}", shown.join(" · "))
 }
 
-fn leave_detail(leaving: &BTreeMap<&connectors::PersonKey, &Change>) -> String {
+fn leave_detail(leaving: &[Fate<'_>]) -> String {
     let mut why: BTreeMap<String, usize> = BTreeMap::new();
-    let (mut suspended, mut deleted) = (0_usize, 0_usize);
-    for change in leaving.values() {
-        if let Reason::Left { why: reason, .. } = &change.because {
+    let mut deleted = 0;
+    for fate in leaving {
+        if let Reason::Left { why: reason, .. } = &fate.changes[0].because {
             *why.entry(reason.to_string()).or_default() += 1;
         }
-        match &change.action {
-            Action::Delete { .. } => deleted += 1,
-            _ => suspended += 1,
+        if fate.changes.iter().any(|change| matches!(change.action, Action::Delete { .. })) {
+            deleted += 1;
         }
     }
     let why: Vec<String> = why.into_iter().map(|(reason, n)| format!("{n} {reason}")).collect();
-    let what = match (suspended, deleted) {
+    let what = match (leaving.len() - deleted, deleted) {
         (s, 0) => format!("{s} suspended"),
         (0, d) => format!("{d} deleted"),
         (s, d) => format!("{s} suspended, {d} deleted"),
@@ -115,20 +134,100 @@ fn leave_detail(leaving: &BTreeMap<&connectors::PersonKey, &Change>) -> String {
     format!("{} → {what}", why.join(", "))
 }
 
-fn people(out: &mut String, plan: &Plan, now: Time, all: bool, style: Style) {
-    let lines: Vec<String> = plan
-        .changes
-        .iter()
-        .filter(|change| !matches!(change.action, Action::DeleteQuickConnect(_)))
-        .map(|change| person(change, now, style))
-        .collect();
-    let shown = if all { lines.len() } else { A_SCREENFUL };
-    // Leavers come first in a plan; on a screen joins are what most people look for, so each kind gets its part.
-    for line in lines.iter().take(shown) {
-        let _ = writeln!(out, "{line}");
+/// What happens to one person, all changes together.
+struct Fate<'a> {
+    kind: Kind,
+    changes: Vec<&'a Change>,
+}
+
+/// In the order of the screen.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Join,
+    Change,
+    Leave,
+    Adopt,
+}
+
+/// Everybody the plan touches, each once, in the plan's order within a kind.
+fn fates(plan: &Plan) -> BTreeMap<Kind, Vec<Fate<'_>>> {
+    let mut order = Vec::new();
+    let mut people: BTreeMap<&PersonKey, Vec<&Change>> = BTreeMap::new();
+    for change in &plan.changes {
+        let changes = people.entry(&change.person).or_default();
+        if changes.is_empty() {
+            order.push(&change.person);
+        }
+        changes.push(change);
     }
-    if lines.len() > shown {
-        let _ = writeln!(out, "  …and {} more (--all)", number((lines.len() - shown) as u64));
+    let mut fates: BTreeMap<Kind, Vec<Fate<'_>>> = BTreeMap::new();
+    for changes in order.into_iter().filter_map(|person| people.remove(person)) {
+        let has = |which: fn(&Change) -> bool| changes.iter().any(|change| which(change));
+        let kind = if has(|change| matches!(change.action, Action::Create(_))) {
+            Kind::Join
+        } else if has(|change| matches!(change.because, Reason::Left { .. })) {
+            Kind::Leave
+        } else if has(|change| matches!(change.action, Action::Adopt { .. })) {
+            Kind::Adopt
+        } else {
+            Kind::Change
+        };
+        fates.entry(kind).or_default().push(Fate { kind, changes });
+    }
+    fates
+}
+
+fn people(out: &mut String, plan: &Plan, now: Time, all: bool, style: Style) {
+    let fates = fates(plan);
+    // Each kind gets its part of the screen, so that fifty joins do not hide three leavers.
+    let shown = if all { usize::MAX } else { A_SCREENFUL / fates.len().max(1) };
+    let mut hidden = 0;
+    for fates in fates.values() {
+        for fate in fates.iter().take(shown) {
+            let _ = writeln!(out, "{}", fate.line(now, style));
+        }
+        hidden += fates.len().saturating_sub(shown);
+    }
+    if hidden > 0 {
+        let _ = writeln!(out, "  …and {} more (--all)", number(hidden as u64));
+    }
+}
+
+impl Fate<'_> {
+    fn line(&self, now: Time, style: Style) -> String {
+        let Self { kind, changes } = self;
+        let updates = || {
+            changes.iter().filter_map(|change| match &change.action {
+                Action::Update(update) => Some(&**update),
+                _ => None,
+            })
+        };
+        let differences = || updates().map(|update| (update.facet.short(), difference(update)));
+        let (sign, what, detail) = match kind {
+            Kind::Join => return person(changes[0], now, style),
+            Kind::Leave => {
+                let deleted = changes.iter().find_map(|change| match &change.action {
+                    Action::Delete { before, .. } => Some(persona(before)),
+                    _ => None,
+                });
+                let mut before = AttributeSet::default();
+                updates().for_each(|update| before.extend(&update.before));
+                let what = if deleted.is_some() { "deleted" } else { "suspended" };
+                (style.bad("-"), what.to_owned(), format!("was {}", deleted.unwrap_or_else(|| persona(&before))))
+            }
+            Kind::Adopt => {
+                let parts: Vec<String> = differences().map(|(_, text)| text).collect();
+                let detail = if parts.is_empty() { "as it is".to_owned() } else { parts.join(" · ") };
+                (style.good("="), "adopt".to_owned(), detail)
+            }
+            Kind::Change => {
+                let facets: Vec<&str> = differences().map(|(facet, _)| facet).collect();
+                let parts: Vec<String> = differences().map(|(_, text)| text).collect();
+                let what = if let [one] = facets[..] { one.to_owned() } else { format!("{} facets", facets.len()) };
+                (style.change("~"), what, parts.join(" · "))
+            }
+        };
+        line(&sign, &changes[0].label, &what, &detail, &reason(&changes[0].because, now), style)
     }
 }
 
@@ -143,18 +242,14 @@ pub(super) fn person(change: &Change, now: Time, style: Style) -> String {
         }
         Action::Update(update) => (style.change("~"), update.facet.short().to_owned(), difference(update)),
         Action::Delete { before, .. } => (style.bad("-"), "deleted".to_owned(), format!("was {}", persona(before))),
-        Action::DeleteQuickConnect(named) => (style.bad("-"), "quick connect".to_owned(), named.name.to_string()),
+        Action::DeleteQuickConnect(named) => (style.bad("-"), "deleted".to_owned(), format!("quick connect {}", named.name)),
     };
-    let why = reason(&change.because, now);
-    format!(
-        "  {sign} {} {} {}  {}",
-        column(&change.label, NAME_WIDTH),
-        column(&what, 9),
-        column(&detail, 44),
-        style.dim(why)
-    )
-    .trim_end()
-    .to_owned()
+    line(&sign, &change.label, &what, &detail, &reason(&change.because, now), style)
+}
+
+fn line(sign: &str, label: &str, what: &str, detail: &str, why: &str, style: Style) -> String {
+    let (label, what, detail) = (column(label, NAME_WIDTH), column(what, 9), column(detail, 44));
+    format!("  {sign} {label} {what} {detail}  {}", style.dim(why)).trim_end().to_owned()
 }
 
 fn persona(attributes: &AttributeSet) -> String {
@@ -214,13 +309,13 @@ fn reason(because: &Reason, now: Time) -> String {
     }
 }
 
-/// Who is held, and what else somebody should know.
+/// Who is held, in one line.
 #[must_use]
-pub(super) fn attention(plan: &Plan, all: bool, style: Style) -> String {
-    let mut out = String::new();
-    held(&mut out, plan, all, style);
-    notes(&mut out, plan, all, style);
-    out
+pub(super) fn attention(plan: &Plan, style: Style) -> Option<String> {
+    let held = plan.decisions.values().filter(|d| matches!(d, Decision::Quarantined(_))).count();
+    (held > 0).then(|| {
+        format!("  {} {} held → rollcall status", style.bad("!"), count(held, "person is", "people are"))
+    })
 }
 
 fn held(out: &mut String, plan: &Plan, all: bool, style: Style) {

@@ -53,6 +53,9 @@ async fn one_run(door: &Door, ask: &Ask) -> anyhow::Result<Ending> {
     {
         anyhow::bail!("there is no [source.{source}] in {}", door.config.display());
     }
+    if !config.enabled && !ask.rehearse {
+        anyhow::bail!("`{}` is switched off (enabled = false); nothing was done", config.name);
+    }
     let screen: Box<dyn Watch> = if door.json { Box::new(Quiet) } else { Box::new(Screen::new()) };
     if let Some(ending) = control::ask(&config.state, ask, |progress: Progress| screen.tell(progress)).await? {
         return Ok(ending);
@@ -87,10 +90,10 @@ fn show(door: &Door, ending: &Ending, whole_plan: bool, all: bool) {
                 None if whole_plan && plan.is_empty() => {}
                 None if whole_plan => println!("  Nothing was written. Apply with: rollcall sync now"),
                 None => {
-                    if summary.quarantined > 0 || !plan.findings.is_empty() {
-                        println!("\n{}", plan_screen::attention(plan, all, style).trim_end());
-                    }
                     println!("\n{}", sync_screen::ending(summary, style));
+                    if let Some(line) = plan_screen::attention(plan, style) {
+                        println!("{line}");
+                    }
                 }
             }
         }

@@ -19,7 +19,7 @@ use super::plan::{Change, Finding};
 pub struct RunId(pub uuid::Uuid);
 
 impl RunId {
-    /// A new one.
+    /// A new one. It reads the clock, so only the edge (`cli`, `serve`) asks for one; a run is given its id.
     #[must_use]
     pub fn fresh() -> Self {
         Self(uuid::Uuid::now_v7())

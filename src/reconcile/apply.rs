@@ -184,7 +184,9 @@ impl<T: Target> Job<'_, T> {
     /// All changes of one person, one after the other.
     async fn person(&self, chain: Vec<&Change>) -> Result<(), StoreError> {
         let person = &chain[0].person;
-        let mut memory = self.memory.get(person).cloned().unwrap_or_default();
+        // Who was re-hired under a new directory id goes on with what is remembered of the former one.
+        let remembered_as = chain.iter().find_map(|change| rebound_from(change)).unwrap_or(person);
+        let mut memory = self.memory.get(remembered_as).cloned().unwrap_or_default();
         let mut user = chain[0].connect.as_ref().and_then(|id| self.connect.users.get(id)).cloned();
         let mut blocked = None;
         let mut succeeded = true;
@@ -267,6 +269,11 @@ impl<T: Target> Job<'_, T> {
                 Outcome::Done { created, .. } | Outcome::AlreadySo { created, .. } => created.as_ref(),
                 _ => None,
             };
+            if let (Some(from), true) = (rebound_from(change), matches!(change.action, Action::Adopt { .. }))
+                && self.memory.contains_key(from)
+            {
+                self.centre.store.rebind(self.lease, from, &change.person).await?;
+            }
             *memory = memory.after(change, created, now);
             patch = patched(change, created, user, &self.connect.instance.arn);
         }
@@ -287,6 +294,14 @@ impl<T: Target> Job<'_, T> {
             outcome: outcome.clone(),
         });
         Ok(())
+    }
+}
+
+/// Whose Connect user this change gives to a new directory id of the same human being.
+fn rebound_from(change: &Change) -> Option<&PersonKey> {
+    match &change.because {
+        Reason::Rebound { from } => Some(from),
+        _ => None,
     }
 }
 

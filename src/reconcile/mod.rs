@@ -239,7 +239,11 @@ async fn story<T: Target>(
         }
         Verdict::Approved(_) if order.rehearse => None,
         Verdict::Approved(approved) => {
-            watch.tell(Progress::Passed { approved: approval.map(|approval| approval.digest) });
+            watch.tell(Progress::Passed { approved: approval.as_ref().map(|approval| approval.digest.clone()) });
+            if let Some(Approval { digest, .. }) = &approval {
+                // Once: an approval that outlived its plan would let a later one like it through unseen.
+                centre.store.consume_approval(lease, digest).await?;
+            }
             carry_out(centre, lease, order, &approved, &seen, clock, stop, watch, &mut summary).await?;
             None
         }
@@ -301,7 +305,9 @@ async fn remember<T: Target>(
     let store = &centre.store;
     store.set_links(lease, &plan.links).await?;
     store.set_agreed(lease, &plan.agreed).await?;
-    store.set_leaving(lease, &plan.leaving).await?;
+    let unobserved = plan.decisions.iter().filter(|(_, decision)| matches!(decision, Decision::NotObserved { .. }));
+    let unobserved = unobserved.map(|(person, _)| person.clone()).collect();
+    store.set_leaving(lease, &plan.leaving, &unobserved).await?;
     store.record_findings(lease, order.run, &plan.findings, at).await?;
     store.record_decisions(lease, order.run, &plan.decisions).await
 }

@@ -1,3 +1,5 @@
+//! The shape of every kind of event, and what each level of privacy shows.
+
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, TimeDelta};

@@ -3,7 +3,7 @@
 //! Invariant: the first moment a person was seen as a leaver is kept as long as the person is one; grace counts from it.
 //! Losing this loses history, not people: the owner tag is on the Connect user.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use connectors::PersonKey;
 
@@ -41,7 +41,8 @@ impl Store {
         Ok(memory)
     }
 
-    /// Who is leaving, since when and why; whoever is not in it is not.
+    /// Who is leaving, since when and why; whoever is not in it is not, except people of whom nothing may be concluded now
+    /// (`unobserved`): they stay as they are, so that a failing directory starts nobody's grace anew.
     ///
     /// # Errors
     /// [`StoreError::LeaseLost`], or if the file cannot be written.
@@ -49,6 +50,7 @@ impl Store {
         &self,
         lease: &RunLease,
         leaving: &BTreeMap<PersonKey, (Time, LeaveReason)>,
+        unobserved: &BTreeSet<PersonKey>,
     ) -> Result<(), StoreError> {
         let mut writer = self.writer().await?;
         let mut tx = writer.begin_for(Some(lease)).await?;
@@ -61,6 +63,9 @@ impl Store {
             if stored.remove(&person).as_ref() != Some(&row) {
                 put_leaving(&mut tx, &person, row.0, row.1.as_deref()).await?;
             }
+        }
+        for person in unobserved {
+            stored.remove(&person.to_string());
         }
         for person in stored.keys() {
             sqlx::query("DELETE FROM leaving WHERE person = ?1").bind(person).execute(tx.conn()?).await?;

@@ -4,5 +4,6 @@
 
 mod house;
 mod mass_loss;
+mod process;
 mod spine;
 mod world;

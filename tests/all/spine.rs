@@ -193,3 +193,66 @@ async fn everybody_of_a_lifelike_company_gets_a_decision() {
         assert!(matches!(outcome, Outcome::Done { .. }), "{outcome:?}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_re_hire_with_a_new_directory_id_keeps_the_connect_user() {
+    let mut world = World::of(10).await;
+    let (id, login) = world.hire("Care");
+    world.sync().await.unwrap();
+    let user = world.user(&login).unwrap();
+    let former = world.sandbox.tenant.users().into_iter().find(|user| user.id == id).unwrap();
+    world.sandbox.tenant.hard_delete(&id).unwrap();
+    let (new_id, new_login) = world.hire("Care");
+    let patch = serde_json::json!({"userPrincipalName": former.user_principal_name});
+    assert_ne!(login, new_login);
+    world.sandbox.tenant.update_user(&new_id, patch.as_object().cloned().unwrap()).unwrap();
+    world.sync().await.unwrap();
+    let after = world.user(&login).unwrap();
+    assert_eq!(after.id, user.id, "not deleted, not doubled");
+    assert_eq!(after.tags["rollcall:person"], format!("entra/{new_id}"));
+    assert_eq!(after.security_profile_ids, user.security_profile_ids);
+    world.nothing_more_happens().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn grace_counts_from_the_first_time_and_ends_with_a_return() {
+    let mut world = World::with(
+        10,
+        |_| {},
+        |text| text.leaver = Some("grace = \"2d\"\ndelete = true".to_owned()),
+    )
+    .await;
+    let (id, login) = world.hire("Care");
+    world.sync().await.unwrap();
+    world.sandbox.tenant.disable(&id).unwrap();
+    for _ in 0..2 {
+        let ended = world.sync().await.unwrap();
+        assert!(ended.plan.is_empty());
+        let person = format!("entra/{id}").parse().unwrap();
+        assert!(matches!(ended.plan.decisions[&person], Decision::Waiting { .. }), "{:?}", ended.plan.decisions[&person]);
+    }
+    world.sandbox.tenant.enable(&id).unwrap();
+    let ended = world.sync().await.unwrap();
+    assert!(ended.plan.is_empty());
+    assert!(world.store().await.memory().await.unwrap().values().all(|memory| memory.absent_since.is_none()));
+    assert!(world.user(&login).is_some());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_certificate_signs_in_as_well_as_a_secret() {
+    use std::os::unix::fs::PermissionsExt;
+    let pem = include_str!("../../src/sandbox/login/fixture.pem");
+    let world = World::of(8).await;
+    let app = rollcall::sandbox::tenant::App::new(rollcall::sandbox::scene::CLIENT_ID)
+        .certificate(pem)
+        .permissions(&["User.Read.All", "GroupMember.Read.All"]);
+    world.sandbox.tenant.set_app(app);
+    let file = world.folder.path().join("entra.pem");
+    std::fs::write(&file, pem).unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let config = std::fs::read_to_string(world.config_path()).unwrap();
+    let config = config.replace("client_secret = { file = \"client-secret\" }", "certificate = { file = \"entra.pem\" }");
+    std::fs::write(world.config_path(), config).unwrap();
+    world.sync().await.unwrap();
+    assert!(world.managed() > 0);
+}

@@ -85,7 +85,10 @@ async fn memory_step(store: &Store, lease: &RunLease, step: u32) -> Result<(), S
     };
     match step {
         16 => store.set_links(lease, &BTreeMap::from([(person("p2"), "c-p2".into())])).await,
-        17 => store.set_leaving(lease, &BTreeMap::from([(person("p2"), (at(17), LeaveReason::Disabled))])).await,
+        17 => {
+            let leaving = BTreeMap::from([(person("p2"), (at(17), LeaveReason::Disabled))]);
+            store.set_leaving(lease, &leaving, &BTreeSet::new()).await
+        }
         18 => store.rebind(lease, &person("p2"), &person("p7")).await,
         19 => store.record_findings(lease, run(2), &[finding("p1"), finding("p2")], at(19)).await,
         20 => {

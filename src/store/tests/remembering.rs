@@ -14,8 +14,11 @@ async fn leaving_is_replaced_for_everybody_and_links_are_added() {
         (person("a"), (at(1), LeaveReason::Disabled)),
         (person("x"), (at(2), LeaveReason::OutOfScope)),
     ]);
-    home.set_leaving(&lease, &leaving).await.unwrap();
-    home.set_leaving(&lease, &leaving).await.unwrap();
+    for _ in 0..2 {
+        home.set_leaving(&lease, &leaving, &BTreeSet::new()).await.unwrap();
+    }
+    let unobserved = BTreeSet::from([person("a"), person("x")]);
+    home.set_leaving(&lease, &BTreeMap::new(), &unobserved).await.unwrap();
     let linked = |id: &str, since| Remembered { link: Some(id.into()), absent_since: since, ..Remembered::default() };
     let expected = BTreeMap::from([
         (person("a"), linked("c-a", Some(at(1)))),
@@ -23,7 +26,7 @@ async fn leaving_is_replaced_for_everybody_and_links_are_added() {
         (person("x"), Remembered { absent_since: Some(at(2)), ..Remembered::default() }),
     ]);
     assert_eq!(home.memory().await.unwrap(), expected);
-    home.set_leaving(&lease, &BTreeMap::new()).await.unwrap();
+    home.set_leaving(&lease, &BTreeMap::new(), &BTreeSet::new()).await.unwrap();
     home.rebind(&lease, &person("a"), &person("new")).await.unwrap();
     let expected = BTreeMap::from([(person("new"), linked("c-a", None)), (person("b"), linked("c-b", None))]);
     assert_eq!(home.memory().await.unwrap(), expected);
