@@ -54,7 +54,11 @@ fn adoption_report(out: &mut String, plan: &Plan, style: Style) {
         let _ = writeln!(out, "    {:>6} {what:<11} {detail}", number(n as u64));
     };
     line(matched.values().sum(), "matched", format!("people who have a Connect user already, by {}", by.join(", ")));
-    line(found(FindingCode::AmbiguousMatch), "ambiguous", "people with two candidates, or two for one user: held".to_owned());
+    line(
+        found(FindingCode::AmbiguousMatch),
+        "ambiguous",
+        "people with two candidates, or two for one user: held".to_owned(),
+    );
     line(found(FindingCode::Foreign), "foreign", "Connect users that no person claims: never touched".to_owned());
     line(created, "new", "people who would get a Connect user".to_owned());
     out.push('\n');
@@ -242,7 +246,9 @@ pub(super) fn person(change: &Change, now: Time, style: Style) -> String {
         }
         Action::Update(update) => (style.change("~"), update.facet.short().to_owned(), difference(update)),
         Action::Delete { before, .. } => (style.bad("-"), "deleted".to_owned(), format!("was {}", persona(before))),
-        Action::DeleteQuickConnect(named) => (style.bad("-"), "deleted".to_owned(), format!("quick connect {}", named.name)),
+        Action::DeleteQuickConnect(named) => {
+            (style.bad("-"), "deleted".to_owned(), format!("quick connect {}", named.name))
+        }
     };
     line(&sign, &change.label, &what, &detail, &reason(&change.because, now), style)
 }
@@ -313,9 +319,8 @@ fn reason(because: &Reason, now: Time) -> String {
 #[must_use]
 pub(super) fn attention(plan: &Plan, style: Style) -> Option<String> {
     let held = plan.decisions.values().filter(|d| matches!(d, Decision::Quarantined(_))).count();
-    (held > 0).then(|| {
-        format!("  {} {} held → rollcall status", style.bad("!"), count(held, "person is", "people are"))
-    })
+    (held > 0)
+        .then(|| format!("  {} {} held → rollcall status", style.bad("!"), count(held, "person is", "people are")))
 }
 
 fn held(out: &mut String, plan: &Plan, all: bool, style: Style) {
@@ -373,7 +378,7 @@ fn kind(code: FindingCode, n: usize) -> String {
         FindingCode::BadPhone => format!("{people} with a phone number that is none; left out"),
         FindingCode::UnmappedDepartment => format!("{people} whose department has no rule get the default persona"),
         FindingCode::Rename => {
-            format!("{people} renamed in the directory; Connect cannot rename, the old username stays")
+            format!("{people} whose username in Connect is not the directory's; Connect cannot rename, it stays")
         }
         FindingCode::CaseDiffers => format!("{people} matched by a username that differs in case"),
         FindingCode::DriftLeftAlone => format!("{people} changed by hand in Connect; left alone as configured"),

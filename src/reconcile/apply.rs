@@ -23,7 +23,7 @@ use super::progress::{Progress, Watch};
 use super::{Centre, RunClock, Stop, summary};
 use crate::model::{
     Action, ApprovedPlan, CallError, Change, ConnectUser, Disposition, Done, Inventory, NotAttempted, Observation,
-    Operation, Outcome, Remembered, RunId, RunSummary, Seen, Target, Time, Value,
+    Operation, Outcome, Reason, Remembered, RunId, RunSummary, Seen, Target, Time, Value,
 };
 use crate::store::{InventoryPatch, RunLease, Settlement, StoreError};
 

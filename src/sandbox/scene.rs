@@ -85,7 +85,10 @@ pub async fn start(scene: SceneSettings) -> io::Result<Sandbox> {
     let app = App::new(CLIENT_ID).secret(CLIENT_SECRET).permissions(&["User.Read.All", "GroupMember.Read.All"]);
     let agents = agents(&company, existing);
     let sandbox = Sandbox::start(Settings { ports, connect, app: Some(app), ..Settings::new(now, company) }).await?;
+    // Whoever is there already has been there for a while.
+    sandbox.clock.set(now - chrono::TimeDelta::days(90));
     furnish(&sandbox, &agents, foreign);
+    sandbox.clock.set(now);
     Ok(sandbox)
 }
 
@@ -179,128 +182,34 @@ pub struct ConfigText {
 /// A configuration for the scene. The secret is expected in the file `client-secret` beside it.
 #[must_use]
 pub fn configuration(sandbox: &Sandbox, tenant: &Tenant, text: &ConfigText) -> String {
+    let ConfigText { quota, everybody, leaver, authority, guard, first_run_applies, more } = text;
+    let (rate, burst, share) = quota.unwrap_or((2.0, 5, 1.0));
+    let groups = if *everybody { String::new() } else { format!("groups        = [\"{AGENTS}\"]") };
+    let or = |given: &Option<String>, otherwise: &str| given.clone().unwrap_or_else(|| otherwise.to_owned());
     let addresses = &sandbox.addresses;
-    let instance = sandbox.connect.instance_arn();
-    let (rate, burst, share) = text.quota.unwrap_or((2.0, 5, 1.0));
-    let groups = if text.everybody { String::new() } else { format!("groups        = [\"{AGENTS}\"]\n") };
-    let first_run = if text.first_run_applies { "apply" } else { "report" };
-    let leaver = text.leaver.as_deref().unwrap_or(
-        "grace   = \"0d\"\nsuspend = { security_profiles = [\"No Access\"], routing_profile = \"Holding\", for = \"30d\" }\ndelete  = true",
-    );
-    let authority = text.authority.as_deref().unwrap_or("routing_profile = \"shared\"");
-    let guard = text
-        .guard
-        .as_deref()
-        .unwrap_or("max_removed = { count = 50, fraction = 0.10 }\nmax_changed = { fraction = 0.30 }");
-    format!(
-        r#"name  = "support-emea"
-state = "rollcall.db"
-
-[source.entra]
-kind          = "microsoft"
-tenant        = "{tenant}"
-client_id     = "{CLIENT_ID}"
-client_secret = {{ file = "client-secret" }}
-graph_url     = "{graph}"
-login_url     = "{login}"
-{groups}
-[connect]
-instance     = "{instance}"
-endpoint_url = "{connect}"
-
-[connect.quota]
-share           = {share:?}
-rate_per_second = {rate:?}
-burst           = {burst}
-
-[attributes]
-username     = "user_principal_name"
-phone        = ["mobile_phone", "business_phone"]
-phone_region = "GB"
-
-[default]
-security_profiles = ["Agent"]
-routing_profile   = "Basic Routing Profile"
-user_type         = "agent"
-
-[[mapping]]
-name              = "care"
-departments       = ["Care", "Customer Care"]
-security_profiles = ["Agent"]
-routing_profile   = "Care Voice"
-hierarchy         = "EMEA/London/Care"
-
-[[mapping]]
-name              = "sales"
-departments       = ["Sales"]
-security_profiles = ["Agent"]
-routing_profile   = "Sales Voice"
-hierarchy         = "EMEA/London/Sales"
-
-[[mapping]]
-name              = "support"
-departments       = ["Support"]
-security_profiles = ["Agent"]
-routing_profile   = "Support Voice"
-hierarchy         = "EMEA/Berlin/Support"
-
-[[mapping]]
-name              = "success"
-departments       = ["Customer Success"]
-security_profiles = ["Agent"]
-routing_profile   = "Success Voice"
-
-[[mapping]]
-name              = "leads"
-when              = {{ group = "Connect-Leads" }}
-security_profiles = ["CallCenterManager"]
-user_type         = "supervisor"
-
-[[mapping]]
-name              = "recording"
-when              = {{ all = [ {{ group = "Connect-Recording" }}, {{ not = {{ attribute = "title", starts_with = "Train" }} }} ] }}
-security_profiles = ["RecordingAccess"]
-
-[user_type.supervisor]
-tags = {{ tier = "2" }}
-
-[authority]
-{authority}
-
-[adopt]
-match     = ["owner_tag", "username", "mailbox_name"]
-first_run = "{first_run}"
-
-[leaver]
-{leaver}
-
-[guard]
-{guard}
-
-[schedule]
-every       = "2m"
-full_every  = "24h"
-audit_every = "15m"
-
-[report.audit]
-kind         = "cloudwatch_logs"
-privacy      = "usernames"
-endpoint_url = "{logs}"
-
-[report.file]
-kind    = "json_lines"
-path    = "report.jsonl"
-privacy = "usernames"
-{more}
-[[example]]
-given  = {{ department = "customer  CARE", groups = ["Connect-Leads"] }}
-expect = {{ routing_profile = "Care Voice", security_profiles = ["Agent", "CallCenterManager"] }}
-"#,
-        tenant = tenant.tenant_id(),
-        graph = addresses.graph_url,
-        login = addresses.login_url,
-        connect = addresses.connect_url,
-        logs = addresses.logs_url,
-        more = text.more,
-    )
+    let words = [
+        ("tenant", tenant.tenant_id()),
+        ("client_id", CLIENT_ID.to_owned()),
+        ("graph", addresses.graph_url.clone()),
+        ("login", addresses.login_url.clone()),
+        ("groups", groups),
+        ("instance", sandbox.connect.instance_arn()),
+        ("connect", addresses.connect_url.clone()),
+        ("logs", addresses.logs_url.clone()),
+        ("share", format!("{share:?}")),
+        ("rate", format!("{rate:?}")),
+        ("burst", burst.to_string()),
+        ("authority", or(authority, "routing_profile = \"shared\"")),
+        ("first_run", if *first_run_applies { "apply" } else { "report" }.to_owned()),
+        ("leaver", or(leaver, LEAVER)),
+        ("guard", or(guard, GUARD)),
+        ("more", more.clone()),
+    ];
+    let template = include_str!("scene.toml").to_owned();
+    words.iter().fold(template, |text, (word, value)| text.replace(&format!("@{word}@"), value))
 }
+
+const LEAVER: &str = r#"grace   = "0d"
+suspend = { security_profiles = ["No Access"], routing_profile = "Holding", for = "30d" }
+delete  = true"#;
+const GUARD: &str = "max_removed = { count = 50, fraction = 0.10 }\nmax_changed = { fraction = 0.30 }";

@@ -216,12 +216,8 @@ async fn a_re_hire_with_a_new_directory_id_keeps_the_connect_user() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn grace_counts_from_the_first_time_and_ends_with_a_return() {
-    let mut world = World::with(
-        10,
-        |_| {},
-        |text| text.leaver = Some("grace = \"2d\"\ndelete = true".to_owned()),
-    )
-    .await;
+    let mut world =
+        World::with(10, |_| {}, |text| text.leaver = Some("grace = \"2d\"\ndelete = true".to_owned())).await;
     let (id, login) = world.hire("Care");
     world.sync().await.unwrap();
     world.sandbox.tenant.disable(&id).unwrap();
@@ -229,7 +225,11 @@ async fn grace_counts_from_the_first_time_and_ends_with_a_return() {
         let ended = world.sync().await.unwrap();
         assert!(ended.plan.is_empty());
         let person = format!("entra/{id}").parse().unwrap();
-        assert!(matches!(ended.plan.decisions[&person], Decision::Waiting { .. }), "{:?}", ended.plan.decisions[&person]);
+        assert!(
+            matches!(ended.plan.decisions[&person], Decision::Waiting { .. }),
+            "{:?}",
+            ended.plan.decisions[&person]
+        );
     }
     world.sandbox.tenant.enable(&id).unwrap();
     let ended = world.sync().await.unwrap();
@@ -251,7 +251,8 @@ async fn a_certificate_signs_in_as_well_as_a_secret() {
     std::fs::write(&file, pem).unwrap();
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
     let config = std::fs::read_to_string(world.config_path()).unwrap();
-    let config = config.replace("client_secret = { file = \"client-secret\" }", "certificate = { file = \"entra.pem\" }");
+    let config =
+        config.replace("client_secret = { file = \"client-secret\" }", "certificate = { file = \"entra.pem\" }");
     std::fs::write(world.config_path(), config).unwrap();
     world.sync().await.unwrap();
     assert!(world.managed() > 0);

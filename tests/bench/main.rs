@@ -4,6 +4,10 @@
 //! reqwest and serde. `day`: a working day on 2,000 adopted Connect users at the documented quota, beside the least time
 //! the token buckets allow.
 
+#![expect(clippy::print_stdout, reason = "figures are printed")]
+#![expect(clippy::disallowed_methods, reason = "a measurement is its own edge: it reads the clock")]
+#![recursion_limit = "256"]
+
 mod day;
 mod people;
 mod process;

@@ -44,7 +44,7 @@ struct Token {
 }
 
 /// Measures and prints.
-pub async fn measure(people: usize) {
+pub(crate) async fn measure(people: usize) {
     let mut settings = SceneSettings::new(chrono::Utc::now(), people);
     settings.plain = true;
     settings.connect.quota = QuotaSettings::unlimited();

@@ -5,15 +5,15 @@ use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// What a finished process took.
-pub struct Took {
-    pub status: ExitStatus,
-    pub wall: Duration,
-    pub peak_mib: f64,
-    pub stderr: String,
+pub(crate) struct Took {
+    pub(crate) status: ExitStatus,
+    pub(crate) wall: Duration,
+    pub(crate) peak_mib: f64,
+    pub(crate) stderr: String,
 }
 
 /// Runs `rollcall` with these arguments in this folder's configuration.
-pub async fn rollcall(folder: &Path, arguments: &[&str]) -> Took {
+pub(crate) async fn rollcall(folder: &Path, arguments: &[&str]) -> Took {
     let started = Instant::now();
     let stderr = folder.join("stderr");
     let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_rollcall"))

@@ -1,3 +1,5 @@
+//! Signing in the way clients do: secrets, certificates, and everything that is refused.
+
 use axum::body::Body;
 use axum::http::Request as Http;
 use chrono::{DateTime, Utc};
