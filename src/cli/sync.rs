@@ -66,7 +66,7 @@ async fn one_run(door: &Door, ask: &Ask) -> anyhow::Result<Ending> {
     let result = service.run_once(&lease, &ask.order(), &stop, screen.as_ref()).await;
     interrupted.abort();
     service.centre.store.release(lease).await?;
-    Ok(Ending::of(&result))
+    Ok(Ending::of(result))
 }
 
 #[expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the screen")]

@@ -6,8 +6,8 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::style::{self, Style, count, number};
-use crate::model::{Outcome, Plan, RunSummary, Trigger};
-use crate::reconcile::{Progress, Watch};
+use crate::model::{Outcome, RunSummary, Trigger};
+use crate::reconcile::{PlanCounts, Progress, Watch};
 
 /// Prints progress to standard error; standard output is for data.
 #[derive(Debug)]
@@ -33,11 +33,11 @@ impl Screen {
         }
     }
 
-    fn start_bar(&self, plan: &Plan) {
-        if plan.is_empty() {
+    fn start_bar(&self, calls: u32) {
+        if calls == 0 {
             return;
         }
-        let bar = ProgressBar::new(plan.changes.len() as u64);
+        let bar = ProgressBar::new(u64::from(calls));
         bar.set_draw_target(ProgressDrawTarget::stderr());
         if let Ok(look) = ProgressStyle::with_template("  apply     {bar:30} {pos}/{len}  {msg}  {eta} left") {
             bar.set_style(look.progress_chars("█▉░"));
@@ -87,9 +87,9 @@ impl Watch for Screen {
             Progress::Settled { happened, did_not } => {
                 self.line("settle", &format!("calls in doubt: {happened} had happened, {did_not} had not"));
             }
-            Progress::Planned { plan } => {
-                self.line("plan", &one_line(&plan));
-                self.start_bar(&plan);
+            Progress::Planned { counts } => {
+                self.line("plan", &one_line(counts));
+                self.start_bar(counts.calls);
             }
             Progress::Passed { approved } => {
                 let text = match approved {
@@ -128,22 +128,11 @@ impl Watch for Screen {
 }
 
 /// A plan in one line.
-fn one_line(plan: &Plan) -> String {
-    use crate::model::{Action, Decision, Reason};
-    let joins = plan.changes.iter().filter(|c| matches!(c.action, Action::Create(_))).count();
-    let adopts = plan.changes.iter().filter(|c| matches!(c.action, Action::Adopt { .. })).count();
-    let people = |leaving: bool| {
-        let whom = plan.changes.iter().filter(|change| {
-            matches!(change.because, Reason::Left { .. }) == leaving
-                && !matches!(change.action, Action::Create(_) | Action::Adopt { .. })
-        });
-        whom.map(|change| &change.person).collect::<std::collections::BTreeSet<_>>().len()
-    };
-    let held = plan.decisions.values().filter(|d| matches!(d, Decision::Quarantined(_))).count();
-    let parts =
-        [(joins, "join"), (adopts, "adopt"), (people(false), "change"), (people(true), "leave"), (held, "held")];
+fn one_line(counts: PlanCounts) -> String {
+    let PlanCounts { joins, adopts, changes, leaves, held, calls: _ } = counts;
+    let parts = [(joins, "join"), (adopts, "adopt"), (changes, "change"), (leaves, "leave"), (held, "held")];
     let parts: Vec<String> =
-        parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{} {what}", number(*n as u64))).collect();
+        parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{} {what}", number(*n))).collect();
     if parts.is_empty() { "nothing to do".to_owned() } else { parts.join(" · ") }
 }
 

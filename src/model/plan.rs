@@ -330,7 +330,7 @@ pub struct Plan {
     /// from a wish that was never fulfilled.
     #[serde(default)]
     pub agreed: BTreeMap<PersonKey, AttributeSet>,
-    /// Managed people by department, before and after this plan; only departments that lose somebody.
+    /// Managed people by department, before and after this plan; every department with managed people.
     #[serde(default)]
     pub departments: BTreeMap<String, (u32, u32)>,
     /// Connect users whose unread details would be needed to decide; read them (bounded) and plan again.
@@ -371,5 +371,11 @@ impl ApprovedPlan {
     #[must_use]
     pub fn plan(&self) -> &Plan {
         &self.0
+    }
+
+    /// The plan, once it is carried out.
+    #[must_use]
+    pub fn into_plan(self) -> Plan {
+        self.0
     }
 }

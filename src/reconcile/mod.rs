@@ -32,7 +32,7 @@ use tokio::sync::watch;
 
 pub use self::apply::Slots;
 pub use self::deliver::{Delivery, deliver};
-pub use self::progress::{Progress, Quiet, SourceSeen, Watch};
+pub use self::progress::{PlanCounts, Progress, Quiet, SourceSeen, Watch};
 pub use self::summary::RunCounts;
 use crate::model::{
     ApprovedPlan, CallError, Decision, Observation, Operation, Plan, RunId, RunSummary, SourceState, Target, Time,
@@ -220,14 +220,13 @@ async fn story<T: Target>(
     let quota = |operation| (centre.quota)(&centre.target, operation);
     let plan = only_for(order, &seen, plan, &quota);
     let mut summary = summary::of_plan(&plan, &sources);
-    watch.tell(Progress::Planned { plan: Box::new(plan.clone()) });
+    watch.tell(Progress::Planned { counts: PlanCounts::of(&plan) });
     let approval = approval(centre, order, &plan, clock.now()).await?;
-    let verdict = guard::review(plan.clone(), &centre.limits, approval.as_ref(), clock.now());
     if !order.rehearse {
         remember(centre, lease, order, &plan, clock.now()).await?;
     }
-    let refusal = match verdict {
-        Verdict::Refused(_, refusal) => {
+    match guard::review(plan, &centre.limits, approval.as_ref(), clock.now()) {
+        Verdict::Refused(plan, refusal) => {
             watch.tell(Progress::Refused { digest: refusal.digest.clone(), message: refusal.message.clone() });
             "refused".clone_into(&mut summary.result);
             summary.message.clone_from(&refusal.message);
@@ -235,20 +234,20 @@ async fn story<T: Target>(
                 let Refusal { digest, message, .. } = &refusal;
                 centre.store.hold_plan(lease, order.run, digest, message, clock.now()).await?;
             }
-            Some(refusal)
+            Ok(Ended { plan: *plan, refusal: Some(refusal), summary })
         }
-        Verdict::Approved(_) if order.rehearse => None,
         Verdict::Approved(approved) => {
-            watch.tell(Progress::Passed { approved: approval.as_ref().map(|approval| approval.digest.clone()) });
-            if let Some(Approval { digest, .. }) = &approval {
-                // Once: an approval that outlived its plan would let a later one like it through unseen.
-                centre.store.consume_approval(lease, digest).await?;
+            if !order.rehearse {
+                watch.tell(Progress::Passed { approved: approval.as_ref().map(|approval| approval.digest.clone()) });
+                if let Some(Approval { digest, .. }) = &approval {
+                    // Once: an approval that outlived its plan would let a later one like it through unseen.
+                    centre.store.consume_approval(lease, digest).await?;
+                }
+                carry_out(centre, lease, order, &approved, &seen, clock, stop, watch, &mut summary).await?;
             }
-            carry_out(centre, lease, order, &approved, &seen, clock, stop, watch, &mut summary).await?;
-            None
+            Ok(Ended { plan: approved.into_plan(), refusal: None, summary })
         }
-    };
-    Ok(Ended { plan, refusal, summary })
+    }
 }
 
 /// Applies an approved plan, and remembers what follows from it.

@@ -2,12 +2,12 @@
 //!
 //! Invariant: progress is told, never asked; a run does not depend on anybody listening.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use connectors::SourceName;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Operation, Outcome, Plan, RunId, RunSummary, Trigger};
+use crate::model::{Action, Decision, Operation, Outcome, Plan, Reason, RunId, RunSummary, Trigger};
 
 /// How one source was seen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +22,53 @@ pub struct SourceSeen {
     pub requests: u32,
     /// Milliseconds it took.
     pub millis: u64,
+}
+
+/// A plan in numbers of people.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanCounts {
+    /// People who get a user.
+    pub joins: u32,
+    /// People whose existing user gets our mark.
+    pub adopts: u32,
+    /// People whose user changes.
+    pub changes: u32,
+    /// People who are suspended or deleted.
+    pub leaves: u32,
+    /// People who are held.
+    pub held: u32,
+    /// Calls it takes.
+    pub calls: u32,
+}
+
+impl PlanCounts {
+    /// Counts a plan.
+    #[must_use]
+    pub fn of(plan: &Plan) -> Self {
+        let mut joins = BTreeSet::new();
+        let mut adopts = BTreeSet::new();
+        let mut changes = BTreeSet::new();
+        let mut leaves = BTreeSet::new();
+        for change in &plan.changes {
+            let people = match (&change.action, &change.because) {
+                (Action::Create(_), _) => &mut joins,
+                (_, Reason::Left { .. }) => &mut leaves,
+                (Action::Adopt { .. }, _) => &mut adopts,
+                _ => &mut changes,
+            };
+            people.insert(&change.person);
+        }
+        let held = plan.decisions.values().filter(|decision| matches!(decision, Decision::Quarantined(_))).count();
+        let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        Self {
+            joins: count(joins.len()),
+            adopts: count(adopts.len()),
+            changes: count(changes.difference(&adopts).count()),
+            leaves: count(leaves.len()),
+            held: count(held),
+            calls: count(plan.changes.len()),
+        }
+    }
 }
 
 /// One thing a run says.
@@ -69,10 +116,10 @@ pub enum Progress {
         /// How many had not.
         did_not: u32,
     },
-    /// The plan is made.
+    /// The plan is made. The whole of it comes with the end of the run; it may be large.
     Planned {
-        /// The whole of it.
-        plan: Box<Plan>,
+        /// In numbers.
+        counts: PlanCounts,
     },
     /// The guard let it through.
     Passed {

@@ -16,10 +16,10 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
 
-use super::Result1;
+use super::RunResult;
 use crate::model::{Plan, RunId, RunSummary, Trigger};
 use crate::planner::guard::Refusal;
-use crate::reconcile::{Order, Progress, chain};
+use crate::reconcile::{Ended, Order, Progress, chain};
 
 /// Longest question in bytes.
 const LONGEST_ASK: u64 = 64 * 1024;
@@ -75,14 +75,12 @@ pub enum Ending {
 impl Ending {
     /// The ending of a run.
     #[must_use]
-    pub fn of(result: &Result1) -> Self {
+    pub fn of(result: RunResult) -> Self {
         match result {
-            Ok(ended) => Self::Ran {
-                plan: Box::new(ended.plan.clone()),
-                refusal: ended.refusal.clone().map(Box::new),
-                summary: Box::new(ended.summary.clone()),
-            },
-            Err(error) => Self::Failed { message: chain(error), hint: error.hint() },
+            Ok(Ended { plan, refusal, summary }) => {
+                Self::Ran { plan: Box::new(plan), refusal: refusal.map(Box::new), summary: Box::new(summary) }
+            }
+            Err(error) => Self::Failed { message: chain(&error), hint: error.hint() },
         }
     }
 }

@@ -45,14 +45,14 @@ impl<T> std::fmt::Debug for Service<T> {
 }
 
 /// How one run of the service ended.
-pub type Result1 = Result<Ended, RunError>;
+pub type RunResult = Result<Ended, RunError>;
 
 impl<T: Target> Service<T> {
     /// One run and the delivery of its reports.
     ///
     /// # Errors
     /// See [`reconcile::run`]. A failing sink is no error.
-    pub async fn run_once(&self, lease: &RunLease, order: &Order, stop: &Stop, watch: &dyn Watch) -> Result1 {
+    pub async fn run_once(&self, lease: &RunLease, order: &Order, stop: &Stop, watch: &dyn Watch) -> RunResult {
         let clock = RunClock::starting((self.now)());
         let result = Box::pin(reconcile::run(&self.centre, lease, order, clock, stop, watch)).await;
         if !order.rehearse {
@@ -111,7 +111,7 @@ impl<T: Target> Service<T> {
         let result = self.run_once(lease, &order, stop, &watch).await;
         log_end(&self.centre.name, &result);
         // Whoever asked may have gone; the run counts all the same.
-        let _ = answers.send(Line::Ended(Ending::of(&result)));
+        let _ = answers.send(Line::Ended(Ending::of(result)));
     }
 }
 
@@ -147,7 +147,7 @@ impl Watch for Log {
     }
 }
 
-fn log_end(centre: &str, result: &Result1) {
+fn log_end(centre: &str, result: &RunResult) {
     match result {
         Ok(Ended { summary, .. }) => tracing::info!(
             %centre, run.result = summary.result, run.millis = summary.millis,

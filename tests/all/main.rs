@@ -1,5 +1,6 @@
 //! Everything that is tested from outside, in one binary.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 #![recursion_limit = "256"]
 
 mod house;
