@@ -315,6 +315,7 @@ impl fmt::Display for Value {
                 names.sort_unstable();
                 f.write_str(&names.join(", "))
             }
+            Self::Tags(tags) if tags.is_empty() => f.write_str("(none)"),
             Self::Tags(tags) => {
                 for (at, (key, value)) in tags.iter().enumerate() {
                     write!(f, "{}{key}={value}", if at == 0 { "" } else { ", " })?;

@@ -183,6 +183,9 @@ impl View<'_> {
         let mut managed = false;
         for (attribute, wished) in self.wish.attributes.iter().filter(|(a, _)| a.facet() == facet) {
             managed = true;
+            if let Some(former) = self.memory.former.get(attribute) {
+                return format!("suspended: was {former}");
+            }
             let ours = self.memory.written.get(attribute);
             match self.user.seen(attribute).known() {
                 None if ours == Some(wished) => {}
