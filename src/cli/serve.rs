@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use anyhow::Context;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
@@ -21,7 +22,9 @@ pub(super) async fn serve(door: &Door) -> anyhow::Result<Exit> {
     }
     let Assembled { service, lease } = assemble::assemble(&config, super::now, "serve").await?;
     let store = service.centre.store.clone();
-    let listener = control::listen(&config.state)?;
+    let listener = control::listen(&config.state).with_context(|| {
+        format!("the control socket {} cannot be made", control::socket_path(&config.state).display())
+    })?;
     let (asks_sender, asks) = mpsc::channel(16);
     let questions = tokio::spawn(control::take_questions(listener, asks_sender));
     let (stop_sender, stop) = watch::channel(false);

@@ -146,25 +146,6 @@ impl AmazonConnect {
         let ask = || async { Ok(inventory::instance(&self.caller).await?.identity_management) };
         self.identity_management.get_or_try_init(ask).await.copied()
     }
-
-    async fn look(
-        &self,
-        look: &Look,
-        quick_connects: bool,
-        last: Option<&Inventory>,
-        at: Time,
-    ) -> Result<Inventory, CallError> {
-        let own_writes = self.own_writes.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let looking = Looking { caller: &self.caller, own_writes: &own_writes, last, at };
-        let inventory = match (look, last) {
-            (Look::These { ids, usernames }, Some(last)) => looking.these(last, ids, usernames, quick_connects).await?,
-            // There is nothing that some users could be merged into.
-            (Look::Everybody, _) | (Look::These { .. }, None) => looking.everybody(quick_connects).await?,
-        };
-        // Whether it was set before does not matter: the value never changes.
-        let _ = self.identity_management.set(inventory.instance.identity_management);
-        Ok(inventory)
-    }
 }
 
 fn good(text: String) -> CheckLine {
@@ -192,7 +173,16 @@ impl Target for AmazonConnect {
         last: Option<&Inventory>,
         at: Time,
     ) -> Result<Inventory, CallError> {
-        self.look(look, quick_connects, last, at).await
+        let own_writes = self.own_writes.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let looking = Looking { caller: &self.caller, own_writes: &own_writes, last, at };
+        let inventory = match (look, last) {
+            (Look::These { ids, usernames }, Some(last)) => looking.these(last, ids, usernames, quick_connects).await?,
+            // There is nothing that some users could be merged into.
+            (Look::Everybody, _) | (Look::These { .. }, None) => looking.everybody(quick_connects).await?,
+        };
+        // Whether it was set before does not matter: the value never changes.
+        let _ = self.identity_management.set(inventory.instance.identity_management);
+        Ok(inventory)
     }
 
     fn set_own_writes(&self, writes: BTreeMap<ConnectUserId, Time>) {

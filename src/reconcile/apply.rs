@@ -19,13 +19,13 @@ use futures_util::future::join_all;
 use futures_util::stream;
 use tokio::sync::Notify;
 
-use super::progress::{Progress, Watch};
-use super::{Centre, RunClock, Stop, summary};
+use super::progress::Progress;
+use super::{Run, summary};
 use crate::model::{
     Action, ApprovedPlan, CallError, Change, ConnectUser, Disposition, Done, Inventory, NotAttempted, Observation,
-    Operation, Outcome, Reason, Remembered, RunId, RunSummary, Seen, Target, Time, Value,
+    Operation, Outcome, Reason, Remembered, RunSummary, Seen, Target, Time, Value,
 };
-use crate::store::{InventoryPatch, RunLease, Settlement, StoreError};
+use crate::store::{InventoryPatch, Settlement, StoreError};
 
 /// How many changes of one lane are under way at once.
 #[derive(Debug, Clone, Copy)]
@@ -53,12 +53,7 @@ pub(super) struct Applied {
 
 /// What the lanes share.
 struct Job<'a, T> {
-    centre: &'a Centre<T>,
-    lease: &'a RunLease,
-    run: RunId,
-    clock: RunClock,
-    stop: &'a Stop,
-    watch: &'a dyn Watch,
+    run: &'a Run<'a, T>,
     connect: &'a Inventory,
     memory: &'a BTreeMap<PersonKey, Remembered>,
     changed_at: &'a BTreeMap<PersonKey, Time>,
@@ -109,29 +104,15 @@ impl Freed {
 ///
 /// # Errors
 /// Only if the ledger cannot be written; then nothing further is called.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "a run's fixed context and the three views of its people; no two belong together"
-)]
 pub(super) async fn apply<T: Target>(
-    centre: &Centre<T>,
-    lease: &RunLease,
-    run: RunId,
+    run: &Run<'_, T>,
     approved: &ApprovedPlan,
     seen: &Observation,
     changed_at: &BTreeMap<PersonKey, Time>,
-    clock: RunClock,
-    stop: &Stop,
-    watch: &dyn Watch,
 ) -> Result<Applied, StoreError> {
     let changes = &approved.plan().changes;
     let job = Job {
-        centre,
-        lease,
         run,
-        clock,
-        stop,
-        watch,
         connect: &seen.connect,
         memory: &seen.memory,
         changed_at,
@@ -142,7 +123,7 @@ pub(super) async fn apply<T: Target>(
         applied: Mutex::new(Applied::default()),
     };
     let lanes = lanes(changes).into_iter().map(|(operation, chains)| {
-        let (per_second, burst) = (centre.quota)(&centre.target, operation);
+        let (per_second, burst) = run.quota(operation);
         let job = &job;
         async move {
             let mut results = stream::iter(chains)
@@ -205,7 +186,7 @@ impl<T: Target> Job<'_, T> {
             let mut applied = self.applied.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             applied.agreed.insert(person.clone());
             if let Some(since) = self.changed_at.get(person) {
-                let waited = (self.clock.now() - *since).num_seconds();
+                let waited = (self.run.clock.now() - *since).num_seconds();
                 applied.waited_secs.push(u64::try_from(waited).unwrap_or(0));
             }
         }
@@ -213,7 +194,7 @@ impl<T: Target> Job<'_, T> {
     }
 
     fn reason_not_to(&self, change: &Change) -> Option<NotAttempted> {
-        if *self.stop.borrow() {
+        if *self.run.stop.borrow() {
             return Some(NotAttempted::Shutdown);
         }
         let full = self.full.load(Ordering::Acquire) && matches!(change.action, Action::Create(_));
@@ -225,8 +206,8 @@ impl<T: Target> Job<'_, T> {
         if let Action::Create(desired) = &change.action {
             self.freed.wait(&desired.username).await;
         }
-        self.centre.store.intend(self.lease, self.run, change, self.clock.now()).await?;
-        Ok(match self.centre.target.perform(change).await {
+        self.run.centre.store.intend(self.run.lease, self.run.order.run, change, self.run.clock.now()).await?;
+        Ok(match self.run.centre.target.perform(change).await {
             Ok(Done { created, request_id, attempts, latency }) => Outcome::Done {
                 request_id,
                 millis: u64::try_from(latency.as_millis()).unwrap_or(u64::MAX),
@@ -263,7 +244,7 @@ impl<T: Target> Job<'_, T> {
         user: &mut Option<ConnectUser>,
     ) -> Result<(), StoreError> {
         let mut patch = InventoryPatch::None;
-        let now = self.clock.now();
+        let now = self.run.clock.now();
         if outcome.succeeded() {
             let created = match outcome {
                 Outcome::Done { created, .. } | Outcome::AlreadySo { created, .. } => created.as_ref(),
@@ -272,14 +253,14 @@ impl<T: Target> Job<'_, T> {
             if let (Some(from), true) = (rebound_from(change), matches!(change.action, Action::Adopt { .. }))
                 && self.memory.contains_key(from)
             {
-                self.centre.store.rebind(self.lease, from, &change.person).await?;
+                self.run.centre.store.rebind(self.run.lease, from, &change.person).await?;
             }
             *memory = memory.after(change, created, now);
             patch = patched(change, created, user, &self.connect.instance.arn);
         }
         let remembered = outcome.succeeded().then_some((&change.person, &*memory));
-        let settlement = Settlement { run: self.run, change, outcome, remembered, inventory: patch, at: now };
-        self.centre.store.settle(self.lease, settlement).await?;
+        let settlement = Settlement { run: self.run.order.run, change, outcome, remembered, inventory: patch, at: now };
+        self.run.centre.store.settle(self.run.lease, settlement).await?;
         if let Action::Delete { username, .. } = &change.action {
             self.freed.done(username);
         }
@@ -287,7 +268,7 @@ impl<T: Target> Job<'_, T> {
             let mut applied = self.applied.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             summary::count(&mut applied.summary, change, outcome);
         }
-        self.watch.tell(Progress::Applied {
+        self.run.watch.tell(Progress::Applied {
             seq: change.seq,
             total: self.total,
             operation: change.action.operation(),

@@ -9,11 +9,11 @@
 use std::collections::BTreeSet;
 
 use super::observe::{self, Observed};
-use super::progress::{Progress, Watch};
-use super::{Centre, Order, RunClock, RunError, settle};
+use super::progress::Progress;
+use super::{Run, RunError, settle};
 use crate::model::{Action, Change, ConnectUserId, Inventory, Look, Observation, Outcome, Plan, Target, Time};
 use crate::planner;
-use crate::store::{InventoryPatch, OpenIntent, RunLease, Settlement};
+use crate::store::{InventoryPatch, OpenIntent, Settlement};
 
 /// Most details that are read in one run because a decision needs them; the rest waits for the next run.
 pub(super) const MOST_DETAIL_READS: usize = 100;
@@ -47,50 +47,44 @@ impl Looked {
 
 /// Plans, looking at Connect as far as the plan depends on it.
 pub(super) async fn plan_on_a_fresh_look<T: Target>(
-    centre: &Centre<T>,
-    lease: &RunLease,
-    order: &Order,
-    clock: RunClock,
+    run: &Run<'_, T>,
     observed: Observed,
-    watch: &dyn Watch,
 ) -> Result<(Observation, Plan), RunError> {
+    let Run { centre, clock, .. } = run;
     let Observed { directory, frozen, .. } = observed;
-    let mut looker = Looker { centre, lease, clock, watch, looked: Looked::default() };
-    let connect = looker.first_look(order).await?;
+    let mut looker = Looker { run, looked: Looked::default() };
+    let connect = looker.first_look().await?;
     let memory = centre.store.memory().await?;
     let rules_before = centre.store.meta_get(RULES).await?;
     let config_changed = rules_before.is_some_and(|before| before != centre.rules_digest);
     let mut seen = Observation { at: clock.now(), directory, connect, memory, config_changed };
     for _ in 0..MOST_ROUNDS {
-        let plan = planner::plan(&seen, &centre.rules, &|operation| (centre.quota)(&centre.target, operation));
+        let plan = planner::plan(&seen, &centre.rules, &|operation| run.quota(operation));
         if !looker.learn_more(&plan, &mut seen, &frozen).await? {
             return Ok((seen, plan));
         }
     }
     // Every round but the last may have taught something; planning once more on what is known is always sound.
-    let plan = planner::plan(&seen, &centre.rules, &|operation| (centre.quota)(&centre.target, operation));
+    let plan = planner::plan(&seen, &centre.rules, &|operation| run.quota(operation));
     Ok((seen, plan))
 }
 
 struct Looker<'a, T> {
-    centre: &'a Centre<T>,
-    lease: &'a RunLease,
-    clock: RunClock,
-    watch: &'a dyn Watch,
+    run: &'a Run<'a, T>,
     looked: Looked,
 }
 
 impl<T: Target> Looker<'_, T> {
     /// The remembered look, or a whole one where that is due. Settles what is in doubt.
-    async fn first_look(&mut self, order: &Order) -> Result<Inventory, RunError> {
-        let store = &self.centre.store;
+    async fn first_look(&mut self) -> Result<Inventory, RunError> {
+        let store = &self.run.centre.store;
         let remembered = store.inventory().await?;
         let doubts = store.open_intents().await?;
         let audited: Option<Time> = store.meta_get(AUDITED).await?.and_then(|text| text.parse().ok());
-        let every = i64::try_from(self.centre.audit_every_secs).unwrap_or(i64::MAX);
-        let audit_due = audited.is_none_or(|at| (self.clock.now() - at).num_seconds() >= every);
+        let every = i64::try_from(self.run.centre.audit_every_secs).unwrap_or(i64::MAX);
+        let audit_due = audited.is_none_or(|at| (self.run.clock.now() - at).num_seconds() >= every);
         match remembered {
-            Some(remembered) if !order.full && doubts.is_empty() && !audit_due => Ok(remembered),
+            Some(remembered) if !self.run.order.full && doubts.is_empty() && !audit_due => Ok(remembered),
             remembered => {
                 let mut fresh = self.look(&Look::Everybody, remembered.as_ref()).await?;
                 if !doubts.is_empty() {
@@ -103,26 +97,26 @@ impl<T: Target> Looker<'_, T> {
 
     /// Looks, and remembers what was seen.
     async fn look(&mut self, look: &Look, last: Option<&Inventory>) -> Result<Inventory, RunError> {
-        let started = self.clock.millis();
+        let started = self.run.clock.millis();
         // Quick connects dangle when their user is deleted; without deletions nobody needs to know them.
-        let quick_connects = self.centre.rules.leaver.delete;
-        self.centre.target.set_own_writes(self.centre.store.own_writes().await?);
-        let inventory = self.centre.target.inventory(look, quick_connects, last, self.clock.now()).await?;
-        self.centre.store.save_inventory(Some(self.lease), &inventory).await?;
+        let quick_connects = self.run.centre.rules.leaver.delete;
+        self.run.centre.target.set_own_writes(self.run.centre.store.own_writes().await?);
+        let inventory = self.run.centre.target.inventory(look, quick_connects, last, self.run.clock.now()).await?;
+        self.run.centre.store.save_inventory(Some(self.run.lease), &inventory).await?;
         match look {
             Look::Everybody => {
                 self.looked.everybody = true;
-                self.centre.store.meta_set(AUDITED, &self.clock.now().to_rfc3339()).await?;
+                self.run.centre.store.meta_set(AUDITED, &self.run.clock.now().to_rfc3339()).await?;
             }
             Look::These { ids, usernames } => {
                 self.looked.ids.extend(ids.iter().cloned());
                 self.looked.usernames.extend(usernames.iter().cloned());
             }
         }
-        self.watch.tell(Progress::Looked {
+        self.run.watch.tell(Progress::Looked {
             users: u32::try_from(inventory.users.len()).unwrap_or(u32::MAX),
             everybody: matches!(look, Look::Everybody),
-            millis: self.clock.millis() - started,
+            millis: self.run.clock.millis() - started,
         });
         Ok(inventory)
     }
@@ -145,10 +139,9 @@ impl<T: Target> Looker<'_, T> {
         }
         if !plan.owners_unknown.is_empty() && !self.looked.owners {
             self.looked.owners = true;
-            let now = self.clock.now();
-            if observe::ask_about_owners(self.centre, &plan.owners_unknown, now).await? {
-                let configured: Vec<_> = self.centre.sources.iter().map(|source| source.name().clone()).collect();
-                seen.directory = self.centre.store.directory_view(frozen, &configured).await?;
+            if observe::ask_about_owners(self.run, &plan.owners_unknown).await? {
+                let configured: Vec<_> = self.run.centre.sources.iter().map(|source| source.name().clone()).collect();
+                seen.directory = self.run.centre.store.directory_view(frozen, &configured).await?;
                 return Ok(true);
             }
         }
@@ -187,7 +180,7 @@ impl<T: Target> Looker<'_, T> {
         if !ids.is_empty() {
             fresh = self.look(&Look::These { ids, usernames: BTreeSet::new() }, Some(&fresh)).await?;
         }
-        let memory = self.centre.store.memory().await?;
+        let memory = self.run.centre.store.memory().await?;
         let (mut happened, mut did_not) = (0, 0);
         for doubt in doubts {
             let outcome = settle::judge(&doubt.change, &fresh);
@@ -196,7 +189,7 @@ impl<T: Target> Looker<'_, T> {
             let after = match &outcome {
                 Outcome::AlreadySo { created, .. } => {
                     happened += 1;
-                    Some(remembered.after(&doubt.change, created.as_ref(), self.clock.now()))
+                    Some(remembered.after(&doubt.change, created.as_ref(), self.run.clock.now()))
                 }
                 _ => {
                     did_not += 1;
@@ -210,11 +203,11 @@ impl<T: Target> Looker<'_, T> {
                 outcome: &outcome,
                 remembered: memory_row,
                 inventory: InventoryPatch::None,
-                at: self.clock.now(),
+                at: self.run.clock.now(),
             };
-            self.centre.store.settle(self.lease, settlement).await?;
+            self.run.centre.store.settle(self.run.lease, settlement).await?;
         }
-        self.watch.tell(Progress::Settled { happened, did_not });
+        self.run.watch.tell(Progress::Settled { happened, did_not });
         Ok(fresh)
     }
 }

@@ -4,6 +4,7 @@
 //! interrupted run needs no resume code, because the next one observes and plans anew.
 //!
 //! ```text
+//! story      observe → plan → guard → apply, as one function
 //! observe    pull the directories, ask about those who are missing, put everything together
 //! look       when and where Connect is looked at: an idle run makes no call
 //! apply      one change, one call, one outcome; intent before, outcome after
@@ -22,25 +23,21 @@ mod look;
 mod observe;
 mod progress;
 mod settle;
+mod story;
 mod summary;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use connectors::{PersonKey, Source, SourceName, attributes};
+use connectors::{Source, SourceName};
 use tokio::sync::watch;
 
 pub use self::apply::Slots;
 pub use self::deliver::{Delivery, deliver};
 pub use self::progress::{PlanCounts, Progress, Quiet, SourceSeen, Watch};
 pub use self::summary::RunCounts;
-use crate::model::{
-    ApprovedPlan, CallError, Decision, Observation, Operation, Plan, RunId, RunSummary, SourceState, Target, Time,
-    Trigger,
-};
-use crate::planner::guard::{self, Refusal, Verdict};
-use crate::planner::rules::{Approval, Limits, Rules};
-use crate::planner::{self, Quota};
+use crate::model::{CallError, Operation, Plan, RunId, RunSummary, Target, Time, Trigger};
+use crate::planner::guard::Refusal;
+use crate::planner::rules::{Limits, Rules};
 use crate::store::{RunLease, Store, StoreError};
 
 /// The wall clock of one run: the moment it was given, moved on by tokio's clock, so that tests can pause it.
@@ -184,13 +181,14 @@ pub async fn run<T: Target>(
     stop: &Stop,
     watch: &dyn Watch,
 ) -> Result<Ended, RunError> {
+    let run = Run { centre, lease, order, clock, stop, watch };
     let before = (centre.counters)(&centre.target);
     watch.tell(Progress::Started { centre: centre.name.clone(), run: order.run, trigger: order.trigger });
     if !order.rehearse {
         centre.store.begin_run(lease, order.run, order.trigger, clock.now()).await?;
     }
     // Boxed: the story's future is large, and every caller's would contain it.
-    let result = Box::pin(story(centre, lease, order, clock, stop, watch)).await;
+    let result = Box::pin(story::story(&run)).await;
     let mut summary = match &result {
         Ok(ended) => ended.summary.clone(),
         Err(error) => summary::failed(&chain(error)),
@@ -206,144 +204,21 @@ pub async fn run<T: Target>(
     result.map(|ended| Ended { summary, ..ended })
 }
 
-async fn story<T: Target>(
-    centre: &Centre<T>,
-    lease: &RunLease,
-    order: &Order,
+/// What a run works with from its first step to its last.
+struct Run<'a, T> {
+    centre: &'a Centre<T>,
+    lease: &'a RunLease,
+    order: &'a Order,
     clock: RunClock,
-    stop: &Stop,
-    watch: &dyn Watch,
-) -> Result<Ended, RunError> {
-    let observed = observe::observe(centre, lease, order, clock, watch).await?;
-    let sources = observed.sources.clone();
-    let (seen, plan) = look::plan_on_a_fresh_look(centre, lease, order, clock, observed, watch).await?;
-    let quota = |operation| (centre.quota)(&centre.target, operation);
-    let plan = only_for(order, &seen, plan, &quota);
-    let mut summary = summary::of_plan(&plan, &sources);
-    watch.tell(Progress::Planned { counts: PlanCounts::of(&plan) });
-    let approval = approval(centre, order, &plan, clock.now()).await?;
-    if !order.rehearse {
-        remember(centre, lease, order, &plan, clock.now()).await?;
-    }
-    match guard::review(plan, &centre.limits, approval.as_ref(), clock.now()) {
-        Verdict::Refused(plan, refusal) => {
-            watch.tell(Progress::Refused { digest: refusal.digest.clone(), message: refusal.message.clone() });
-            "refused".clone_into(&mut summary.result);
-            summary.message.clone_from(&refusal.message);
-            if !order.rehearse {
-                let Refusal { digest, message, .. } = &refusal;
-                centre.store.hold_plan(lease, order.run, digest, message, clock.now()).await?;
-            }
-            Ok(Ended { plan: *plan, refusal: Some(refusal), summary })
-        }
-        Verdict::Approved(approved) => {
-            if !order.rehearse {
-                watch.tell(Progress::Passed { approved: approval.as_ref().map(|approval| approval.digest.clone()) });
-                if let Some(Approval { digest, .. }) = &approval {
-                    // Once: an approval that outlived its plan would let a later one like it through unseen.
-                    centre.store.consume_approval(lease, digest).await?;
-                }
-                carry_out(centre, lease, order, &approved, &seen, clock, stop, watch, &mut summary).await?;
-            }
-            Ok(Ended { plan: approved.into_plan(), refusal: None, summary })
-        }
-    }
+    stop: &'a Stop,
+    watch: &'a dyn Watch,
 }
 
-/// Applies an approved plan, and remembers what follows from it.
-#[expect(clippy::too_many_arguments, reason = "the context of a run; a struct for one caller would only hide it")]
-async fn carry_out<T: Target>(
-    centre: &Centre<T>,
-    lease: &RunLease,
-    order: &Order,
-    approved: &ApprovedPlan,
-    seen: &Observation,
-    clock: RunClock,
-    stop: &Stop,
-    watch: &dyn Watch,
-    summary: &mut RunSummary,
-) -> Result<(), RunError> {
-    let plan = approved.plan();
-    let changed_at = centre.store.moved_since().await?;
-    let started = clock.millis();
-    let mut applied = apply::apply(centre, lease, order.run, approved, seen, &changed_at, clock, stop, watch).await?;
-    summary.apply_millis = clock.millis() - started;
-    summary.least_millis = plan.forecast.least_millis;
-    summary.propagation_p50_p95_secs = summary::p50_p95(std::mem::take(&mut applied.waited_secs));
-    summary::add(summary, &applied.summary);
-    summary::conclude(summary, plan);
-    let store = &centre.store;
-    let at_rest = plan.decisions.iter().filter(|(person, decision)| {
-        matches!(decision, Decision::InSync | Decision::OutOfScope { .. }) || applied.agreed.contains(person)
-    });
-    let at_rest: BTreeSet<PersonKey> = at_rest.map(|(person, _)| person.clone()).collect();
-    store.clear_moved(&at_rest).await?;
-    store.clear_held(lease).await?;
-    if order.user.is_none() {
-        for (name, source) in &seen.directory.sources {
-            if source.state == SourceState::Fresh && !source.established {
-                store.mark_established(lease, name, clock.now()).await?;
-            }
-        }
-        store.meta_set(look::RULES, &centre.rules_digest).await?;
+impl<T: Target> Run<'_, T> {
+    /// The quota of an operation: requests a second and burst.
+    fn quota(&self, operation: Operation) -> (f64, u32) {
+        (self.centre.quota)(&self.centre.target, operation)
     }
-    Ok(())
-}
-
-/// What follows from planning alone: links found by owner tag, agreement found, who is leaving since when, findings.
-async fn remember<T: Target>(
-    centre: &Centre<T>,
-    lease: &RunLease,
-    order: &Order,
-    plan: &Plan,
-    at: Time,
-) -> Result<(), StoreError> {
-    if order.user.is_some() {
-        return Ok(());
-    }
-    let store = &centre.store;
-    store.set_links(lease, &plan.links).await?;
-    store.set_agreed(lease, &plan.agreed).await?;
-    let unobserved = plan.decisions.iter().filter(|(_, decision)| matches!(decision, Decision::NotObserved { .. }));
-    let unobserved = unobserved.map(|(person, _)| person.clone()).collect();
-    store.set_leaving(lease, &plan.leaving, &unobserved).await?;
-    store.record_findings(lease, order.run, &plan.findings, at).await?;
-    store.record_decisions(lease, order.run, &plan.decisions).await
-}
-
-/// The approval that may let this plan through: given with the order, or stored by `rollcall approve`.
-async fn approval<T: Target>(
-    centre: &Centre<T>,
-    order: &Order,
-    plan: &Plan,
-    at: Time,
-) -> Result<Option<Approval>, StoreError> {
-    if let Some(digest) = &order.approve {
-        return Ok(Some(Approval { digest: digest.clone(), at }));
-    }
-    let digest = guard::digest(plan);
-    Ok(centre.store.approval(&digest).await?.map(|at| Approval { digest, at }))
-}
-
-/// The plan, narrowed to one person if the order says so.
-fn only_for(order: &Order, seen: &Observation, mut plan: Plan, quota: &Quota<'_>) -> Plan {
-    let Some(wanted) = &order.user else {
-        return plan;
-    };
-    let is_wanted = |person: &PersonKey, label: &str| {
-        person.to_string() == *wanted
-            || label.eq_ignore_ascii_case(wanted)
-            || seen.directory.people.get(person).is_some_and(|user| {
-                [attributes::USERNAME, attributes::MAILBOX_NAME, attributes::MAIL]
-                    .iter()
-                    .any(|name| user.attribute(&(*name).into()).is_some_and(|value| value.eq_ignore_ascii_case(wanted)))
-            })
-    };
-    plan.decisions.retain(|person, _| is_wanted(person, ""));
-    plan.changes.retain(|change| is_wanted(&change.person, &change.label));
-    plan.findings.retain(|finding| finding.person.as_ref().is_some_and(|person| is_wanted(person, &finding.label)));
-    plan.forecast = planner::forecast(&plan.changes, quota);
-    plan
 }
 
 /// An error with everything below it, for the edge where it is shown once.

@@ -4,15 +4,15 @@
 //! Invariant: absence without a tombstone is confirmed by asking for the person, before anything follows from it. Where
 //! too many are missing to be asked for, they stay unconfirmed until a second complete listing agrees.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use connectors::{ExternalId, Presence, PullError, PullErrorKind, PullRequest, Source, SourceName};
+use connectors::{ExternalId, PersonKey, Presence, PullError, PullErrorKind, PullRequest, Source, SourceName};
 use futures_util::future::join_all;
 
-use super::progress::{Progress, SourceSeen, SourcesSeen, Watch};
-use super::{Centre, Order, RunClock, RunError};
+use super::progress::{Progress, SourceSeen, SourcesSeen};
+use super::{Run, RunError};
 use crate::model::{DirectoryView, JournalEntry, Target, Time};
-use crate::store::{RunLease, Store, StoreError};
+use crate::store::{Store, StoreError};
 
 /// Most people that are asked for by id in one run.
 pub(super) const MOST_CONFIRMED: usize = 200;
@@ -57,20 +57,15 @@ impl From<StoreError> for Stumble {
     }
 }
 
-pub(super) async fn observe<T: Target>(
-    centre: &Centre<T>,
-    lease: &RunLease,
-    order: &Order,
-    clock: RunClock,
-    watch: &dyn Watch,
-) -> Result<Observed, RunError> {
+pub(super) async fn observe<T: Target>(run: &Run<'_, T>) -> Result<Observed, RunError> {
+    let Run { centre, order, clock, watch, .. } = run;
     let pulls = centre.sources.iter().map(|source| async move {
         if order.source.as_ref().is_some_and(|only| only != source.name()) {
             let failure = Failure { message: "not asked for in this run".to_owned(), hint: String::new() };
             return (source.name().clone(), Err(Stumble::Source(failure)));
         }
         let started = clock.millis();
-        let result = pull(centre, lease, source, order.full, clock.now()).await.map(|mut seen| {
+        let result = pull(run, source).await.map(|mut seen| {
             seen.millis = clock.millis() - started;
             seen
         });
@@ -88,7 +83,7 @@ pub(super) async fn observe<T: Target>(
             Err(Stumble::Store(error)) => return Err(error.into()),
             Err(Stumble::Source(failure)) => {
                 if !failure.hint.is_empty() {
-                    tell_failure(centre, lease, order, &name, &failure, clock.now(), watch).await?;
+                    tell_failure(run, &name, &failure).await?;
                 }
                 frozen.insert(name, failure.message.clone());
                 first_failure.get_or_insert(failure);
@@ -103,15 +98,8 @@ pub(super) async fn observe<T: Target>(
     Ok(Observed { directory, sources, frozen })
 }
 
-async fn tell_failure<T: Target>(
-    centre: &Centre<T>,
-    lease: &RunLease,
-    order: &Order,
-    source: &SourceName,
-    failure: &Failure,
-    at: Time,
-    watch: &dyn Watch,
-) -> Result<(), StoreError> {
+async fn tell_failure<T: Target>(run: &Run<'_, T>, source: &SourceName, failure: &Failure) -> Result<(), StoreError> {
+    let Run { centre, lease, order, clock, watch, .. } = run;
     let Failure { message, hint } = failure;
     watch.tell(Progress::SourceFailed { source: source.clone(), message: message.clone(), hint: hint.clone() });
     if order.rehearse {
@@ -123,19 +111,15 @@ async fn tell_failure<T: Target>(
         message: message.clone(),
         hint: hint.clone(),
     };
-    centre.store.append(lease, &[entry], at).await
+    centre.store.append(lease, &[entry], clock.now()).await
 }
 
-async fn pull<T: Target>(
-    centre: &Centre<T>,
-    lease: &RunLease,
-    source: &Source,
-    full: bool,
-    at: Time,
-) -> Result<SourceSeen, Stumble> {
+async fn pull<T: Target>(run: &Run<'_, T>, source: &Source) -> Result<SourceSeen, Stumble> {
+    let Run { centre, lease, order, clock, .. } = run;
+    let at = clock.now();
     let store = &centre.store;
     let name = source.name();
-    let due = full || full_is_due(store.last_full(name).await?, centre.full_every_secs, at);
+    let due = order.full || full_is_due(store.last_full(name).await?, centre.full_every_secs, at);
     let cursor = if due { None } else { store.cursor(name).await? };
     let known = store.known(name).await?;
     let brought = source.pull(PullRequest { cursor: cursor.as_ref(), known: &known, at }).await?;
@@ -181,10 +165,10 @@ async fn confirm(store: &Store, source: &Source, missing: &[ExternalId], at: Tim
 /// Asks the directories about people that only an owner tag in Connect names (a lost state file), so that they can be told
 /// apart: still there, or gone.
 pub(super) async fn ask_about_owners<T: Target>(
-    centre: &Centre<T>,
-    owners: &std::collections::BTreeSet<connectors::PersonKey>,
-    at: Time,
+    run: &Run<'_, T>,
+    owners: &BTreeSet<PersonKey>,
 ) -> Result<bool, RunError> {
+    let Run { centre, clock, .. } = run;
     let mut learned = false;
     for source in &centre.sources {
         let ids: Vec<ExternalId> = owners
@@ -198,7 +182,7 @@ pub(super) async fn ask_about_owners<T: Target>(
         }
         match source.confirm(&ids).await {
             Ok(answers) => {
-                centre.store.confirm(source.name(), &answers, at).await?;
+                centre.store.confirm(source.name(), &answers, clock.now()).await?;
                 learned |= answers.values().any(|answer| matches!(answer, Presence::Here(_) | Presence::Gone));
             }
             // They stay as they are: not observed.

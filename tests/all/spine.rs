@@ -257,3 +257,46 @@ async fn a_certificate_signs_in_as_well_as_a_secret() {
     world.sync().await.unwrap();
     assert!(world.managed() > 0);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn users_that_nobody_claims_are_never_touched() {
+    let world = World::with(
+        12,
+        |scene| {
+            scene.existing = 4;
+            scene.foreign = 3;
+        },
+        |_| {},
+    )
+    .await;
+    let foreign = |world: &World| -> Vec<_> {
+        world.sandbox.connect.users().into_iter().filter(|user| user.username.starts_with("vendor.bot")).collect()
+    };
+    let before = foreign(&world);
+    assert_eq!(before.len(), 3);
+    world.sync().await.unwrap();
+    world.nothing_more_happens().await;
+    assert_eq!(foreign(&world), before);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_instance_that_keeps_its_own_passwords_gets_e_mail_and_short_usernames() {
+    let world = World::with(
+        12,
+        |scene| scene.connect.identity = rollcall::sandbox::connect::IdentityManagement::ConnectManaged,
+        |_| {},
+    )
+    .await;
+    let config = std::fs::read_to_string(world.config_path()).unwrap();
+    let config = config.replace("username     = \"user_principal_name\"", "username     = \"mailbox_name\"");
+    std::fs::write(world.config_path(), config).unwrap();
+    let ended = world.sync().await.unwrap();
+    assert_eq!(ended.summary.failed, 0, "{:?}", ended.summary);
+    let users = world.sandbox.connect.users();
+    assert!(!users.is_empty());
+    for user in &users {
+        assert!(user.username.len() <= 20 && !user.username.contains('@'), "{}", user.username);
+        assert!(user.identity_info.email.is_some() && user.identity_info.secondary_email.is_none());
+    }
+    world.nothing_more_happens().await;
+}
