@@ -77,7 +77,10 @@ fn show(door: &Door, ending: &Ending, whole_plan: bool, all: bool) {
     }
     let style = Style::of_stdout();
     match ending {
-        Ending::Failed { message, hint } => {
+        Ending::Failed { told: true, .. } => {
+            eprintln!("\n  {}", style.bad("no directory could be read; nothing was changed"));
+        }
+        Ending::Failed { message, hint, told: false } => {
             eprintln!("  {}", style.bad(message));
             eprintln!("  → {hint}");
         }

@@ -13,8 +13,8 @@
 //! progress   what a run says while it works
 //! ```
 //!
-//! Invariant: [`apply::apply`] needs an [`ApprovedPlan`] (the guard's) and a [`RunLease`] (the store's); it cannot be called
-//! otherwise.
+//! Invariant: [`apply::apply`] needs an [`ApprovedPlan`](crate::model::ApprovedPlan) (the guard's) and a [`RunLease`] (the
+//! store's); it cannot be called otherwise.
 //! Deliberately absent: AWS crates, SQL, decisions about people, the wall clock (see [`RunClock`]).
 
 mod apply;

@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 use super::RunResult;
 use crate::model::{Plan, RunId, RunSummary, Trigger};
 use crate::planner::guard::Refusal;
-use crate::reconcile::{Ended, Order, Progress, chain};
+use crate::reconcile::{Ended, Order, Progress, RunError, chain};
 
 /// Longest question in bytes.
 const LONGEST_ASK: u64 = 64 * 1024;
@@ -69,6 +69,8 @@ pub enum Ending {
         message: String,
         /// One thing to do.
         hint: String,
+        /// Whether the progress has said all of that already.
+        told: bool,
     },
 }
 
@@ -80,7 +82,10 @@ impl Ending {
             Ok(Ended { plan, refusal, summary }) => {
                 Self::Ran { plan: Box::new(plan), refusal: refusal.map(Box::new), summary: Box::new(summary) }
             }
-            Err(error) => Self::Failed { message: chain(&error), hint: error.hint() },
+            Err(error) => {
+                let told = matches!(error, RunError::NoDirectory { .. });
+                Self::Failed { message: chain(&error), hint: error.hint(), told }
+            }
         }
     }
 }

@@ -136,8 +136,9 @@ impl Watch for Log {
             Progress::SourceFailed { source, message, hint } => {
                 tracing::error!(%centre, %source, hint, "source `{source}` could not be read: {message}");
             }
-            Progress::Refused { digest, message } => {
-                tracing::error!(%centre, digest, "plan refused by the guard: {message}");
+            // The message may name protected people as they are configured; a log names nobody.
+            Progress::Refused { digest, message: _ } => {
+                tracing::error!(%centre, digest, "plan {digest} refused by the guard; see: rollcall status");
             }
             Progress::SinkBehind { sink, rejected, message } => {
                 tracing::warn!(%centre, sink, rejected, "report sink `{sink}` is behind: {}", message.unwrap_or_default());
