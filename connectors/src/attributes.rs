@@ -41,9 +41,23 @@ pub const USER_TYPE: &str = "user_type";
 /// The cost centre.
 pub const COST_CENTER: &str = "cost_center";
 
+/// The directory's own word for the state of the account (Okta: `PASSWORD_EXPIRED`).
+pub const STATUS: &str = "status";
+/// Security profile names of the application profile (Okta).
+pub const ENTITLEMENTS: &str = "entitlements";
+/// The routing profile of the application profile (Okta).
+pub const ROLES: &str = "roles";
+/// The division.
+pub const DIVISION: &str = "division";
+/// The manager as the directory shows it.
+pub const MANAGER: &str = "manager";
+
+/// Between the values of an attribute that has several: one a line, as no value has more than one line.
+pub const SEPARATOR: char = '\n';
+
 /// Canonical name and the other spellings that mean the same.
 pub static KNOWN: &[(&str, &[&str])] = &[
-    (USERNAME, &["user_principal_name", "userPrincipalName", "upn", "login"]),
+    (USERNAME, &["user_principal_name", "userPrincipalName", "upn", "login", "userName"]),
     (MAILBOX_NAME, &["mailboxName"]),
     (MAIL, &["email", "emailAddress"]),
     (GIVEN_NAME, &["givenName", "first_name", "firstName"]),
@@ -58,6 +72,11 @@ pub static KNOWN: &[(&str, &[&str])] = &[
     (OFFICE, &["office_location", "officeLocation"]),
     (USER_TYPE, &["userType"]),
     (COST_CENTER, &["costCenter"]),
+    (STATUS, &[]),
+    (ENTITLEMENTS, &[]),
+    (ROLES, &[]),
+    (DIVISION, &[]),
+    (MANAGER, &[]),
 ];
 
 /// A directory attribute by its canonical name.

@@ -299,8 +299,23 @@ pub struct SnapshotContent {
     pub unreadable: Vec<Unreadable>,
     /// Whom the source is responsible for; `None` only while building.
     pub scope: Option<Scope>,
+    /// What silence about a person means in this listing.
+    pub silence: Silence,
+    /// What an administrator should know about this pull, each with what to do; without personal values.
+    pub notes: Vec<String>,
     /// Requests it took.
     pub requests: u32,
+}
+
+/// What it means that a complete listing does not name somebody.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Silence {
+    /// Absent from two complete listings in a row counts as absent, when there are too many to be asked for one by one.
+    #[default]
+    Counts,
+    /// The reader may see a part of the directory only (a narrow administrator role): whoever is not listed stays
+    /// unconfirmed until a point read says something about them.
+    MustBeAsked,
 }
 
 impl DirectorySnapshot {
@@ -356,21 +371,52 @@ pub struct DirectoryDelta {
     pub joined: BTreeSet<Edge>,
     /// Edges that disappeared.
     pub left: BTreeSet<Edge>,
+    /// Complete member lists, read to their last page; each replaces what was known of its group. Whoever is thereby in no
+    /// group of the scope any more counts as missing until asked for by id.
+    pub relisted: BTreeMap<ExternalId, MemberList>,
     /// Groups whose name changed or that came along.
     pub groups: Vec<DirectoryGroup>,
     /// Records that could not be read.
     pub unreadable: Vec<Unreadable>,
+    /// What an administrator should know about this pull, each with what to do; without personal values.
+    pub notes: Vec<String>,
     /// Where the next pull starts.
     pub cursor: Cursor,
     /// Requests it took.
     pub requests: u32,
 }
 
+/// All members of one group. Complete by construction.
+#[derive(Debug)]
+pub struct MemberList(BTreeSet<ExternalId>);
+
+impl MemberList {
+    /// The members, with the evidence that the listing was read to its end.
+    #[must_use]
+    pub fn complete(members: BTreeSet<ExternalId>, _proof: LastPageSeen) -> Self {
+        Self(members)
+    }
+
+    /// Who is in the group.
+    #[must_use]
+    pub fn into_members(self) -> BTreeSet<ExternalId> {
+        self.0
+    }
+}
+
 /// The answer to "is this person really gone?".
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Presence {
-    /// The directory knows this person; the complete record as just read.
-    Here(UserRecord),
-    /// The directory says that there is no such person.
+    /// The directory knows this person.
+    Here {
+        /// The complete record as just read.
+        record: UserRecord,
+        /// The followed groups the person is in by the same word; `None` if the answer does not speak of groups.
+        groups: Option<BTreeSet<ExternalId>>,
+    },
+    /// The directory says that there is no such person, and its word can be relied on.
     Gone,
+    /// The answer proves nothing (a 404 that a narrow administrator role gives as well): the person is held. Why, without
+    /// personal values.
+    Unproven(String),
 }

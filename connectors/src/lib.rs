@@ -3,6 +3,9 @@
 //! ```text
 //! source      the one door: pull, confirm, check
 //! microsoft   Microsoft Graph: wire structs, links, the rules of its deltas
+//! okta        Okta: watermarks, rate-limit buckets, statuses
+//! scim        any SCIM 2.0 server: probing, paging, quirks
+//! remote      one request of Okta or SCIM: origin, credential, pace, attempts
 //! auth        access tokens: cached, single-flight, refreshed early
 //! http        one careful client: time-outs, body bound, Retry-After, own host only
 //! paging      a page walker that is fed by hand; the only maker of the evidence that a list was read to its end
@@ -19,14 +22,18 @@ pub mod directory;
 pub mod error;
 pub mod http;
 pub mod microsoft;
+pub mod okta;
 pub mod paging;
+pub mod remote;
+pub mod scim;
 pub mod secret;
 pub mod source;
 
 pub use attributes::{AttributeName, Attributes};
 pub use directory::{
-    Cursor, DirectoryDelta, DirectoryGroup, DirectorySnapshot, DirectoryUser, Edge, ExternalId, GroupKey, PersonKey,
-    Presence, Pull, Scope, SnapshotBuilder, SnapshotContent, SourceName, Standing, Unreadable, UserPatch, UserRecord,
+    Cursor, DirectoryDelta, DirectoryGroup, DirectorySnapshot, DirectoryUser, Edge, ExternalId, GroupKey, MemberList,
+    PersonKey, Presence, Pull, Scope, Silence, SnapshotBuilder, SnapshotContent, SourceName, Standing, Unreadable,
+    UserPatch, UserRecord,
 };
 pub use error::{PullError, PullErrorKind};
 pub use secret::{SecretError, SecretSource};

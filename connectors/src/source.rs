@@ -7,15 +7,22 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
+use crate::attributes::AttributeName;
 use crate::directory::{Cursor, ExternalId, Presence, Pull, SourceName};
 use crate::error::PullError;
 use crate::microsoft::Microsoft;
+use crate::okta::Okta;
+use crate::scim::Scim;
 
 /// A directory that can be pulled.
 #[derive(Debug)]
 pub enum Source {
     /// Microsoft Entra ID through Microsoft Graph v1.0.
     Microsoft(Box<Microsoft>),
+    /// An Okta org.
+    Okta(Box<Okta>),
+    /// A SCIM 2.0 server.
+    Scim(Box<Scim>),
 }
 
 /// What a pull starts from.
@@ -46,6 +53,8 @@ impl Source {
     pub fn name(&self) -> &SourceName {
         match self {
             Self::Microsoft(source) => source.name(),
+            Self::Okta(source) => source.name(),
+            Self::Scim(source) => source.name(),
         }
     }
 
@@ -59,6 +68,8 @@ impl Source {
     pub async fn pull(&self, request: PullRequest<'_>) -> Result<Pull, PullError> {
         match self {
             Self::Microsoft(source) => source.pull(request).await,
+            Self::Okta(source) => source.pull(request).await,
+            Self::Scim(source) => source.pull(request).await,
         }
     }
 
@@ -69,6 +80,28 @@ impl Source {
     pub async fn confirm(&self, ids: &[ExternalId]) -> Result<BTreeMap<ExternalId, Presence>, PullError> {
         match self {
             Self::Microsoft(source) => source.confirm(ids).await,
+            Self::Okta(source) => source.confirm(ids).await,
+            Self::Scim(source) => source.confirm(ids).await,
+        }
+    }
+
+    /// What kind of directory it is, as the configuration names it.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Microsoft(_) => "microsoft",
+            Self::Okta(_) => "okta",
+            Self::Scim(_) => "scim",
+        }
+    }
+
+    /// The remote's own name of an attribute (`userPrincipalName`, `profile.department`).
+    #[must_use]
+    pub fn field_of(&self, attribute: &AttributeName) -> String {
+        match self {
+            Self::Microsoft(source) => source.field_of(attribute),
+            Self::Okta(source) => source.field_of(attribute),
+            Self::Scim(source) => source.field_of(attribute),
         }
     }
 
@@ -76,6 +109,8 @@ impl Source {
     pub async fn check(&self) -> Vec<CheckLine> {
         match self {
             Self::Microsoft(source) => source.check().await,
+            Self::Okta(source) => source.check().await,
+            Self::Scim(source) => source.check().await,
         }
     }
 }

@@ -183,7 +183,7 @@ pub(super) async fn ask_about_owners<T: Target>(
         match source.confirm(&ids).await {
             Ok(answers) => {
                 centre.store.confirm(source.name(), &answers, clock.now()).await?;
-                learned |= answers.values().any(|answer| matches!(answer, Presence::Here(_) | Presence::Gone));
+                learned |= answers.values().any(|answer| matches!(answer, Presence::Here { .. } | Presence::Gone));
             }
             // They stay as they are: not observed.
             Err(error) => tracing::warn!(source = %source.name(), error = %error, "could not ask about owners"),

@@ -13,8 +13,10 @@ pub mod faults;
 pub mod graph;
 pub mod login;
 pub mod logs;
+pub mod okta;
 mod quota;
 pub mod scene;
+pub mod scim;
 pub mod tenant;
 #[cfg(test)]
 mod tests;
@@ -38,6 +40,8 @@ use company::Company;
 use connect::{ConnectSettings, ConnectState};
 use faults::Faults;
 use logs::{LogsSettings, LogsState};
+use okta::OktaOrg;
+use scim::ScimServer;
 use tenant::{App, Tenant};
 
 /// How long answers in progress may take at the end.
@@ -50,6 +54,10 @@ pub struct Ports {
     pub login: u16,
     /// Directory.
     pub graph: u16,
+    /// The same people as an Okta org.
+    pub okta: u16,
+    /// The same people, or a partner's, as a SCIM server.
+    pub scim: u16,
     /// Amazon Connect.
     pub connect: u16,
     /// CloudWatch Logs.
@@ -73,6 +81,8 @@ pub struct Settings {
     pub company: Company,
     /// The application that may sign in.
     pub app: Option<App>,
+    /// Who is on the SCIM server, if not the same company.
+    pub partner: Option<Company>,
 }
 
 impl Settings {
@@ -86,6 +96,7 @@ impl Settings {
             logs: LogsSettings::default(),
             company,
             app: None,
+            partner: None,
         }
     }
 }
@@ -97,6 +108,10 @@ pub struct Addresses {
     pub login_url: String,
     /// Directory.
     pub graph_url: String,
+    /// The same people as an Okta org.
+    pub okta_url: String,
+    /// The same people, or a partner's, as a SCIM server; the base URL.
+    pub scim_url: String,
     /// Amazon Connect.
     pub connect_url: String,
     /// CloudWatch Logs.
@@ -118,8 +133,14 @@ pub struct Sandbox {
     pub connect: ConnectState,
     /// CloudWatch Logs.
     pub logs: LogsState,
-    /// The directory.
+    /// The directory, as Microsoft Graph and Okta show it.
     pub tenant: Tenant,
+    /// Who is on the SCIM server: the directory, or a partner's.
+    pub partner: Tenant,
+    /// What is Okta's own.
+    pub okta: OktaOrg,
+    /// What is the SCIM server's own.
+    pub scim: ScimServer,
     /// Dropped, it stops the services.
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
@@ -131,22 +152,35 @@ impl Sandbox {
     /// # Errors
     /// If a port cannot be listened on.
     pub async fn start(settings: Settings) -> io::Result<Self> {
-        let Settings { now, ports, connect, logs, company, app } = settings;
+        let Settings { now, ports, connect, logs, company, app, partner } = settings;
         let clock = Clock::new(now);
         let faults = Faults::default();
         let connect = ConnectState::new(connect, clock.clone());
         let logs = LogsState::new(logs, clock.clone());
         let tenant = Tenant::new(company, now);
+        let partner = partner.map_or_else(|| tenant.clone(), |company| Tenant::new(company, now));
+        let (okta, scim) = (OktaOrg::new(tenant.clone()), ScimServer::new(partner.clone()));
         if let Some(app) = app {
             tenant.set_app(app);
         }
         let (login_listener, login_url) = listen(ports.login).await?;
         let (graph_listener, graph_url) = listen(ports.graph).await?;
+        let (okta_listener, okta_url) = listen(ports.okta).await?;
+        let (scim_listener, scim_root) = listen(ports.scim).await?;
+        let scim_url = format!("{scim_root}/scim/v2");
         let (connect_listener, connect_url) = listen(ports.connect).await?;
         let (logs_listener, logs_url) = listen(ports.logs).await?;
         let (control_listener, control_url) = listen(ports.control).await?;
         tenant.configure(|settings| settings.login_url = Some(login_url.clone()));
-        let addresses = Addresses { login_url, graph_url: graph_url.clone(), connect_url, logs_url, control_url };
+        let addresses = Addresses {
+            login_url,
+            graph_url: graph_url.clone(),
+            okta_url: okta_url.clone(),
+            scim_url: scim_url.clone(),
+            connect_url,
+            logs_url,
+            control_url,
+        };
         let reach = control::Reach {
             addresses: addresses.clone(),
             clock: clock.clone(),
@@ -158,11 +192,13 @@ impl Sandbox {
         let tasks = vec![
             spawn(login_listener, login::router(tenant.clone(), faults.clone()), &stop),
             spawn(graph_listener, graph::router(tenant.clone(), faults.clone(), graph_url), &stop),
+            spawn(okta_listener, okta.router(faults.clone(), okta_url), &stop),
+            spawn(scim_listener, scim.router(faults.clone(), scim_url), &stop),
             spawn(connect_listener, connect.router(faults.clone()), &stop),
             spawn(logs_listener, logs.router(faults.clone()), &stop),
             spawn(control_listener, control::router(reach).merge(tenant::control_router(tenant.clone())), &stop),
         ];
-        Ok(Self { addresses, clock, faults, connect, logs, tenant, stop, tasks })
+        Ok(Self { addresses, clock, faults, connect, logs, tenant, partner, okta, scim, stop, tasks })
     }
 
     /// Stops all services: what is being answered is answered, for a second at most.

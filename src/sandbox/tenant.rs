@@ -162,7 +162,7 @@ impl Tenant {
     #[must_use]
     pub fn new(company: Company, at: DateTime<Utc>) -> Self {
         let (tenant_id, domain) = (company.tenant_id.clone(), company.domain.clone());
-        let store = Store::new(company).expect("a generated company has unique ids and login names");
+        let store = Store::new(company, at).expect("a generated company has unique ids and login names");
         Self(Arc::new(Mutex::new(State {
             tenant_id,
             domain,
@@ -180,6 +180,13 @@ impl Tenant {
 
     pub(in crate::sandbox) fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The lock, for a change that happens now.
+    fn changing(&self) -> MutexGuard<'_, State> {
+        let mut state = self.lock();
+        state.store.now = state.now();
+        state
     }
 
     /// The tenant's id, a GUID.
@@ -247,7 +254,7 @@ impl Tenant {
     /// # Errors
     /// An id or login name that is taken, or an unknown property.
     pub fn add_user(&self, person: Person) -> Result<(), TenantError> {
-        self.lock().store.add_user(person).map(|_| ())
+        self.changing().store.add_user(person).map(|_| ())
     }
 
     /// Changes properties of an active user (by id or login name); `null` clears.
@@ -255,7 +262,7 @@ impl Tenant {
     /// # Errors
     /// Unknown user or property, or a login name somebody else has.
     pub fn update_user(&self, id: &str, patch: Map<String, Value>) -> Result<(), TenantError> {
-        self.lock().store.update_user(id, patch)
+        self.changing().store.update_user(id, patch)
     }
 
     /// Bars an account from signing in.
@@ -283,7 +290,7 @@ impl Tenant {
     /// # Errors
     /// Unknown user.
     pub fn soft_delete(&self, id: &str) -> Result<(), TenantError> {
-        let mut state = self.lock();
+        let mut state = self.changing();
         let at = state.now();
         state.store.soft_delete(id, at)
     }
@@ -293,7 +300,7 @@ impl Tenant {
     /// # Errors
     /// No such deleted account, or its login name has been given away.
     pub fn restore(&self, id: &str) -> Result<(), TenantError> {
-        self.lock().store.restore(id)
+        self.changing().store.restore(id)
     }
 
     /// Deletes an account (by id) for good, and its memberships with it.
@@ -301,7 +308,7 @@ impl Tenant {
     /// # Errors
     /// Unknown user.
     pub fn hard_delete(&self, id: &str) -> Result<(), TenantError> {
-        self.lock().store.hard_delete(id)
+        self.changing().store.hard_delete(id)
     }
 
     /// Creates an empty group.
@@ -309,7 +316,7 @@ impl Tenant {
     /// # Errors
     /// [`TenantError::Taken`] when the id is.
     pub fn add_group(&self, id: &str, name: &str) -> Result<(), TenantError> {
-        self.lock().store.add_group(id.to_owned(), name.to_owned())
+        self.changing().store.add_group(id.to_owned(), name.to_owned())
     }
 
     /// Renames a group.
@@ -317,7 +324,7 @@ impl Tenant {
     /// # Errors
     /// Unknown group.
     pub fn rename_group(&self, id: &str, name: &str) -> Result<(), TenantError> {
-        self.lock().store.change_group(id, |group| name.clone_into(&mut group.name))
+        self.changing().store.change_group(id, |group| name.clone_into(&mut group.name))
     }
 
     /// Deletes a group for good.
@@ -325,7 +332,7 @@ impl Tenant {
     /// # Errors
     /// Unknown group.
     pub fn delete_group(&self, id: &str) -> Result<(), TenantError> {
-        self.lock().store.delete_group(id)
+        self.changing().store.delete_group(id)
     }
 
     /// Hides or shows the membership of a group: a hidden one takes `Member.Read.Hidden` to read.
@@ -333,7 +340,7 @@ impl Tenant {
     /// # Errors
     /// Unknown group.
     pub fn hide_group(&self, id: &str, hidden: bool) -> Result<(), TenantError> {
-        self.lock().store.change_group(id, |group| group.hidden = hidden)
+        self.changing().store.change_group(id, |group| group.hidden = hidden)
     }
 
     /// Puts a user, group or device into a group; once is enough.
@@ -341,7 +348,7 @@ impl Tenant {
     /// # Errors
     /// Unknown group or member.
     pub fn add_member(&self, group: &str, member: &str) -> Result<(), TenantError> {
-        self.lock().store.set_member(group, member, true)
+        self.changing().store.set_member(group, member, true)
     }
 
     /// Takes a user, group or device out of a group.
@@ -349,7 +356,7 @@ impl Tenant {
     /// # Errors
     /// Unknown group or member.
     pub fn remove_member(&self, group: &str, member: &str) -> Result<(), TenantError> {
-        self.lock().store.set_member(group, member, false)
+        self.changing().store.set_member(group, member, false)
     }
 
     /// How many requests came, parts of a batch counted as well as the batch.

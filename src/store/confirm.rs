@@ -8,7 +8,7 @@ use connectors::{ExternalId, Presence, Scope, SourceName, Standing};
 
 use super::Store;
 use super::error::StoreError;
-use super::person::{Draft, Person};
+use super::person::{Draft, Person, in_scope};
 use super::step::Step;
 use crate::model::Time;
 
@@ -20,6 +20,8 @@ pub struct ConfirmOutcome {
     pub contradicted: Vec<ExternalId>,
     /// People who are gone by the directory's own word.
     pub gone: u32,
+    /// People about whom the answers prove nothing, and why; they are held.
+    pub unproven: Vec<(ExternalId, String)>,
 }
 
 impl Store {
@@ -48,13 +50,26 @@ impl Store {
                     outcome.gone += 1;
                     bury(draft);
                 }
-                Some(Presence::Here(record)) => {
+                Some(Presence::Here { record, groups }) => {
                     let was_missing = draft.old.as_ref().is_some_and(Person::is_missing);
-                    let everybody = scope == Some(Scope::Everybody);
-                    if was_missing && everybody && record.standing == Standing::Active {
+                    let listed_wrongly = match (&scope, groups) {
+                        (Some(Scope::Everybody), _) => true,
+                        (Some(scope @ Scope::Groups(_)), Some(groups)) => in_scope(Some(scope), groups),
+                        (Some(Scope::Groups(_)), None) | (None, _) => false,
+                    };
+                    if was_missing && listed_wrongly && record.standing == Standing::Active {
                         outcome.contradicted.push(id.clone());
                     }
                     draft.new = Some(Person::of(record)?);
+                    if let Some(groups) = groups {
+                        draft.after = groups.iter().map(|group| step.names.id(group.as_str())).collect();
+                    }
+                }
+                Some(Presence::Unproven(why)) => {
+                    outcome.unproven.push((id.clone(), why.clone()));
+                    if let Some(person) = &mut draft.new {
+                        person.doubt();
+                    }
                 }
                 None => {}
             }

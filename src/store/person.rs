@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use connectors::attributes::{COMPANY, COST_CENTER, DEPARTMENT, MAIL, OFFICE, TITLE, USER_TYPE, USERNAME};
-use connectors::{Attributes, ExternalId, Scope, Standing, UserPatch, UserRecord};
+use connectors::{Attributes, ExternalId, Scope, Silence, Standing, UserPatch, UserRecord};
 
 use super::codec::{Interner, attributes_text};
 use super::error::StoreError;
@@ -94,13 +94,23 @@ impl Person {
         self.unreadable = Some(why.to_owned());
     }
 
+    /// Was believed to be gone, or going, on the strength of listings; that is in doubt.
+    pub(super) fn doubt(&mut self) {
+        if self.standing == Standing::MissingConfirmed {
+            self.standing = Standing::MissingUnconfirmed;
+        }
+    }
+
     /// A complete listing did not have this person.
-    fn miss(&mut self, at: i64) {
+    pub(super) fn miss(&mut self, at: i64, silence: Silence) {
         match self.standing {
             // An explicit word outweighs a silence.
             Standing::Deleted | Standing::SoftDeleted => return,
             Standing::Active | Standing::Disabled => self.standing = Standing::MissingUnconfirmed,
-            Standing::MissingUnconfirmed | Standing::MissingConfirmed => self.standing = Standing::MissingConfirmed,
+            Standing::MissingUnconfirmed | Standing::MissingConfirmed => match silence {
+                Silence::Counts => self.standing = Standing::MissingConfirmed,
+                Silence::MustBeAsked => {}
+            },
         }
         self.missing_since = self.missing_since.or(Some(at));
         self.missed += 1;
@@ -141,6 +151,17 @@ pub(super) fn in_scope(scope: Option<&Scope>, groups: &BTreeSet<ExternalId>) -> 
     }
 }
 
+/// What a listing says about those who are not in it.
+#[derive(Clone, Copy)]
+pub(super) struct Listing<'a> {
+    pub(super) old_scope: Option<&'a Scope>,
+    pub(super) new_scope: Option<&'a Scope>,
+    /// It held a record without an id, which may have been anybody's.
+    pub(super) blind: bool,
+    pub(super) silence: Silence,
+    pub(super) at: i64,
+}
+
 impl Draft {
     /// Starts from what is stored, for a pull that speaks of changes only.
     pub(super) fn keep(&mut self) {
@@ -162,16 +183,26 @@ impl Draft {
         self.new = Some(person);
     }
 
-    /// A complete listing did not have this person. `blind`: it held a record without an id, which may have been theirs.
-    pub(super) fn unlisted(&mut self, old_scope: Option<&Scope>, new_scope: Option<&Scope>, blind: bool, at: i64) {
+    /// A complete listing did not have this person.
+    pub(super) fn unlisted(&mut self, listing: &Listing<'_>) {
+        let Listing { old_scope, new_scope, blind, silence, at } = *listing;
         let Some(old) = &self.old else { return };
         let mut person = old.clone();
         // Somebody who was known to be out of scope is not expected in a listing of the scope; silence is no news.
         let expected = in_scope(old_scope, &self.before) || in_scope(new_scope, &self.after) || person.is_missing();
         if expected && !blind {
-            person.miss(at);
+            person.miss(at, silence);
         }
         self.new = Some(person);
+    }
+
+    /// A complete list of members did not have this person, who was in scope by it.
+    pub(super) fn miss(&mut self, listing: &Listing<'_>) {
+        if let Some(person) = &mut self.new
+            && !person.is_missing()
+        {
+            person.miss(listing.at, listing.silence);
+        }
     }
 
     /// Completes the new record with its history. `None` if nothing is different.
@@ -325,19 +356,23 @@ mod tests {
 
     #[test]
     fn silence_counts_and_an_explicit_word_outweighs_it() {
-        let scope = Scope::Everybody;
+        let scope = Some(&Scope::Everybody);
+        let listing = Listing { old_scope: scope, new_scope: scope, blind: false, silence: Silence::Counts, at: 5 };
         let mut draft = Draft { old: Some(person(&[], Standing::Active)), ..Draft::default() };
         for (at, expected) in [(5, Standing::MissingUnconfirmed), (6, Standing::MissingConfirmed)] {
-            draft.unlisted(Some(&scope), Some(&scope), false, at);
+            draft.unlisted(&Listing { at, ..listing });
             let new = draft.new.take().unwrap();
             assert_eq!((new.standing, new.missing_since, new.missed), (expected, Some(5), at - 4));
             draft.old = Some(new);
         }
         let mut draft = Draft { old: Some(person(&[], Standing::Deleted)), ..Draft::default() };
-        draft.unlisted(Some(&scope), Some(&scope), false, 5);
+        draft.unlisted(&listing);
         assert_eq!(draft.new.unwrap().standing, Standing::Deleted);
         let mut draft = Draft { old: Some(person(&[], Standing::Active)), ..Draft::default() };
-        draft.unlisted(Some(&scope), Some(&scope), true, 5);
+        draft.unlisted(&Listing { blind: true, ..listing });
         assert_eq!(draft.new.unwrap().standing, Standing::Active);
+        let mut draft = Draft { old: Some(person(&[], Standing::MissingUnconfirmed)), ..Draft::default() };
+        draft.unlisted(&Listing { silence: Silence::MustBeAsked, ..listing });
+        assert_eq!(draft.new.unwrap().standing, Standing::MissingUnconfirmed, "silence proves nothing here");
     }
 }

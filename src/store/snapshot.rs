@@ -5,15 +5,15 @@
 //! Invariant: a source that had people in scope and would have none is an error, and nothing of the pull is stored.
 //! Unchanged rows are not written: a full pull of a hundred thousand people that brings nothing new costs one read.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use connectors::{Cursor, DirectoryDelta, ExternalId, Pull, SnapshotContent, SourceName, Unreadable};
+use connectors::{Cursor, DirectoryDelta, ExternalId, Pull, Silence, SnapshotContent, SourceName, Unreadable};
 
 use super::Store;
 use super::codec::encode;
 use super::error::StoreError;
 use super::lease::RunLease;
-use super::person::{Draft, Drafts, Person};
+use super::person::{Draft, Drafts, Listing, Person, in_scope};
 use super::step::Step;
 use crate::model::Time;
 
@@ -28,8 +28,9 @@ pub struct PullOutcome {
     pub left: u32,
     /// People who are missing without a word, from this pull or an earlier one; the directory is to be asked for them.
     pub missing: Vec<ExternalId>,
-    /// Records that could not be read and that name nobody, with their pages.
-    pub nameless: Vec<String>,
+    /// What an administrator should know: records that could not be read and that name nobody, with their pages, and what
+    /// the source itself has to say.
+    pub notes: Vec<String>,
     /// People present and in scope now.
     pub people: u32,
     /// Requests it took.
@@ -67,7 +68,7 @@ impl Store {
         cursor: &Cursor,
         at: Time,
     ) -> Result<PullOutcome, StoreError> {
-        let SnapshotContent { users, groups, edges, unreadable, scope, requests } = content;
+        let SnapshotContent { users, groups, edges, unreadable, scope, silence, notes, requests } = content;
         let mut writer = self.writer().await?;
         let mut tx = writer.begin_for(lease).await?;
         let mut step = Step::start(&mut tx, source, at).await?;
@@ -82,9 +83,11 @@ impl Store {
         }
         garble(&mut drafts, &unreadable);
         let blind = unreadable.iter().any(|record| record.id.is_none());
+        let listing =
+            Listing { old_scope: old_scope.as_ref(), new_scope: new_scope.as_ref(), blind, silence, at: step.at };
         for draft in drafts.values_mut() {
             if draft.new.is_none() {
-                draft.unlisted(old_scope.as_ref(), new_scope.as_ref(), blind, step.at);
+                draft.unlisted(&listing);
             }
             let garbled = draft.new.as_ref().is_some_and(|person| person.unreadable.is_some());
             // The record that could not be read may have been a membership.
@@ -103,7 +106,7 @@ impl Store {
             .await?;
         step.conclude(&mut tx, new_scope.as_ref(), &mut outcome).await?;
         tx.commit().await?;
-        Ok(PullOutcome { nameless: nameless(&unreadable), requests, ..outcome })
+        Ok(PullOutcome { notes: all_notes(&unreadable, notes), requests, ..outcome })
     }
 
     async fn apply_delta(
@@ -113,7 +116,9 @@ impl Store {
         delta: DirectoryDelta,
         at: Time,
     ) -> Result<PullOutcome, StoreError> {
-        let DirectoryDelta { patches, records, joined, left, groups, unreadable, cursor, requests } = delta;
+        let DirectoryDelta { patches, records, joined, left, relisted, groups, unreadable, notes, cursor, requests } =
+            delta;
+        let relisted: BTreeMap<_, _> = relisted.into_iter().map(|(group, list)| (group, list.into_members())).collect();
         let mut writer = self.writer().await?;
         let mut tx = writer.begin_for(lease).await?;
         let mut step = Step::start(&mut tx, source, at).await?;
@@ -122,7 +127,10 @@ impl Store {
             .chain(records.iter().map(|record| &record.id))
             .chain(joined.iter().chain(&left).map(|edge| &edge.member))
             .chain(unreadable.iter().filter_map(|record| record.id.as_ref()))
+            .chain(relisted.values().flatten())
             .collect();
+        let former = step.members(&mut tx, relisted.keys()).await?;
+        let spoken_of = spoken_of.into_iter().chain(&former).collect();
         let mut drafts = step.load(&mut tx, Some(&spoken_of)).await?;
         drafts.values_mut().for_each(Draft::keep);
         for patch in &patches {
@@ -137,6 +145,17 @@ impl Store {
         for edge in joined {
             drafts.entry(edge.member).or_default().after.insert(edge.group);
         }
+        let blind = unreadable.iter().any(|record| record.id.is_none());
+        let listing = Listing {
+            old_scope: scope.as_ref(),
+            new_scope: scope.as_ref(),
+            blind,
+            silence: Silence::Counts,
+            at: step.at,
+        };
+        for (group, members) in relisted {
+            relist(&mut drafts, &step.names.id(group.as_str()), &members, &listing);
+        }
         // Last, so that a person with a readable and an unreadable word is held.
         garble(&mut drafts, &unreadable);
         step.name_groups(&mut tx, &groups, false).await?;
@@ -149,7 +168,7 @@ impl Store {
             .await?;
         step.conclude(&mut tx, scope.as_ref(), &mut outcome).await?;
         tx.commit().await?;
-        Ok(PullOutcome { nameless: nameless(&unreadable), requests, ..outcome })
+        Ok(PullOutcome { notes: all_notes(&unreadable, notes), requests, ..outcome })
     }
 }
 
@@ -161,7 +180,23 @@ fn garble(drafts: &mut Drafts, unreadable: &[Unreadable]) {
     }
 }
 
-fn nameless(unreadable: &[Unreadable]) -> Vec<String> {
+fn all_notes(unreadable: &[Unreadable], notes: Vec<String>) -> Vec<String> {
     let nameless = unreadable.iter().filter(|record| record.id.is_none());
-    nameless.map(|Unreadable { page, why, .. }| format!("page {page}: {why}")).collect()
+    nameless.map(|Unreadable { page, why, .. }| format!("page {page}: {why}")).chain(notes).collect()
+}
+
+/// Replaces what is known of one group's members. Whoever is in no group of the scope any more is missing until asked for:
+/// a shortened list looks just like a list of fewer people.
+fn relist(drafts: &mut Drafts, group: &ExternalId, members: &BTreeSet<ExternalId>, listing: &Listing<'_>) {
+    for (id, draft) in drafts {
+        if members.contains(id) {
+            draft.after.insert(group.clone());
+        } else if !listing.blind && draft.after.contains(group) {
+            let was_in_scope = in_scope(listing.new_scope, &draft.after);
+            draft.after.remove(group);
+            if was_in_scope && !in_scope(listing.new_scope, &draft.after) {
+                draft.miss(listing);
+            }
+        }
+    }
 }

@@ -65,6 +65,23 @@ impl<'s> Step<'s> {
         Ok(Self { source, at: millis(at), scope, names: Interner::default(), groups, gained: 0, lost: 0 })
     }
 
+    /// Who is stored as a member of these groups.
+    pub(super) async fn members(
+        &self,
+        tx: &mut Tx<'_>,
+        groups: impl Iterator<Item = &ExternalId>,
+    ) -> Result<Vec<ExternalId>, StoreError> {
+        let groups = encode(&groups.map(ExternalId::as_str).collect::<Vec<_>>())?;
+        let rows: Vec<String> = sqlx::query_scalar(
+            "SELECT DISTINCT member FROM edge WHERE source = ?1 AND group_id IN (SELECT value FROM json_each(?2))",
+        )
+        .bind(self.source.as_str())
+        .bind(groups)
+        .fetch_all(tx.conn()?)
+        .await?;
+        Ok(rows.into_iter().map(ExternalId::from).collect())
+    }
+
     /// What is stored of these ids, or of everybody. Whoever is asked for gets a draft, stored or not.
     pub(super) async fn load(
         &mut self,

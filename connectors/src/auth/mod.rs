@@ -1,6 +1,7 @@
 //! Access tokens by the client-credentials grant (RFC 6749, section 4.4).
 //!
 //! ```text
+//! access       what goes into a request: a fixed header, or a token
 //! cache        one token per connection: shared, fetched once at a time, renewed early
 //! credentials  one token request: secret or certificate, what a refusal means, what may be tried again
 //! exchange     the `oauth2` crate on our own HTTP client, which sees status and headers
@@ -11,6 +12,7 @@
 //! Invariant: a repeated token request is a new request, with a new assertion.
 //! Deliberately absent: other grants, refresh tokens, reading what is inside an access token.
 
+mod access;
 mod assertion;
 mod cache;
 mod credentials;
@@ -24,6 +26,7 @@ use reqwest::header::{DATE, HeaderMap};
 
 use crate::error::{PullError, PullErrorKind};
 
+pub use access::{Access, Put};
 pub use assertion::{AssertionError, SigningCertificate};
 pub use cache::{AccessToken, Mint, Minted, TokenCache};
 pub use credentials::{ClientCredentials, Proof};

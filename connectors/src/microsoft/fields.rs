@@ -100,6 +100,15 @@ impl Fields {
         Ok(Self { list, select })
     }
 
+    /// The property an attribute is read from.
+    pub(super) fn property_of(&self, attribute: &AttributeName) -> Option<&str> {
+        let takes = |field: &&Field| match &field.take {
+            Take::Text(name) | Take::First(name) => name == attribute,
+            Take::Inside(inside) => inside.iter().any(|(_, name)| name == attribute),
+        };
+        self.list.iter().find(takes).map(|field| field.property.as_str())
+    }
+
     /// The value of `$select`.
     pub(super) fn select(&self) -> &str {
         &self.select

@@ -32,6 +32,7 @@ use std::collections::BTreeMap;
 
 use url::Url;
 
+use crate::attributes::AttributeName;
 use crate::auth::{ClientCredentials, Proof, TokenCache, WallClock};
 use crate::directory::{ExternalId, Presence, Pull, SourceName};
 use crate::error::{PullError, PullErrorKind};
@@ -126,7 +127,7 @@ impl Microsoft {
         let session = self.graph.session();
         let points = point_read(&session, &self.fields, ids.iter().cloned()).await?;
         let presence = |(id, point)| match point {
-            Point::Here(record) => Ok((id, Presence::Here(record))),
+            Point::Here(record) => Ok((id, Presence::Here { record, groups: None })),
             Point::Gone => Ok((id, Presence::Gone)),
             Point::Unreadable(why) => {
                 let message = format!("person {id} is there and cannot be read: {why}");
@@ -140,6 +141,12 @@ impl Microsoft {
     /// The smallest reads that prove credentials, permissions and scope.
     pub async fn check(&self) -> Vec<CheckLine> {
         check::check(self).await
+    }
+
+    /// The Graph property an attribute is read from.
+    #[must_use]
+    pub fn field_of(&self, attribute: &AttributeName) -> String {
+        self.fields.property_of(attribute).unwrap_or(attribute.as_str()).to_owned()
     }
 
     fn config(&self) -> &MicrosoftConfig {

@@ -96,7 +96,8 @@ pub(super) async fn poll(
     state.awaited.retain(|id| !leavers.contains(id));
     let patches = patches.into_values().collect();
     let (cursor, requests) = (state.renewed(at).write(), session.requests());
-    Ok(DirectoryDelta { patches, records, joined, left, groups, unreadable, cursor, requests })
+    let (relisted, notes) = (BTreeMap::new(), Vec::new());
+    Ok(DirectoryDelta { patches, records, joined, left, relisted, groups, unreadable, notes, cursor, requests })
 }
 
 impl Memberships {

@@ -36,6 +36,9 @@ pub(in crate::sandbox) enum Life {
 pub(in crate::sandbox) struct User {
     pub(in crate::sandbox) id: String,
     pub(in crate::sandbox) life: Life,
+    pub(in crate::sandbox) created: DateTime<Utc>,
+    /// When the account itself changed last; memberships are the groups' matter.
+    pub(in crate::sandbox) modified: DateTime<Utc>,
     /// Everything that was ever set; `null` was cleared.
     properties: Vec<(Name, Value)>,
 }
@@ -87,6 +90,11 @@ pub(in crate::sandbox) struct Group {
     pub(in crate::sandbox) life: Life,
     /// Whether seeing its members takes `Member.Read.Hidden`.
     pub(in crate::sandbox) hidden: bool,
+    pub(in crate::sandbox) created: DateTime<Utc>,
+    /// When the group itself changed last.
+    pub(in crate::sandbox) modified: DateTime<Utc>,
+    /// When somebody joined or left last.
+    pub(in crate::sandbox) members_modified: DateTime<Utc>,
     /// Direct members by the number of their joining.
     pub(in crate::sandbox) members: BTreeMap<u64, Member>,
     joined: HashMap<Member, u64>,
@@ -94,9 +102,21 @@ pub(in crate::sandbox) struct Group {
 }
 
 impl Group {
-    fn new(id: String, name: String) -> Self {
+    fn new(id: String, name: String, at: DateTime<Utc>) -> Self {
         let (members, joined) = (BTreeMap::new(), HashMap::new());
-        Self { id, name, life: Life::Active, hidden: false, members, joined, next: 0 }
+        let (created, modified, members_modified) = (at, at, at);
+        Self {
+            id,
+            name,
+            life: Life::Active,
+            hidden: false,
+            created,
+            modified,
+            members_modified,
+            members,
+            joined,
+            next: 0,
+        }
     }
 
     pub(in crate::sandbox) fn is_active(&self) -> bool {
@@ -148,15 +168,17 @@ pub(in crate::sandbox) struct Store {
     pub(in crate::sandbox) groups: Vec<Group>,
     pub(in crate::sandbox) devices: Vec<String>,
     pub(in crate::sandbox) log: Vec<Change>,
+    /// The time of the change that is being made; set by whoever makes it.
+    pub(super) now: DateTime<Utc>,
     by_id: HashMap<String, Object>,
     by_login: HashMap<String, usize>,
 }
 
 impl Store {
     /// Moves a company in. Its people do not stand in the log: nobody can have a token from before they were there.
-    pub(in crate::sandbox) fn new(company: Company) -> Result<Self, TenantError> {
+    pub(in crate::sandbox) fn new(company: Company, at: DateTime<Utc>) -> Result<Self, TenantError> {
         let Company { tenant_id: _, domain: _, people, groups, devices } = company;
-        let mut store = Self::default();
+        let mut store = Self { now: at, ..Self::default() };
         for person in people {
             store.add_user(person)?;
         }
@@ -166,7 +188,7 @@ impl Store {
         store.devices = devices;
         for (index, team) in groups.into_iter().enumerate() {
             store.by_id.insert(team.id.clone(), Object::Group(index));
-            let mut group = Group::new(team.id, team.name);
+            let mut group = Group::new(team.id, team.name, at);
             for member in team.members {
                 group.join(match member {
                     Belongs::Person(index) => Member::User(index),
@@ -178,6 +200,16 @@ impl Store {
         }
         store.log.clear();
         Ok(store)
+    }
+
+    /// Writes a change into the log and onto the thing that changed.
+    fn note(&mut self, change: Change) {
+        match change {
+            Change::User { user, .. } => self.users[user].modified = self.now,
+            Change::Group { group } => self.groups[group].modified = self.now,
+            Change::Membership { group, .. } => self.groups[group].members_modified = self.now,
+        }
+        self.log.push(change);
     }
 
     /// How far the log has come.
@@ -248,7 +280,8 @@ impl Store {
         let own = |(name, value): (String, Value)| known(&name).map(|(name, _)| (name, value));
         let properties: Option<Vec<_>> = person.properties.into_iter().map(own).collect();
         let properties = properties.ok_or(TenantError::NoSuchProperty)?;
-        let user = User { id: person.id, life: Life::Active, properties };
+        let (created, modified) = (self.now, self.now);
+        let user = User { id: person.id, life: Life::Active, created, modified, properties };
         let login = user.login().to_lowercase();
         if self.by_login.contains_key(&login) || self.by_id.contains_key(&user.id) {
             return Err(TenantError::Taken);
@@ -256,7 +289,7 @@ impl Store {
         self.by_login.insert(login, index);
         self.by_id.insert(user.id.clone(), Object::User(index));
         self.users.push(user);
-        self.log.push(Change::User { user: index, names: None });
+        self.note(Change::User { user: index, names: None });
         Ok(index)
     }
 
@@ -279,7 +312,7 @@ impl Store {
         self.by_login.remove(&before);
         self.by_login.insert(self.users[user].login().to_lowercase(), user);
         if !names.is_empty() {
-            self.log.push(Change::User { user, names: Some(names) });
+            self.note(Change::User { user, names: Some(names) });
         }
         Ok(())
     }
@@ -292,7 +325,7 @@ impl Store {
         let parked = format!("{}{login}", of.id.replace('-', ""));
         of.set("userPrincipalName".into(), parked.into());
         of.life = Life::Deleted { at, login };
-        self.log.push(Change::User { user, names: None });
+        self.note(Change::User { user, names: None });
         Ok(())
     }
 
@@ -305,7 +338,7 @@ impl Store {
         self.by_login.insert(login.to_lowercase(), user);
         self.users[user].set("userPrincipalName".into(), login.into());
         self.users[user].life = Life::Active;
-        self.log.push(Change::User { user, names: None });
+        self.note(Change::User { user, names: None });
         Ok(())
     }
 
@@ -318,7 +351,7 @@ impl Store {
             Life::Deleted { .. } => {}
         }
         self.users[user].life = Life::Gone;
-        self.log.push(Change::User { user, names: None });
+        self.note(Change::User { user, names: None });
         self.leave_all(Member::User(user));
         Ok(())
     }
@@ -326,7 +359,7 @@ impl Store {
     fn leave_all(&mut self, member: Member) {
         for group in 0..self.groups.len() {
             if self.groups[group].leave(member) {
-                self.log.push(Change::Membership { group, member });
+                self.note(Change::Membership { group, member });
             }
         }
     }
@@ -335,7 +368,7 @@ impl Store {
     pub(super) fn delete_group(&mut self, id: &str) -> Result<(), TenantError> {
         let group = self.group(id).ok_or(TenantError::NoSuchObject)?;
         self.groups[group].life = Life::Gone;
-        self.log.push(Change::Group { group });
+        self.note(Change::Group { group });
         self.leave_all(Member::Group(group));
         Ok(())
     }
@@ -346,15 +379,15 @@ impl Store {
         }
         let group = self.groups.len();
         self.by_id.insert(id.clone(), Object::Group(group));
-        self.groups.push(Group::new(id, name));
-        self.log.push(Change::Group { group });
+        self.groups.push(Group::new(id, name, self.now));
+        self.note(Change::Group { group });
         Ok(())
     }
 
     pub(super) fn change_group(&mut self, id: &str, change: impl FnOnce(&mut Group)) -> Result<(), TenantError> {
         let group = self.group(id).ok_or(TenantError::NoSuchObject)?;
         change(&mut self.groups[group]);
-        self.log.push(Change::Group { group });
+        self.note(Change::Group { group });
         Ok(())
     }
 
@@ -367,7 +400,7 @@ impl Store {
         };
         let of = &mut self.groups[group];
         if if belongs { of.join(member) } else { of.leave(member) } {
-            self.log.push(Change::Membership { group, member });
+            self.note(Change::Membership { group, member });
         }
         Ok(())
     }

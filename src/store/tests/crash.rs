@@ -28,8 +28,10 @@ async fn snapshot_step(store: &Store, lease: &RunLease, step: u32) -> Result<(),
         }
         2 => store.apply_listing(Some(lease), &entra(), users(5..700), &cursor("c2"), at(2)).await.map(drop),
         3 => {
-            let answers =
-                BTreeMap::from([("p3".into(), Presence::Gone), ("p4".into(), Presence::Here(worker("p4", "X")))]);
+            let answers = BTreeMap::from([
+                ("p3".into(), Presence::Gone),
+                ("p4".into(), Presence::Here { record: worker("p4", "X"), groups: None }),
+            ]);
             store.confirm(&entra(), &answers, at(3)).await.map(drop)
         }
         4 => store.clear_moved(&["p1", "p5"].map(person).into()).await,

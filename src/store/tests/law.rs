@@ -149,7 +149,10 @@ async fn happen(store: &Store, event: &Event, seconds: i64) -> Result<(), StoreE
             let answers = answers
                 .iter()
                 .map(|(id, answer)| {
-                    let presence = answer.map_or(Presence::Gone, |number| Presence::Here(person_in(*id, number)));
+                    let presence = answer.map_or(Presence::Gone, |number| Presence::Here {
+                        record: person_in(*id, number),
+                        groups: None,
+                    });
                     (name(*id).into(), presence)
                 })
                 .collect();

@@ -92,6 +92,7 @@ fn listing(users: impl IntoIterator<Item = UserRecord>) -> SnapshotContent {
         scope: Some(agents()),
         requests: 1,
         users,
+        ..SnapshotContent::default()
     }
 }
 
@@ -101,8 +102,10 @@ fn delta(cursor: &str) -> DirectoryDelta {
         records: Vec::new(),
         joined: BTreeSet::new(),
         left: BTreeSet::new(),
+        relisted: BTreeMap::new(),
         groups: Vec::new(),
         unreadable: Vec::new(),
+        notes: Vec::new(),
         cursor: Cursor::new(cursor.into()),
         requests: 1,
     }

@@ -157,8 +157,8 @@ async fn a_point_read_settles_who_is_missing() {
     full(&home, listing([worker("a", "Care")]), 2).await.unwrap();
     let answers = BTreeMap::from([
         ("b".into(), Presence::Gone),
-        ("c".into(), Presence::Here(worker("c", "Sales"))),
-        ("by-tag".into(), Presence::Here(worker("by-tag", "Care"))),
+        ("c".into(), Presence::Here { record: worker("c", "Sales"), groups: None }),
+        ("by-tag".into(), Presence::Here { record: worker("by-tag", "Care"), groups: None }),
         ("by-tag-gone".into(), Presence::Gone),
     ]);
     let outcome = home.confirm(&entra(), &answers, at(3)).await.unwrap();
@@ -178,7 +178,7 @@ async fn a_listing_of_everybody_that_a_point_read_contradicts_was_wrong() {
     let everybody = |users: Vec<UserRecord>| SnapshotContent { scope: Some(Scope::Everybody), ..listing(users) };
     full(&home, everybody(vec![worker("a", "Care"), worker("b", "Care")]), 1).await.unwrap();
     full(&home, everybody(vec![worker("a", "Care")]), 2).await.unwrap();
-    let answers = BTreeMap::from([("b".into(), Presence::Here(worker("b", "Care")))]);
+    let answers = BTreeMap::from([("b".into(), Presence::Here { record: worker("b", "Care"), groups: None })]);
     assert_eq!(home.confirm(&entra(), &answers, at(3)).await.unwrap().contradicted, ["b".into()]);
     assert_eq!(people(&home).await, "a Active Care g-agents\nb Active Care ");
 }
@@ -212,7 +212,7 @@ async fn an_unreadable_record_is_present_and_one_without_an_id_protects_everybod
     let mut content = listing([worker("new", "Care")]);
     content.unreadable = vec![unreadable(None)];
     let outcome = full(&home, content, 3).await.unwrap();
-    assert_eq!((outcome.missing, outcome.nameless), (vec![], vec!["page 3: id is a number".to_owned()]));
+    assert_eq!((outcome.missing, outcome.notes), (vec![], vec!["page 3: id is a number".to_owned()]));
     assert_eq!(
         people(&home).await,
         "a Active Care g-agents\nb Active Care g-agents (page 3: id is a number)\nnew Active Care g-agents"

@@ -245,7 +245,7 @@ async fn people_are_confirmed_in_twenties_and_throttled_parts_are_asked_again() 
     let found = rig.source.confirm(&asked).await.unwrap();
     assert_eq!(found.len(), 45);
     for (number, presence) in (1..).map(person).zip(1..=45).map(|(id, number)| (number, &found[&id])) {
-        assert_eq!(matches!(presence, Presence::Here(_)), number <= 10, "{number}");
+        assert_eq!(matches!(presence, Presence::Here { .. }), number <= 10, "{number}");
     }
     assert_eq!(rig.fake.tenant().seen.len(), 3 + 2);
 }

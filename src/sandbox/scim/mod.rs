@@ -1,0 +1,25 @@
+//! A SCIM 2.0 server over a tenant: the same people and groups, in SCIM's wire form.
+
+use axum::Router;
+
+use crate::sandbox::faults::Faults;
+use crate::sandbox::tenant::Tenant;
+
+/// A SCIM 2.0 server over a tenant: the same people and groups, in SCIM's wire form. Clones are the same one.
+#[derive(Debug, Clone)]
+pub struct ScimServer {
+    tenant: Tenant,
+}
+
+impl ScimServer {
+    /// One over this tenant.
+    #[must_use]
+    pub fn new(tenant: Tenant) -> Self {
+        Self { tenant }
+    }
+
+    /// Its HTTP interface; `root` is its own address as clients call it.
+    pub fn router(&self, _faults: Faults, _root: String) -> Router {
+        Router::new().with_state(self.tenant.clone())
+    }
+}
