@@ -252,13 +252,15 @@ impl Tenant {
         self.groups().into_iter().find(|(_, own)| own == name).map(|(id, _)| id)
     }
 
-    /// Ids of the active accounts in a group, direct members only.
+    /// Ids of the active accounts in a group: direct members, or also those of the groups in it.
     #[must_use]
-    pub fn members(&self, group: &str) -> Vec<String> {
+    pub fn members(&self, group: &str, transitive: bool) -> Vec<String> {
         let state = self.lock();
         let Some(index) = state.store.group(group) else { return Vec::new() };
-        let users = state.store.groups[index].members.values().filter_map(|member| match member {
-            store::Member::User(user) => Some(&state.store.users[*user]),
+        let direct = || state.store.groups[index].members.values().copied().collect();
+        let members: Vec<store::Member> = if transitive { state.store.transitive(index) } else { direct() };
+        let users = members.into_iter().filter_map(|member| match member {
+            store::Member::User(user) => Some(&state.store.users[user]),
             _ => None,
         });
         users.filter(|user| user.is_active()).map(|user| user.id.clone()).collect()

@@ -20,6 +20,8 @@ pub(crate) struct Kind {
     pub(crate) listings: &'static [&'static str],
     /// Whether the whole directory is in scope; the agents' group otherwise.
     pub(crate) everybody: bool,
+    /// Whether members of nested groups count.
+    pub(crate) nested: bool,
     /// Sets the server's character.
     pub(crate) prepare: fn(&Sandbox),
     /// Sets how many people a page has.
@@ -68,6 +70,7 @@ pub(crate) fn microsoft_everybody() -> Kind {
         service: "graph",
         listings: &["GET /users/delta"],
         everybody: true,
+        nested: false,
         prepare: |_| {},
         pages: graph_pages,
         source: |sandbox, secret, limits| microsoft(sandbox, secret, limits, |_| {}),
@@ -90,13 +93,13 @@ pub(crate) fn microsoft_groups() -> Kind {
 pub(crate) fn microsoft_nested() -> Kind {
     Kind {
         listings: &["GET /groups/{id}/transitiveMembers"],
+        nested: true,
         source: |sandbox, secret, limits| {
             microsoft(sandbox, secret, limits, |config| {
                 config.scope_groups = Some(vec![AGENTS.to_owned()]);
                 config.nested = true;
             })
         },
-        // Nobody of a plain company is in a nested group only.
         ..microsoft_groups()
     }
 }

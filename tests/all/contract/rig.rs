@@ -114,7 +114,8 @@ impl Rig {
     /// Whoever is in the directory and in scope, by the server's own state.
     pub(crate) fn present(&self) -> BTreeSet<String> {
         let users = self.sandbox.tenant.users().into_iter().filter(|user| user.account_enabled);
-        let members = members(&self.sandbox);
+        let members = self.sandbox.tenant.members(&self.agents(), self.kind.nested);
+        let members: BTreeSet<String> = members.into_iter().collect();
         let counts = |id: &str| self.kind.everybody || members.contains(id);
         users.filter(|user| counts(&user.id)).map(|user| user.user_principal_name).collect()
     }
@@ -147,10 +148,4 @@ fn limits() -> HttpLimits {
     let pause = Duration::from_millis(1);
     let retry = RetryRules { first_pause: pause, longest_pause: pause, ..RetryRules::default() };
     HttpLimits { retry, ..HttpLimits::default() }
-}
-
-/// Ids of the agents' group's members, by the server's own state.
-fn members(sandbox: &Sandbox) -> BTreeSet<String> {
-    let group = sandbox.tenant.group_id(AGENTS).unwrap_or_default();
-    sandbox.tenant.members(&group).into_iter().collect()
 }
