@@ -250,3 +250,14 @@ pub(crate) async fn one_person_then_nobody(kind: &Kind) {
         assert!(!rig.known().await.gone.contains(last), "full: {full}: the last one is gone");
     }
 }
+
+pub(crate) async fn a_hundred_thousand_people(kind: &Kind) {
+    let people = 100_000;
+    let rig = Rig::of(kind, people).await;
+    let everybody = rig.present();
+    assert!(everybody.len() > people * 8 / 10, "{}", everybody.len());
+    let known = rig.round(true).await.unwrap();
+    assert_eq!((known.here, known.gone, known.held), (everybody.clone(), BTreeSet::new(), BTreeSet::new()));
+    let known = rig.round(false).await.unwrap();
+    assert_eq!((known.here, known.gone), (everybody, BTreeSet::new()));
+}
