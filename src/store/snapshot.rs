@@ -13,6 +13,7 @@ use super::Store;
 use super::codec::encode;
 use super::error::StoreError;
 use super::lease::RunLease;
+use super::notes;
 use super::person::{Draft, Drafts, Listing, Person, in_scope};
 use super::step::Step;
 use crate::model::Time;
@@ -105,8 +106,10 @@ impl Store {
             .execute(tx.conn()?)
             .await?;
         step.conclude(&mut tx, new_scope.as_ref(), &mut outcome).await?;
+        let notes = all_notes(&unreadable, notes);
+        notes::replace(&mut tx, source, &notes).await?;
         tx.commit().await?;
-        Ok(PullOutcome { notes: all_notes(&unreadable, notes), requests, ..outcome })
+        Ok(PullOutcome { notes, requests, ..outcome })
     }
 
     async fn apply_delta(
@@ -167,8 +170,10 @@ impl Store {
             .execute(tx.conn()?)
             .await?;
         step.conclude(&mut tx, scope.as_ref(), &mut outcome).await?;
+        let notes = all_notes(&unreadable, notes);
+        notes::add(&mut tx, source, &notes).await?;
         tx.commit().await?;
-        Ok(PullOutcome { notes: all_notes(&unreadable, notes), requests, ..outcome })
+        Ok(PullOutcome { notes, requests, ..outcome })
     }
 }
 
