@@ -56,7 +56,11 @@ impl Store {
                 let (content, cursor) = snapshot.into_parts();
                 self.apply_listing(lease, source, content, &cursor, at).await
             }
-            Pull::Delta(delta) => self.apply_delta(lease, source, delta, at).await,
+            Pull::Delta(mut delta) => {
+                let relisted = std::mem::take(&mut delta.relisted).into_iter();
+                let relisted = relisted.map(|(group, list)| (group, list.into_members())).collect();
+                self.apply_delta(lease, source, delta, relisted, at).await
+            }
         }
     }
 
@@ -112,16 +116,27 @@ impl Store {
         Ok(PullOutcome { notes, requests, ..outcome })
     }
 
-    async fn apply_delta(
+    /// `relisted` comes out of complete member lists; only [`Store::apply_pull`] and the tests know that it does.
+    pub(super) async fn apply_delta(
         &self,
         lease: Option<&RunLease>,
         source: &SourceName,
         delta: DirectoryDelta,
+        relisted: BTreeMap<ExternalId, BTreeSet<ExternalId>>,
         at: Time,
     ) -> Result<PullOutcome, StoreError> {
-        let DirectoryDelta { patches, records, joined, left, relisted, groups, unreadable, notes, cursor, requests } =
-            delta;
-        let relisted: BTreeMap<_, _> = relisted.into_iter().map(|(group, list)| (group, list.into_members())).collect();
+        let DirectoryDelta {
+            patches,
+            records,
+            joined,
+            left,
+            relisted: _,
+            groups,
+            unreadable,
+            notes,
+            cursor,
+            requests,
+        } = delta;
         let mut writer = self.writer().await?;
         let mut tx = writer.begin_for(lease).await?;
         let mut step = Step::start(&mut tx, source, at).await?;
