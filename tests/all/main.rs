@@ -6,5 +6,6 @@
 mod house;
 mod mass_loss;
 mod process;
+mod several;
 mod spine;
 mod world;
