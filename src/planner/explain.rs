@@ -233,7 +233,8 @@ fn profile_verdicts(compiled: &Compiled<'_>, facts: &Facts<'_>, wish: &Wish<'_>)
     verdicts.push(RuleVerdict {
         rule: listed::LISTED_ENTITLEMENTS.to_owned(),
         applies: entitlements.is_some(),
-        why: if entitlements.is_some() { "entitlements of the application profile" } else { "no entitlements" }.to_owned(),
+        why: if entitlements.is_some() { "entitlements of the application profile" } else { "no entitlements" }
+            .to_owned(),
         gives: if names.is_empty() { "nothing".to_owned() } else { format!("+ {}", names.join(", ")) },
     });
     let (role, applies) = (listed::role(facts), wish.rules.contains(&listed::ROLES));

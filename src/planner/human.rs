@@ -156,8 +156,9 @@ impl<'a, 'p> Links<'a, 'p> {
             let Some(rank) = rules.rank(&key.source) else { continue };
             links.of_source[rank].push(at);
             links.ranks.insert(at, rank);
-            let has_user = owners.contains(key) || linked(key);
-            if let Some(why) = leaver::silent(candidate.user, seen, &rules.sources[rank], has_user) {
+            let stage = seen.memory.get(key).map(|memory| memory.stage).unwrap_or_default();
+            let own = (owners.contains(key) || linked(key)).then_some(stage);
+            if let Some(why) = leaver::silent(candidate.user, seen, &rules.sources[rank], own) {
                 links.silent.insert(at, why);
             }
         }

@@ -168,9 +168,8 @@ fn ours(world: &World, plan: &Plan, change: &Change) -> bool {
 fn same_username(world: &World, one: &PersonKey, other: &PersonKey) -> bool {
     let people = &world.seen.directory.people;
     let name = |key: &PersonKey| people[key].attributes.get("username").map(|name| fold(name).into_owned());
-    let alone = |key: &PersonKey| {
-        people.keys().filter(|who| who.source == key.source && name(who) == name(key)).count() == 1
-    };
+    let alone =
+        |key: &PersonKey| people.keys().filter(|who| who.source == key.source && name(who) == name(key)).count() == 1;
     name(one).is_some() && name(one) == name(other) && alone(one) && alone(other)
 }
 

@@ -77,17 +77,18 @@ fn outside(person: &DirectoryUser, scope: &Scope, rules: &SourceRules) -> Option
 /// counts, also of a source that could not be read: a failure silences nobody.
 ///
 /// A deleted record is gone for good, and a record out of scope is another directory's matter. Whoever is switched off,
-/// deleted but restorable, or missing without a word still is this source's leaver; of the latter nothing is left once
-/// the Connect user is gone (`has_user`).
+/// deleted but restorable, or missing without a word still is this source's leaver. `own` is the stage of the Connect user
+/// that is this record's by tag or link: whoever is suspended is not given back by the deletion of the record, and of
+/// somebody missing nothing is left only once there is no user.
 pub(super) fn silent(
     person: &DirectoryUser,
     seen: &Observation,
     rules: &SourceRules,
-    has_user: bool,
+    own: Option<Stage>,
 ) -> Option<LeaveReason> {
     match person.standing {
-        Standing::Deleted => Some(LeaveReason::Deleted),
-        Standing::MissingConfirmed => (!has_user).then_some(LeaveReason::Missing),
+        Standing::Deleted => (own != Some(Stage::Suspended)).then_some(LeaveReason::Deleted),
+        Standing::MissingConfirmed => own.is_none().then_some(LeaveReason::Missing),
         Standing::Disabled | Standing::SoftDeleted | Standing::MissingUnconfirmed => None,
         Standing::Active if person.unreadable.is_some() => None,
         Standing::Active => {

@@ -148,13 +148,7 @@ impl<'a> Compiled<'a> {
 
     /// The union over everything that applies, in order: what the record itself names, rules, default, extras of the user
     /// type. The first role of an application profile stands in for the default persona's routing profile.
-    fn persona(
-        &self,
-        facts: &Facts<'_>,
-        listed: Listed,
-        wish: &mut Wish<'a>,
-        notes: &mut Notes<'_>,
-    ) -> Union<'a> {
+    fn persona(&self, facts: &Facts<'_>, listed: Listed, wish: &mut Wish<'a>, notes: &mut Notes<'_>) -> Union<'a> {
         let mut union = Union::default();
         let Listed { security, rules, role } = listed;
         let by_list = !rules.is_empty();

@@ -24,8 +24,8 @@ use super::rules::{
 };
 use crate::model::{
     Action, Attribute, AttributeSet, Authority, Catalogue, ConnectUser, ConnectUserId, Decision, DirectoryView, Facet,
-    Finding, FindingCode, IdentityManagement, Instance, Inventory, Named, Observation, Plan, QuickConnect, Reason, Remembered, ResourceId,
-    Seen, SourceState, SourceView, Stage, Time, Value,
+    Finding, FindingCode, IdentityManagement, Instance, Inventory, Named, Observation, Plan, QuickConnect, Reason,
+    Remembered, ResourceId, Seen, SourceState, SourceView, Stage, Time, Value,
 };
 
 pub(super) const SECURITY: [&str; 5] = ["Agent", "Lead", "Recording", "Admin", "No Access"];

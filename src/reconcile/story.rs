@@ -72,7 +72,8 @@ async fn carry_out<T: Target>(
     summary::conclude(summary, plan);
     let store = &centre.store;
     let at_rest = plan.decisions.iter().filter(|(person, decision)| {
-        matches!(decision, Decision::InSync | Decision::OutOfScope { .. }) || applied.agreed.contains(person)
+        let rests = matches!(decision, Decision::InSync | Decision::OutOfScope { .. } | Decision::Shadowed { .. });
+        rests || applied.agreed.contains(person)
     });
     let at_rest: BTreeSet<PersonKey> = at_rest.map(|(person, _)| person.clone()).collect();
     store.clear_moved(&at_rest).await?;

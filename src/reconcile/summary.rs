@@ -31,11 +31,7 @@ impl RunCounts {
 }
 
 /// What a plan says before anything of it is carried out.
-pub(super) fn of_plan(
-    plan: &Plan,
-    sources: &SourcesSeen,
-    frozen: BTreeMap<SourceName, FrozenSource>,
-) -> RunSummary {
+pub(super) fn of_plan(plan: &Plan, sources: &SourcesSeen, frozen: BTreeMap<SourceName, FrozenSource>) -> RunSummary {
     let quarantined = plan.decisions.values().filter(|decision| matches!(decision, Decision::Quarantined(_))).count();
     let shadowed = plan.decisions.values().filter(|decision| matches!(decision, Decision::Shadowed { .. })).count();
     RunSummary {

@@ -54,7 +54,8 @@ pub(super) async fn add(tx: &mut Tx<'_>, source: &SourceName, notes: &[String]) 
         .bind(format!("{NAME}{source}"))
         .fetch_optional(tx.conn()?)
         .await?;
-    let mut all: Vec<String> = stored.map(|text| decode("the notes of a source", &text)).transpose()?.unwrap_or_default();
+    let mut all: Vec<String> =
+        stored.map(|text| decode("the notes of a source", &text)).transpose()?.unwrap_or_default();
     for note in notes {
         if !all.contains(note) {
             all.push(note.clone());

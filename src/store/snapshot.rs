@@ -125,18 +125,8 @@ impl Store {
         relisted: BTreeMap<ExternalId, BTreeSet<ExternalId>>,
         at: Time,
     ) -> Result<PullOutcome, StoreError> {
-        let DirectoryDelta {
-            patches,
-            records,
-            joined,
-            left,
-            relisted: _,
-            groups,
-            unreadable,
-            notes,
-            cursor,
-            requests,
-        } = delta;
+        let DirectoryDelta { patches, records, joined, left, relisted: _, groups, unreadable, notes, cursor, requests } =
+            delta;
         let mut writer = self.writer().await?;
         let mut tx = writer.begin_for(lease).await?;
         let mut step = Step::start(&mut tx, source, at).await?;

@@ -172,7 +172,8 @@ fn conditions_say_why() {
         ]),
         gives: crate::planner::testing::persona(&["Recording"], None),
     });
-    let explanation = crate::planner::explain(&world.seen, &world.rules, &"entra/1".parse().unwrap(), &|_, name| name.to_string());
+    let explanation =
+        crate::planner::explain(&world.seen, &world.rules, &"entra/1".parse().unwrap(), &|_, name| name.to_string());
     let rules: Vec<_> = explanation.rules.iter().map(|r| (r.rule.as_str(), r.applies, r.why.as_str())).collect();
     assert_eq!(
         rules,

@@ -162,6 +162,27 @@ fn the_next_directory_takes_over_when_the_first_says_nothing_more() {
 }
 
 #[test]
+fn a_suspended_leaver_is_not_given_back_because_the_record_is_deleted() {
+    let directory = "entra/1 ada.king standing=deleted\n okta/9 ada.king dept=Care";
+    let away = |days: u32| {
+        format!(
+            "c-1 ada.king owner=entra/1 sec=No_Access route=Holding
+             memory entra/1 link=c-1 suspended={days} former.sec=Agent former.route=Basic"
+        )
+    };
+    check(directory, &away(3), ". entra/1 waits 27 days until Deleted\n . okta/9 shadowed by entra/1 (username)");
+    let mut world = World::new(directory, &away(40));
+    let plan = world.plan();
+    assert_eq!(render(&plan), ["- c-1 [left: deleted]", ". okta/9 shadowed by entra/1 (username)"]);
+    world.apply(&plan);
+    assert_eq!(
+        render(&world.plan()),
+        ["+ ada.king Agent / Care Voice [joined]", ". entra/1 out of scope: deleted"],
+        "nothing is left of the first"
+    );
+}
+
+#[test]
 fn the_first_directory_takes_over_when_it_gets_to_know_somebody() {
     settles(
         "entra/1 ada.king dept=Care\n okta/9 ada.king dept=Care",
@@ -189,10 +210,7 @@ fn the_first_directory_takes_over_when_it_gets_to_know_somebody() {
 fn a_leaver_who_is_handed_over_is_bound_first_and_goes_down_the_ladder_then() {
     let mut world = World::new("entra/1 ada.king standing=disabled\n okta/9 ada.king dept=Care", OWNED_BY_OKTA);
     let plan = world.plan();
-    assert_eq!(
-        render(&plan),
-        ["= c-1 entra/1 [handed over from okta/9]", ". okta/9 shadowed by entra/1 (username)"]
-    );
+    assert_eq!(render(&plan), ["= c-1 entra/1 [handed over from okta/9]", ". okta/9 shadowed by entra/1 (username)"]);
     assert_eq!(plan.leaving.keys().map(ToString::to_string).collect::<Vec<_>>(), ["entra/1"]);
     world.apply(&plan);
     assert_eq!(
@@ -309,8 +327,8 @@ fn a_shadowed_record_neither_adopts_nor_blocks_a_username() {
 
 #[test]
 fn a_hand_over_counts_as_managed_and_takes_no_second_user() {
-    let plan = World::new("entra/1 ada.lovelace dept=Care mail=a@x.com\n okta/9 ada.king mail=a@x.com", OWNED_BY_OKTA)
-        .plan();
+    let plan =
+        World::new("entra/1 ada.lovelace dept=Care mail=a@x.com\n okta/9 ada.king mail=a@x.com", OWNED_BY_OKTA).plan();
     assert_eq!(plan.managed, 1);
     assert!(!plan.changes.iter().any(|change| matches!(change.action, Action::Create(_))), "{:?}", render(&plan));
 }

@@ -56,7 +56,9 @@ fn every_attribute_is_told_with_the_field_it_came_from() {
             ("care", true, "Agent · Care Voice"),
         ]
     );
-    assert!(explained(&World::new("okta/9 ada.king", ""), "okta/9").rules.iter().all(|rule| !rule.rule.contains("roles")));
+    assert!(
+        explained(&World::new("okta/9 ada.king", ""), "okta/9").rules.iter().all(|rule| !rule.rule.contains("roles"))
+    );
 }
 
 #[test]
