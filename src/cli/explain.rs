@@ -38,7 +38,7 @@ pub(super) async fn explain(door: &Door, person: &str) -> anyhow::Result<Exit> {
             return Ok(Exit::Failed);
         }
     };
-    let explanation = planner::explain(&seen, &config.rules, key);
+    let explanation = planner::explain(&seen, &config.rules, key, &|_, attribute| attribute.to_string());
     let past = store.person_history(key, HISTORY).await?;
     if door.json {
         println!("{}", as_json(&explanation));
@@ -156,6 +156,7 @@ fn next(explanation: &Explanation, now: Time, style: Style) -> Vec<String> {
             };
             vec![format!("a leaver ({why}); {step} {} ({})", style::relative(*until, now), style::moment(*until))]
         }
+        Some(Decision::Shadowed { by, matched }) => vec![format!("{by} decides: the same person by {matched}")],
         Some(Decision::NotObserved { why }) => vec![format!("nothing may be concluded: {why}")],
         Some(Decision::Quarantined(finding)) => {
             vec![style.bad(format!("held: {}", finding.message)), format!("→ {}", finding.hint)]

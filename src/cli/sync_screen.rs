@@ -129,7 +129,7 @@ impl Watch for Screen {
 
 /// A plan in one line.
 fn one_line(counts: PlanCounts) -> String {
-    let PlanCounts { joins, adopts, changes, leaves, held, calls: _ } = counts;
+    let PlanCounts { joins, adopts, changes, leaves, held, shadowed: _, calls: _ } = counts;
     let parts = [(joins, "join"), (adopts, "adopt"), (changes, "change"), (leaves, "leave"), (held, "held")];
     let parts: Vec<String> =
         parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{} {what}", number(*n))).collect();

@@ -182,8 +182,14 @@ fn read(root: &Section<'_>, path: &Path) -> Option<Config> {
     let rules = Rules {
         sources: sources
             .iter()
-            .map(|source| SourceRules { name: source.config.name().clone(), guests: source.guests, first_run_applies })
+            .map(|source| SourceRules {
+                name: source.config.name().clone(),
+                guests: source.guests,
+                first_run_applies,
+                application_profile: false,
+            })
             .collect(),
+        same_person: Rules::SAME_PERSON.map(Into::into).to_vec(),
         fields,
         default,
         mappings,

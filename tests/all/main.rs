@@ -7,5 +7,6 @@ mod contract;
 mod house;
 mod mass_loss;
 mod process;
+mod several;
 mod spine;
 mod world;
