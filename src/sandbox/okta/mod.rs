@@ -104,8 +104,11 @@ impl OktaOrg {
 
     /// Changes settings. Assignments made here are not told in the System Log; those that follow from a membership are.
     pub fn configure(&self, change: impl FnOnce(&mut Settings)) {
+        // Outside of the locks: a change may ask for ids.
+        let mut settings = self.lock().settings.clone();
+        change(&mut settings);
         self.with(|tenant, org| {
-            change(&mut org.settings);
+            org.settings = settings;
             org.forget_role();
             org.assigned = org.assignments(tenant);
             match (org.settings.index_lag_millis, &org.index) {
