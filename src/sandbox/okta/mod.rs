@@ -85,6 +85,9 @@ impl OktaOrg {
     }
 
     /// Its HTTP interface; `root` is its own address as clients call it: links, audiences and proofs are about it.
+    ///
+    /// Faults are those of the service `okta`. A status of 429 with the code `concurrency` is the refusal of too many
+    /// requests at once: limit and remaining read 0.
     pub fn router(&self, faults: Faults, root: String) -> Router {
         let service = Service { okta: self.clone(), faults, root: root.trim_end_matches('/').to_owned() };
         Router::new().fallback(serve).with_state(service)
