@@ -196,7 +196,13 @@ impl Sandbox {
             spawn(scim_listener, scim.router(faults.clone(), scim_url), &stop),
             spawn(connect_listener, connect.router(faults.clone()), &stop),
             spawn(logs_listener, logs.router(faults.clone()), &stop),
-            spawn(control_listener, control::router(reach).merge(tenant::control_router(tenant.clone())), &stop),
+            spawn(
+                control_listener,
+                control::router(reach)
+                    .merge(tenant::control_router(tenant.clone()))
+                    .merge(scim::control_router(scim.clone())),
+                &stop,
+            ),
         ];
         Ok(Self { addresses, clock, faults, connect, logs, tenant, partner, okta, scim, stop, tasks })
     }
