@@ -86,6 +86,12 @@ fn spoiled(fault: Option<FaultKind>, status: u16, body: &Value) -> Response<Body
             response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("text/html"));
             return response;
         }
+        Some(FaultKind::Redirect) => {
+            let mut response = json_response(302, String::new());
+            let elsewhere = header::HeaderValue::from_static("http://127.0.0.2:1/oauth2/v2.0/token");
+            response.headers_mut().insert(header::LOCATION, elsewhere);
+            return response;
+        }
         Some(FaultKind::Truncated) => text.truncate(text.len() / 2),
         Some(FaultKind::EmptyPage) => "{}".clone_into(&mut text),
         Some(FaultKind::NullFields) => {

@@ -71,6 +71,11 @@ pub(super) fn twist(fault: Option<&FaultKind>, mut answer: Value, led_here: Opti
             let page = "<!DOCTYPE html><html><body><h1>Service unavailable</h1></body></html>";
             return with_type(StatusCode::OK, "text/html; charset=utf-8", page.to_owned());
         }
+        Some(FaultKind::Redirect) => {
+            let mut response = with_type(StatusCode::FOUND, "application/json", String::new());
+            response.headers_mut().insert(header::LOCATION, HeaderValue::from_static("http://127.0.0.2:1/"));
+            return response;
+        }
         Some(FaultKind::Truncated) => {
             let text = answer.to_string();
             let half = text.floor_char_boundary(text.len() / 2);

@@ -6,7 +6,9 @@ use super::call::Call;
 use super::{Form, Reply};
 use crate::sandbox::faults::FaultKind;
 
-/// A link to nobody: the token must not travel there.
+/// A host that is nobody's: the token must not travel there.
+const FOREIGN_ROOT: &str = "http://127.0.0.2:1";
+/// A link to it.
 const FOREIGN: &str = "http://127.0.0.2:1/v1.0/users/delta?$skiptoken=elsewhere";
 
 /// The answer with the fault's mark on it. Error answers are left as they are, except on the wire.
@@ -17,6 +19,10 @@ pub(super) fn mark(mut reply: Reply, fault: Option<FaultKind>, call: &Call, base
         Some(FaultKind::Html) => {
             reply.status = 200;
             reply.form = Form::Html;
+        }
+        Some(FaultKind::Redirect) => {
+            reply = Reply::json(302, Value::Null);
+            reply.headers.push(("location", format!("{FOREIGN_ROOT}/v1.0{}", call.target)));
         }
         Some(FaultKind::EmptyPage) => empty(&mut reply.body),
         Some(FaultKind::LoopingLink) => next(&mut reply.body, &format!("{base_url}/v1.0{}", call.target)),

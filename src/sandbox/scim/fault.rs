@@ -26,7 +26,7 @@ pub(super) fn mark(mut reply: Reply, fault: Option<&FaultKind>, target: &str) ->
             }
         }
         // SCIM has no links: the nearest thing is to be sent away.
-        Some(FaultKind::ForeignLink) => {
+        Some(FaultKind::ForeignLink | FaultKind::Redirect) => {
             reply = Reply::new(302, Value::Null).with("location", format!("{ELSEWHERE}{target}"));
         }
         Some(FaultKind::NullFields) => match reply.body.get_mut("Resources").and_then(Value::as_array_mut) {
