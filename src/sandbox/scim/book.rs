@@ -23,6 +23,8 @@ pub(super) struct Book {
     direct: HashMap<Member, Vec<usize>>,
     /// When a group last lost or regained a member because the member went or came back.
     touched: HashMap<usize, DateTime<Utc>>,
+    /// Where the log speaks of something last: two changes of the same moment are two.
+    changes: HashMap<Member, usize>,
 }
 
 fn there(count: usize, is_active: impl Fn(usize) -> bool) -> Arc<Vec<usize>> {
@@ -44,18 +46,22 @@ impl Book {
             return;
         };
         let (mut people, mut teams) = (false, false);
-        for change in &store.log[from..now] {
+        for (at, change) in store.log.iter().enumerate().take(now).skip(from) {
             match change {
-                Change::User { names: Some(_), .. } => {}
-                Change::User { user, names: None } => {
-                    people = true;
-                    self.touch(Member::User(*user), store.users[*user].modified);
+                Change::User { user, names } => {
+                    self.changes.insert(Member::User(*user), at);
+                    if names.is_none() {
+                        people = true;
+                        self.touch(Member::User(*user), store.users[*user].modified, at);
+                    }
                 }
                 Change::Group { group } => {
                     teams = true;
-                    self.touch(Member::Group(*group), store.groups[*group].modified);
+                    self.changes.insert(Member::Group(*group), at);
+                    self.touch(Member::Group(*group), store.groups[*group].modified, at);
                 }
                 Change::Membership { group, member } => {
+                    self.changes.insert(Member::Group(*group), at);
                     let groups = self.direct.entry(*member).or_default();
                     groups.retain(|own| own != group);
                     if store.groups[*group].has(*member) {
@@ -81,11 +87,17 @@ impl Book {
         self.groups = there(store.groups.len(), |index| store.groups[index].is_active());
     }
 
-    fn touch(&mut self, member: Member, at: DateTime<Utc>) {
+    fn touch(&mut self, member: Member, when: DateTime<Utc>, at: usize) {
         for group in self.direct.get(&member).into_iter().flatten() {
-            let latest = self.touched.entry(*group).or_insert(at);
-            *latest = at.max(*latest);
+            let latest = self.touched.entry(*group).or_insert(when);
+            *latest = when.max(*latest);
+            self.changes.insert(Member::Group(*group), at);
         }
+    }
+
+    /// The last change of something, as a number that grows; `None` if it never changed.
+    pub(super) fn last_change(&self, of: Member) -> Option<usize> {
+        self.changes.get(&of).copied()
     }
 
     /// When somebody joined, left, went or came back last.

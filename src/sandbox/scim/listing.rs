@@ -31,6 +31,13 @@ pub(super) struct Worked {
     order: Arc<Vec<usize>>,
 }
 
+#[cfg(test)]
+impl Worked {
+    pub(super) fn order(&self) -> Arc<Vec<usize>> {
+        self.order.clone()
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct WorkedKey {
     kind: Kind,

@@ -249,8 +249,13 @@ impl Scene<'_> {
     pub(super) fn version(&self, kind: Kind, index: usize) -> String {
         let mut hasher = DefaultHasher::new();
         (kind.name(), index, self.modified(kind, index)).hash(&mut hasher);
-        if kind == Kind::User {
-            self.book.groups_of(self.store, index).hash(&mut hasher);
+        match kind {
+            Kind::User => {
+                self.book.last_change(Member::User(index)).hash(&mut hasher);
+                self.book.groups_of(self.store, index).hash(&mut hasher);
+                self.managers.get(&self.store.users[index].id).map(|own| &own.manager).hash(&mut hasher);
+            }
+            Kind::Group => self.book.last_change(Member::Group(index)).hash(&mut hasher),
         }
         format!("W/\"{:016x}\"", hasher.finish())
     }

@@ -94,7 +94,7 @@ async fn a_membership_moves_the_group_and_not_the_user() {
     assert_eq!(lab.get(&group_path).await.body["members"].as_array().unwrap().len(), 2);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_known_version_is_not_sent_again() {
     let lab = Lab::of(3, Character::Strict);
     let group = "/scim/v2/Groups/0b000000-0000-4000-8000-000000000000";
@@ -109,7 +109,7 @@ async fn a_known_version_is_not_sent_again() {
     assert_eq!(ask(&format!("\"x\", {tag}")).await.0, 304);
     assert_eq!(ask("*").await.0, 304);
     assert_eq!(ask("W/\"x\"").await.0, 200);
-    lab.tenant.advance(Duration::from_secs(1));
+    // Nothing of this takes any time.
     lab.update(&lab.user(0), json!({ "department": "Other" }));
     assert_eq!(ask(&tag).await.0, 304, "the group is the same");
     lab.tenant.soft_delete(&lab.user(0)).unwrap();
