@@ -211,7 +211,7 @@ fn work(scene: &Scene<'_>, key: &WorkedKey, all: &[usize]) -> Result<Vec<usize>,
         match filter.served(manners.filters).map_err(|detail| Refusal::bad("invalidFilter", detail))? {
             Served::Nothing => fitting.clear(),
             Served::By(filter) => {
-                fitting.retain(|index| filter.fits(&|name, below| scene.lookup(key.kind, *index, name, below)))
+                fitting.retain(|index| filter.fits(&|name, below| scene.lookup(key.kind, *index, name, below)));
             }
         }
     }

@@ -16,7 +16,7 @@ pub(super) fn resource(resource: &mut Map<String, Value>, index: usize, manners:
             ActiveForm::Boolean => Some(json!(active)),
             ActiveForm::Text => Some(json!(if active { "True" } else { "False" })),
             ActiveForm::Number => Some(json!(u8::from(active))),
-            ActiveForm::OmittedWhenDisabled => active.then(|| json!(true)),
+            ActiveForm::OmittedWhenDisabled => active.then_some(Value::Bool(true)),
         };
         match shown {
             Some(shown) => resource.insert("active".to_owned(), shown),
