@@ -272,6 +272,10 @@ impl World {
         self.faults.push((part.to_owned(), times, answer));
     }
 
+    pub(super) fn all_happened(&self) -> bool {
+        self.happenings.is_empty()
+    }
+
     /// No faults any more.
     pub(super) fn heal(&mut self) {
         self.faults.clear();

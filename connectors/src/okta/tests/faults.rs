@@ -14,7 +14,7 @@ fn page(body: &Value) -> ResponseTemplate {
 fn scope_of(part: &str) -> OktaScope {
     match part {
         "/users?" => OktaScope::Everybody,
-        "/apps/" => OktaScope::App(app_id(1)),
+        "/users?expand=user" => OktaScope::App(app_id(1)),
         _ => groups(&["Agents"]),
     }
 }
@@ -59,7 +59,7 @@ async fn no_broken_page_becomes_a_list() {
         ]
     };
     let count = broken("x").len();
-    for part in ["/users?", "/users?limit", "/apps/"] {
+    for part in ["/users?", "/users?limit", "/users?expand=user"] {
         for at in 0..count {
             let fake = company().await;
             let (name, answer, kind) = broken(&fake.server.uri()).swap_remove(at);

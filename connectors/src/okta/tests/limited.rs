@@ -148,7 +148,9 @@ async fn a_list_shorter_than_the_orgs_own_count_removes_nobody() {
     let edges = [1, 3, 4, 5, 9].map(|member| Edge { group: group_id(1).into(), member: person(member) });
     assert_eq!(delta.joined, edges.into());
     assert!(delta.notes[0].contains("lists 5 people where the org counts 6"), "{:?}", delta.notes);
-    let listings = |rig: &Rig| rig.seen().iter().filter(|address| address.contains("/users?limit")).count();
+    let listings = |rig: &Rig| {
+        rig.seen().iter().filter(|address| address.starts_with("/groups/") && address.contains("/users?")).count()
+    };
     assert_eq!(listings(&rig), 2 * 2, "two pages, twice");
     // It is tried again twice, and then waits for the next change.
     for expected in [4, 4, 0] {
