@@ -124,15 +124,19 @@ impl ClientCredentials {
                 Ok(granted) => return Ok(granted),
                 Err(refused) => refused,
             };
-            let challenged = matches!(&refused, Refused::Status { status: 400 | 401, error, .. }
-                if error == "use_dpop_nonce" || error == "invalid_dpop_proof");
-            let again = challenged
-                && match proof {
-                    None => std::mem::take(&mut may_begin) && possession.begin(),
-                    Some(sent) => {
-                        possession.nonce(Party::Authorization) != sent.nonce && std::mem::take(&mut may_renew)
-                    }
-                };
+            let Refused::Status { status: 400 | 401, error, .. } = &refused else {
+                return Err(Failure::Theirs(refused));
+            };
+            let again = match (error.as_str(), &proof) {
+                // There is no grant here that could be invalid: this is how `oidc-provider` misses a proof.
+                ("use_dpop_nonce" | "invalid_dpop_proof" | "invalid_grant", None) => {
+                    std::mem::take(&mut may_begin) && possession.begin()
+                }
+                ("use_dpop_nonce" | "invalid_dpop_proof", Some(sent)) => {
+                    possession.nonce(Party::Authorization) != sent.nonce && std::mem::take(&mut may_renew)
+                }
+                _ => false,
+            };
             if !again {
                 return Err(Failure::Theirs(refused));
             }

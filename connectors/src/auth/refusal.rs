@@ -148,6 +148,13 @@ static ERRORS: &[(&str, Known)] = &[
         known("the server does not understand the request", "check scopes, extra parameters and client_id"),
     ),
     (
+        "invalid_grant",
+        known(
+            "the server misses something beside the client's credentials",
+            "if the application requires proof of possession (DPoP), allow dpop for this source; else see the server's log",
+        ),
+    ),
+    (
         "invalid_dpop_proof",
         known(
             "the proof of possession was not accepted",

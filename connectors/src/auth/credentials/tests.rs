@@ -460,13 +460,16 @@ async fn a_challenge_is_followed_once() {
         move |asked: &Asked<'_>| refusal(400, "use_dpop_nonce", "").insert_header("dpop-nonce", nonce(asked).as_str());
     let mute = |_: &Asked<'_>| refusal(400, "use_dpop_nonce", "");
     let refusing = |_: &Asked<'_>| refusal(400, "invalid_dpop_proof", "The DPoP proof JWT is invalid.");
-    for (dpop, requests) in [(Dpop::Never, [1, 1, 1]), (Dpop::WhenAsked, [3, 2, 2]), (Dpop::Always, [2, 1, 1])] {
+    let unclear = |_: &Asked<'_>| refusal(400, "invalid_grant", "grant request is invalid");
+    for (dpop, requests) in [(Dpop::Never, [1, 1, 1, 1]), (Dpop::WhenAsked, [3, 2, 2, 2]), (Dpop::Always, [2, 1, 1, 1])]
+    {
         let file = SecretFile::new(P256);
         let adapt = |client| OAuthClient { dpop, ..client };
         let got = [
             mint(5, key(&file), adapt, endless).await,
             mint(5, key(&file), adapt, mute).await,
             mint(5, key(&file), adapt, refusing).await,
+            mint(5, key(&file), adapt, unclear).await,
         ];
         for ((got, asked), expected) in got.into_iter().zip(requests) {
             let error = got.unwrap_err();
