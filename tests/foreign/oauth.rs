@@ -131,7 +131,8 @@ async fn what_is_not_right_is_refused() {
         assert_eq!(error.kind, PullErrorKind::Unauthorized, "{what}");
         assert!(error.message.contains("invalid_client"), "{what}: {error}");
     }
-    let error = refusal(OAuthClient { scopes: vec!["users:write".to_owned()], ..good() }).await;
+    let secret = Kept::new(&server.text("secret"));
+    let error = refusal(client(&server, "narrow", Proof::Secret(secret.source()))).await;
     assert!(error.message.contains("invalid_scope") && error.hint.contains("grant"), "{error}");
     // The server leaves out what the resource does not have, and says so.
     let mut less = good();
@@ -139,6 +140,10 @@ async fn what_is_not_right_is_refused() {
     let error = refusal(less).await;
     assert_eq!(error.kind, PullErrorKind::Forbidden);
     assert!(error.message.contains("groups:read"), "{error}");
+    // A scope that it does not know at all it leaves out without a word; only the API can tell.
+    let unknown = OAuthClient { scopes: vec!["users:write".to_owned()], ..good() };
+    let (status, said, _) = call(&remote(&server, unknown), "/api/users").await.unwrap();
+    assert_eq!((status, said.get("scope")), (200, None));
 }
 
 /// Passes bytes on to the server and keeps what the client sent.
