@@ -13,6 +13,7 @@ use super::assertion::NamedKey;
 use super::exchange::Presented;
 use super::{AssertionError, AuthError, Dpop, SigningCertificate};
 use crate::error::PullErrorKind;
+use crate::http::require_safe;
 use crate::secret::SecretSource;
 
 /// How the client proves who it is.
@@ -63,8 +64,11 @@ impl OAuthClient {
         Self { token_url, client_id: client_id.into(), scopes, extra, proof, dpop: Dpop::Never }
     }
 
-    /// Refuses extra parameters that would be sent twice.
+    /// Refuses an address that no credential may be sent to, and extra parameters that would be sent twice.
     pub(super) fn require_sane(&self) -> Result<(), AuthError> {
+        require_safe(&self.token_url).map_err(|error| {
+            AuthError::new(PullErrorKind::Refused, error.to_string(), "use the https address of the token endpoint")
+        })?;
         match self.extra.keys().find(|name| RESERVED.contains(&name.as_str())) {
             None => Ok(()),
             Some(name) => Err(AuthError::new(

@@ -24,7 +24,6 @@ use super::AssertionError;
 
 /// How a key signs (RFC 7518, section 3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(clippy::upper_case_acronyms, reason = "the names of the registry")]
 pub(super) enum Algorithm {
     RS256,
     RS384,
@@ -88,7 +87,7 @@ impl SigningKey {
         if text.contains("-----BEGIN ENCRYPTED PRIVATE KEY-----") || text.contains("Proc-Type: 4,ENCRYPTED") {
             return Err(AssertionError::Encrypted);
         }
-        let der = |label| block(&text, label).and_then(|block| body(block));
+        let der = |label| block(&text, label).and_then(body);
         if let Some(der) = der("RSA PRIVATE KEY") {
             return Self::rsa(RsaKeyPair::from_der(&der).map_err(|error| refused(error.description_()))?);
         }

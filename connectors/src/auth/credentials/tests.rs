@@ -147,6 +147,10 @@ async fn what_is_asked_for_is_configured() {
         assert_eq!((error.kind, asked), (PullErrorKind::Refused, 0), "{name}");
         assert!(error.message.contains(name));
     }
+    let file = SecretFile::new(SECRET);
+    let adapt = |client| OAuthClient { token_url: Url::parse("http://192.0.2.1/token").unwrap(), ..client };
+    let (got, _) = mint(1, Proof::Secret(file.source()), adapt, |_| ResponseTemplate::new(200)).await;
+    assert_eq!(got.unwrap_err().kind, PullErrorKind::Refused, "no secret goes over a plain line");
 }
 
 #[tokio::test]
@@ -213,66 +217,66 @@ async fn a_refusal_is_final_and_says_what_to_do() {
         assert_eq!((error.kind, asked), (PullErrorKind::Unauthorized, 1), "{code}");
         assert!(error.message.contains(word) && error.message.contains(&code.to_string()), "{error}");
     }
-    // Okta's sentences, then errors of servers that say no more.
-    for (status, error, description, word, hint) in [
-        (
-            401,
-            "invalid_client",
-            "The audience claim for client_assertion must be the endpoint invoked for the request.",
-            "audience",
-            "-admin",
-        ),
-        (401, "invalid_client", "The client_assertion token has already been used.", "used before", "try again"),
-        (401, "invalid_client", "The client_assertion JWT kid is invalid.", "key with this id", "key_id"),
-        (401, "invalid_client", "The client_assertion signature is invalid.", "signature", "belong together"),
-        (401, "invalid_client", "The client_assertion JWT signature algorithm is invalid.", "algorithm", "RS256"),
-        (
-            401,
-            "invalid_client",
-            "The client does not have a JWKSet configured, but the client_assertion requires one.",
-            "public keys",
-            "add",
-        ),
-        (
-            401,
-            "invalid_client",
-            "Client Credentials requests to the Org Authorization Server must use the private_key_jwt token_endpoint_auth_method.",
-            "signed assertions only",
-            "private key",
-        ),
-        (
-            401,
-            "invalid_client",
-            "Only clients with 'application_type' of 'service' may use the client_credentials 'grant_type' with the Org Authorization Server.",
-            "service application",
-            "API Services",
-        ),
-        (
-            401,
-            "invalid_client",
-            "The issuer claim for client_assertion is not a valid client_id.",
-            "not known",
-            "client_id",
-        ),
-        (401, "invalid_client", "Invalid value for 'client_id' parameter.", "not known", "client_id"),
-        (
-            400,
-            "consent_required",
-            "You are not allowed any of the requested scopes.",
-            "not granted",
-            "super administrator",
-        ),
-        (400, "invalid_scope", "One or more scopes are not configured.", "scope", "grant"),
-        (403, "access_denied", "Policy evaluation failed.", "policy", "policies"),
-        (400, "unauthorized_client", "", "client credentials", "allow"),
-        (400, "unsupported_grant_type", "", "client-credentials", "address"),
-        (400, "invalid_target", "", "resource", "resource"),
-        (400, "invalid_request", "", "request", "extra"),
-        (401, "invalid_client", "client authentication failed", "not accepted", "client id"),
-        (400, "invalid_dpop_proof", "The DPoP proof JWT header is missing.", "proof of possession", "dpop"),
-        (400, "something_new", "", "no token was given", "credential"),
-        (400, "not a code!", "", "no error code", "credential"),
-    ] {
+}
+
+/// Okta's sentences, then errors of servers that say no more: what comes in, and words of message and hint.
+static REFUSALS: &[(u16, &str, &str, &str, &str)] = &[
+    (
+        401,
+        "invalid_client",
+        "The audience claim for client_assertion must be the endpoint invoked for the request.",
+        "audience",
+        "-admin",
+    ),
+    (401, "invalid_client", "The client_assertion token has already been used.", "used before", "try again"),
+    (401, "invalid_client", "The client_assertion JWT kid is invalid.", "key with this id", "key_id"),
+    (401, "invalid_client", "The client_assertion signature is invalid.", "signature", "belong together"),
+    (401, "invalid_client", "The client_assertion JWT signature algorithm is invalid.", "algorithm", "RS256"),
+    (
+        401,
+        "invalid_client",
+        "The client does not have a JWKSet configured, but the client_assertion requires one.",
+        "public keys",
+        "add",
+    ),
+    (
+        401,
+        "invalid_client",
+        "Client Credentials requests to the Org Authorization Server must use the private_key_jwt token_endpoint_auth_method.",
+        "signed assertions only",
+        "private key",
+    ),
+    (
+        401,
+        "invalid_client",
+        "Only clients with 'application_type' of 'service' may use the client_credentials 'grant_type' with the Org Authorization Server.",
+        "service application",
+        "API Services",
+    ),
+    (
+        401,
+        "invalid_client",
+        "The issuer claim for client_assertion is not a valid client_id.",
+        "not known",
+        "client_id",
+    ),
+    (401, "invalid_client", "Invalid value for 'client_id' parameter.", "not known", "client_id"),
+    (400, "consent_required", "You are not allowed any of the requested scopes.", "not granted", "super administrator"),
+    (400, "invalid_scope", "One or more scopes are not configured.", "scope", "grant"),
+    (403, "access_denied", "Policy evaluation failed.", "policy", "policies"),
+    (400, "unauthorized_client", "", "client credentials", "allow"),
+    (400, "unsupported_grant_type", "", "client-credentials", "address"),
+    (400, "invalid_target", "", "resource", "resource"),
+    (400, "invalid_request", "", "request", "extra"),
+    (401, "invalid_client", "client authentication failed", "not accepted", "client id"),
+    (400, "invalid_dpop_proof", "The DPoP proof JWT header is missing.", "proof of possession", "dpop"),
+    (400, "something_new", "", "no token was given", "credential"),
+    (400, "not a code!", "", "no error code", "credential"),
+];
+
+#[tokio::test]
+async fn every_known_reason_is_told_in_our_words() {
+    for &(status, error, description, word, hint) in REFUSALS {
         let file = SecretFile::new(P256);
         let (got, asked) = check(key(&file), move |_| refusal(status, error, description)).await;
         let failure = got.unwrap_err();
@@ -522,7 +526,8 @@ async fn what_cannot_sign_is_not_even_sent() {
     let unnamed = |source| Proof::PrivateKey { source, key_id: None };
     let short = include_str!("../testdata/test-only-short.pem");
     let half = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----";
-    let table: [(&str, fn(SecretSource) -> Proof, &str); 4] = [
+    type ToProof = fn(SecretSource) -> Proof;
+    let table: [(&str, ToProof, &str); 4] = [
         (half, Proof::Certificate, "private key"),
         (P256, unnamed, "kid"),
         (short, unnamed, "2048"),
