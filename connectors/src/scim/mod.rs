@@ -1,6 +1,17 @@
 //! One SCIM 2.0 server, read as a directory.
 
 mod config;
+mod discovery;
+mod fault_body;
+mod fields;
+mod group;
+mod lenient;
+mod path;
+mod user;
+mod wire;
+
+#[cfg(test)]
+mod wire_tests;
 
 use std::collections::BTreeMap;
 
