@@ -145,9 +145,7 @@ impl Walker {
                 Ok(Turn::Done(End { proof: last_page_seen(), delta, pages: page }))
             }
             (None, None, Ending::DeltaLink) => Err(PagingError::NoLink { page }),
-            (None, None, Ending::NoLink) => {
-                Ok(Turn::Done(End { proof: last_page_seen(), delta: None, pages: page }))
-            }
+            (None, None, Ending::NoLink) => Ok(Turn::Done(End { proof: last_page_seen(), delta: None, pages: page })),
         }
     }
 

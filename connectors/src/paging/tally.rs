@@ -71,10 +71,7 @@ pub struct Ended {
 #[must_use]
 pub fn agreed(one: &Ended, other: &Ended) -> Option<LastPageSeen> {
     let to_the_end = |ended: &Ended| {
-        matches!(
-            ended.verdict,
-            Verdict::Doubtful(Doubt::Unwitnessed | Doubt::Overlapping) | Verdict::Whole(_)
-        )
+        matches!(ended.verdict, Verdict::Doubtful(Doubt::Unwitnessed | Doubt::Overlapping) | Verdict::Whole(_))
     };
     (to_the_end(one) && to_the_end(other) && one.ids == other.ids).then(last_page_seen)
 }

@@ -1,0 +1,1 @@
+//! Pulls against a server that remembers.
