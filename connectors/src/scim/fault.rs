@@ -22,11 +22,13 @@ struct Inner {
     status: Option<u16>,
     scim_type: Option<ScimType>,
     too_big: bool,
+    /// The page of a listing, counted from 1; 0 elsewhere.
+    page: u32,
 }
 
 impl From<PullError> for Fault {
     fn from(error: PullError) -> Self {
-        Self(Box::new(Inner { error, status: None, scim_type: None, too_big: false }))
+        Self(Box::new(Inner { error, status: None, scim_type: None, too_big: false, page: 0 }))
     }
 }
 
@@ -37,6 +39,12 @@ impl From<Fault> for PullError {
 }
 
 impl Fault {
+    /// The same, on this page of a listing.
+    pub(super) fn on_page(mut self, page: u32) -> Self {
+        self.0.page = page;
+        self
+    }
+
     /// The HTTP status, if there was an answer.
     pub(super) fn status(&self) -> Option<u16> {
         self.0.status
@@ -58,8 +66,9 @@ impl Fault {
     }
 
     /// The request was understood as wrong or as something the server cannot do; without an optional parameter it may work.
+    /// Beyond the first page it is no such thing: the same parameters worked before.
     pub(super) fn is_refusal(&self) -> bool {
-        matches!(self.0.status, Some(400 | 404 | 405 | 500 | 501)) && !self.is_too_much()
+        matches!(self.0.status, Some(400 | 404 | 405 | 500 | 501)) && !self.is_too_much() && self.0.page <= 1
     }
 
     /// The whole endpoint is not there or not for us.
@@ -87,7 +96,7 @@ impl Fault {
         };
         let too_big = matches!(error, RemoteError::Transport(TransportError::TooBig { .. }));
         let error = PullError::new(kind, operation, error.to_string(), hint).with_source(error);
-        Self(Box::new(Inner { error, status: None, scim_type: None, too_big }))
+        Self(Box::new(Inner { error, status: None, scim_type: None, too_big, page: 0 }))
     }
 
     /// An answer that is not a success.
@@ -117,7 +126,7 @@ impl Fault {
             "set base_url to the final address; redirects are never followed with a credential".clone_into(&mut hint);
         }
         let error = PullError::new(kind, operation, message, hint).with_request_id(request_id(answer));
-        Self(Box::new(Inner { error, status: Some(status), scim_type, too_big: false }))
+        Self(Box::new(Inner { error, status: Some(status), scim_type, too_big: false, page: 0 }))
     }
 }
 

@@ -216,7 +216,8 @@ async fn pass<R: Reader>(
         };
         let mut query = vec![at, ("count", how.count.to_string())];
         query.extend(listing.query.iter().cloned());
-        let page = fetch(session, listing.operation, listing.path, &query, reader).await?;
+        let page = fetch(session, listing.operation, listing.path, &query, reader).await;
+        let page = page.map_err(|fault| fault.on_page(number))?;
         let ids = ids_of(listing.operation, &page, number, reader)?;
         let ListPage { resources, total, start_index, next_cursor, .. } = page;
         if number == 1 {
