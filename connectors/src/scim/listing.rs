@@ -1,7 +1,7 @@
 //! One listing, read until it is known to be whole, or known not to be.
 //!
 //! A reading that does not add up is repeated once, in a slightly different way: with smaller pages (which tells a full
-//! last page from a server that stopped), from index 0 if exactly one record is missing, or by cursor if the server does
+//! last page from a server that stopped), advancing by new records only if pages overlapped, from index 0 if exactly one record is missing, or by cursor if the server does
 //! not seem to know numbers.
 //!
 //! Invariant: a reading that starts again starts empty.
@@ -56,6 +56,8 @@ pub(super) struct How {
     pub(super) announced: bool,
     pub(super) count: u32,
     pub(super) first: u32,
+    /// Whether pages are known to overlap.
+    pub(super) careful: bool,
 }
 
 /// Decides on the first page, by the server's total and the records that came, whether to go on.
@@ -125,6 +127,9 @@ pub(super) async fn list<R: Reader>(
             Ok(Pass::Stopped) => return Ok(Listed::Stopped),
             Ok(Pass::NoCursor) => {
                 how.method = Method::Index;
+                if let Some((_, first)) = &before {
+                    how = otherwise(how, first);
+                }
                 continue;
             }
             Ok(Pass::Read { content, ended, method }) => {
@@ -158,7 +163,7 @@ pub(super) async fn list<R: Reader>(
                 cursor_tried = true;
                 how.method = Method::Cursor;
             } else {
-                how = otherwise(how, doubt, distinct);
+                how = otherwise(how, &ended);
             }
             before = Some((content, ended));
             continue;
@@ -173,12 +178,15 @@ pub(super) async fn list<R: Reader>(
 }
 
 /// How to read the second time.
-fn otherwise(how: How, doubt: Doubt, distinct: u64) -> How {
+fn otherwise(how: How, first: &Ended) -> How {
+    let Verdict::Doubtful(doubt) = first.verdict else { return how };
     match doubt {
+        Doubt::Miscounted { .. } | Doubt::Overlapping if first.overlapped => How { careful: true, ..how },
         Doubt::Miscounted { distinct, total } if how.first == 1 && distinct + 1 == total => How { first: 0, ..how },
         Doubt::NotPaging { .. } if how.method == Method::Index => {
-            let half = u32::try_from(distinct / 2 + 1).unwrap_or(u32::MAX);
-            How { count: (how.count / 4 * 3).min(half).max(1), ..how }
+            let came = u32::try_from(first.ids.len()).unwrap_or(u32::MAX);
+            let fewer = if came <= 2 { 1 } else { came / 2 + 1 };
+            How { count: (how.count / 4 * 3).min(fewer).max(1), ..how }
         }
         _ => how,
     }
@@ -206,7 +214,7 @@ async fn pass<R: Reader>(
     let mut content = reader.nothing();
     let mut method = how.method;
     let mut walk = match method {
-        Method::Index => Walk::Index(IndexWalker::new(how.first.into(), MAX_PAGES)),
+        Method::Index => Walk::Index(IndexWalker::new(how.first.into(), MAX_PAGES).careful(how.careful)),
         Method::Cursor => Walk::Cursor(CursorWalker::new(MAX_PAGES)),
     };
     loop {
