@@ -1,5 +1,6 @@
 //! The bytes of real and bad servers, and what must become of them.
 
+mod answers;
 mod bodies;
 mod fields;
 mod quirks;
