@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use connectors::http::HttpLimits;
 use connectors::microsoft::{Credential, Microsoft, MicrosoftConfig};
 use connectors::okta::{Okta, OktaConfig, OktaCredential, OktaScope};
+use connectors::scim::{AbsentActive, MembershipFrom, Paging, Scim, ScimConfig, ScimCredential};
 use connectors::{AttributeName, SecretSource, Source};
 use rollcall::sandbox::Sandbox;
 use rollcall::sandbox::okta::{AppSettings, PageCaps, RateLimits};
 use rollcall::sandbox::scene::{AGENTS, CLIENT_ID, CLIENT_SECRET};
+use rollcall::sandbox::scim::{Character, Credential as Accepted};
 use url::Url;
 
 use crate::world::now;
@@ -185,4 +187,110 @@ pub(crate) fn okta_app() -> Kind {
         source: |sandbox, secret, limits| okta(sandbox, secret, limits, OktaScope::App("Amazon Connect".to_owned())),
         ..okta_groups()
     }
+}
+
+fn scim(sandbox: &Sandbox, secret: &SecretSource, limits: HttpLimits, change: impl FnOnce(&mut ScimConfig)) -> Source {
+    let mut config = ScimConfig {
+        name: "hr".into(),
+        base_url: Url::parse(&sandbox.addresses.scim_url).unwrap(),
+        credential: ScimCredential::Bearer(secret.clone()),
+        extra_headers: BTreeMap::new(),
+        scope_groups: None,
+        rule_groups: BTreeSet::new(),
+        wanted: wanted(),
+        fields: BTreeMap::new(),
+        page_size: 100,
+        paging: Paging::Auto,
+        first_index: 1,
+        membership: MembershipFrom::Auto,
+        nested: false,
+        absent_active: AbsentActive::Auto,
+        incremental: true,
+        extension_aliases: Vec::new(),
+        users_path: None,
+        groups_path: None,
+        max_response_bytes: 32 << 20,
+    };
+    change(&mut config);
+    Source::Scim(Box::new(Scim::with_limits(config, now, limits).unwrap()))
+}
+
+fn scim_server(sandbox: &Sandbox, character: Character) {
+    sandbox.scim.set_character(character);
+    sandbox.scim.accept(Accepted::Bearer(CLIENT_SECRET.to_owned()));
+}
+
+fn scim_pages(sandbox: &Sandbox, size: usize) {
+    sandbox.scim.configure(|settings| settings.max_page = size);
+}
+
+fn agents(config: &mut ScimConfig) {
+    config.scope_groups = Some(vec![AGENTS.to_owned()]);
+}
+
+/// Everybody on a server that keeps the standard; it announces cursors, so they are used.
+pub(crate) fn scim_cursors() -> Kind {
+    Kind {
+        service: "scim",
+        listings: &["GET /Users"],
+        everybody: true,
+        nested: false,
+        crowd: 100_000,
+        prepare: |sandbox| scim_server(sandbox, Character::Strict),
+        pages: scim_pages,
+        source: |sandbox, secret, limits| scim(sandbox, secret, limits, |_| {}),
+    }
+}
+
+/// Everybody, by index.
+pub(crate) fn scim_index() -> Kind {
+    Kind {
+        source: |sandbox, secret, limits| scim(sandbox, secret, limits, |config| config.paging = Paging::Index),
+        ..scim_cursors()
+    }
+}
+
+/// A named group, by the group's members.
+pub(crate) fn scim_groups() -> Kind {
+    Kind {
+        listings: &["GET /Users", "GET /Users/{id}", "GET /Groups", "GET /Groups/{id}"],
+        everybody: false,
+        crowd: 10_000,
+        source: |sandbox, secret, limits| scim(sandbox, secret, limits, agents),
+        ..scim_cursors()
+    }
+}
+
+/// A named group on a server that tells memberships on the users only.
+pub(crate) fn scim_groups_on_users() -> Kind {
+    Kind {
+        listings: &["GET /Users", "GET /Users/{id}"],
+        prepare: |sandbox| scim_server(sandbox, Character::GroupsOnUsersOnly),
+        ..scim_groups()
+    }
+}
+
+macro_rules! characters {
+    ($($name:ident $character:ident),* $(,)?) => { $(
+        /// Everybody, on a server of this character.
+        pub(crate) fn $name() -> Kind {
+            Kind {
+                crowd: 10_000,
+                prepare: |sandbox| scim_server(sandbox, Character::$character),
+                ..scim_cursors()
+            }
+        }
+    )* };
+}
+
+characters! {
+    scim_sloppy Sloppy,
+    scim_cursor_only CursorOnly,
+    scim_filter_ignoring FilterIgnoring,
+    scim_filter_nothing FilterNothing,
+    scim_case_mangling CaseMangling,
+    scim_page_sized_totals PageSizedTotals,
+    scim_no_discovery NoDiscovery,
+    scim_odd_ids OddIds,
+    scim_text_dates TextDates,
 }
