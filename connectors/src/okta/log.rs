@@ -193,9 +193,12 @@ impl LogMark {
         if let Some(oldest) = self.last.and_then(|last| last.checked_sub_signed(BACK)) {
             self.seen.retain(|_, published| *published >= oldest);
         }
-        while self.seen.len() > MOST_REMEMBERED {
-            let oldest = self.seen.iter().min_by_key(|(_, published)| **published).map(|(uuid, _)| uuid.clone());
-            oldest.and_then(|uuid| self.seen.remove(&uuid));
+        if self.seen.len() > MOST_REMEMBERED {
+            let mut by_time: Vec<(DateTime<Utc>, String)> =
+                std::mem::take(&mut self.seen).into_iter().map(|(uuid, published)| (published, uuid)).collect();
+            by_time.sort_unstable();
+            let newest = by_time.into_iter().rev().take(MOST_REMEMBERED);
+            self.seen = newest.map(|(published, uuid)| (uuid, published)).collect();
         }
     }
 }
