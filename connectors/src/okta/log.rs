@@ -83,6 +83,10 @@ fn without(why: &str) -> String {
     )
 }
 
+fn not_now(why: &str) -> String {
+    format!("the System Log was not read this time ({why}); it is read on from the same place by the next pull")
+}
+
 /// Where to read on from now, or why not. Asks once, to know whether the log may be read; what it says now is said again
 /// later.
 pub(super) async fn open(
@@ -102,7 +106,7 @@ pub(super) async fn open(
     let note = match asked {
         Ok(_) => None,
         Err(fault) if fault.is_forbidden() => return Ok((None, Some(without(FORBIDDEN)))),
-        Err(fault) if fault.is_passing() || fault.is_dead_link() => Some(without(fault.in_words())),
+        Err(fault) if fault.is_passing() || fault.is_dead_link() => Some(not_now(fault.in_words())),
         Err(fault) => return Err(fault),
     };
     let link = polling(session, earlier(session.org_time(ours))).into();
@@ -154,7 +158,7 @@ pub(super) async fn follow(
                 log.link = polling(session, log.since(session.org_time(ours))).into();
             }
             Err(fault) if fault.is_dead_link() || fault.is_passing() => {
-                hints.note = Some(without(fault.in_words()));
+                hints.note = Some(not_now(fault.in_words()));
                 break;
             }
             Err(fault) => return Err(fault),
