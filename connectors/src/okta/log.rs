@@ -83,6 +83,10 @@ fn without(why: &str) -> String {
     )
 }
 
+fn not_now(why: &str) -> String {
+    format!("the System Log was not read this time ({why}); it is read on from the same place by the next pull")
+}
+
 /// Where to read on from now, or why not. Asks once, to know whether the log may be read; what it says now is said again
 /// later.
 pub(super) async fn open(
@@ -102,7 +106,7 @@ pub(super) async fn open(
     let note = match asked {
         Ok(_) => None,
         Err(fault) if fault.is_forbidden() => return Ok((None, Some(without(FORBIDDEN)))),
-        Err(fault) if fault.is_passing() || fault.is_dead_link() => Some(without(fault.in_words())),
+        Err(fault) if fault.is_passing() || fault.is_dead_link() => Some(not_now(fault.in_words())),
         Err(fault) => return Err(fault),
     };
     let link = polling(session, earlier(session.org_time(ours))).into();
@@ -154,7 +158,7 @@ pub(super) async fn follow(
                 log.link = polling(session, log.since(session.org_time(ours))).into();
             }
             Err(fault) if fault.is_dead_link() || fault.is_passing() => {
-                hints.note = Some(without(fault.in_words()));
+                hints.note = Some(not_now(fault.in_words()));
                 break;
             }
             Err(fault) => return Err(fault),
@@ -193,9 +197,12 @@ impl LogMark {
         if let Some(oldest) = self.last.and_then(|last| last.checked_sub_signed(BACK)) {
             self.seen.retain(|_, published| *published >= oldest);
         }
-        while self.seen.len() > MOST_REMEMBERED {
-            let oldest = self.seen.iter().min_by_key(|(_, published)| **published).map(|(uuid, _)| uuid.clone());
-            oldest.and_then(|uuid| self.seen.remove(&uuid));
+        if self.seen.len() > MOST_REMEMBERED {
+            let mut by_time: Vec<(DateTime<Utc>, String)> =
+                std::mem::take(&mut self.seen).into_iter().map(|(uuid, published)| (published, uuid)).collect();
+            by_time.sort_unstable();
+            let newest = by_time.into_iter().rev().take(MOST_REMEMBERED);
+            self.seen = newest.map(|(published, uuid)| (uuid, published)).collect();
         }
     }
 }

@@ -24,6 +24,14 @@ pub(super) struct App {
     pub(super) users: BTreeMap<String, Value>,
 }
 
+/// An answer that is given instead of the real one.
+struct Fault {
+    part: String,
+    left: u32,
+    answer: ResponseTemplate,
+    own_rates: bool,
+}
+
 type Happening = Box<dyn FnOnce(&mut World) + Send>;
 
 /// What the org holds.
@@ -49,7 +57,9 @@ pub(super) struct World {
     pub(super) reversed: bool,
     /// Clocks of groups that do not move with their members.
     pub(super) stuck_clocks: bool,
-    faults: Vec<(String, u32, ResponseTemplate)>,
+    faults: Vec<Fault>,
+    /// Whether the last answer brings rate-limit headers of its own.
+    own_rates: bool,
     happenings: Vec<(String, Happening)>,
     pub(super) credential: String,
     /// Scopes that were granted to the service app.
@@ -76,9 +86,8 @@ impl Respond for Door {
             happening(&mut world);
         }
         let now = world.now;
-        let has_limit = |answer: &ResponseTemplate| format!("{answer:?}").contains("x-rate-limit-limit");
         let answer = answer.insert_header("date", now.format("%a, %d %b %Y %H:%M:%S GMT").to_string().as_str());
-        if has_limit(&answer) {
+        if world.own_rates {
             return answer;
         }
         answer
@@ -150,6 +159,7 @@ impl Fake {
             reversed: false,
             stuck_clocks: false,
             faults: Vec::new(),
+            own_rates: false,
             happenings: Vec::new(),
             credential: "SSWS not-a-secret".to_owned(),
             granted: None,
@@ -269,7 +279,9 @@ impl World {
 
     /// Answers the next `times` requests whose address holds `part` with this.
     pub(super) fn fault(&mut self, part: &str, times: u32, answer: ResponseTemplate) {
-        self.faults.push((part.to_owned(), times, answer));
+        // A template does not show its headers in another way.
+        let own_rates = format!("{answer:?}").contains("x-rate-limit-limit");
+        self.faults.push(Fault { part: part.to_owned(), left: times, answer, own_rates });
     }
 
     pub(super) fn all_happened(&self) -> bool {
@@ -287,6 +299,7 @@ impl World {
     }
 
     fn answer(&mut self, request: &Request) -> ResponseTemplate {
+        self.own_rates = false;
         let path = request.url.path().to_owned();
         if path == "/oauth2/v1/token" {
             self.seen.push(path);
@@ -303,9 +316,10 @@ impl World {
         if request.headers.get("authorization").is_none_or(|value| value != self.credential.as_str()) {
             return refusal(401, "E0000011");
         }
-        if let Some(fault) = self.faults.iter_mut().find(|(part, left, _)| *left > 0 && address.contains(part)) {
-            fault.1 -= 1;
-            return fault.2.clone();
+        if let Some(fault) = self.faults.iter_mut().find(|fault| fault.left > 0 && address.contains(&fault.part)) {
+            fault.left -= 1;
+            self.own_rates = fault.own_rates;
+            return fault.answer.clone();
         }
         let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
         match parts.as_slice() {
