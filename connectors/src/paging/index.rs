@@ -53,7 +53,7 @@ impl IndexWalker {
             return Ok(IndexTurn::Ended(self.tally.at_empty_page()));
         }
         if added.fresh == 0 {
-            return Ok(IndexTurn::Ended(self.tally.stuck()));
+            return Ok(IndexTurn::Ended(self.tally.at_known_page()));
         }
         if self.tally.is_full(added.received) {
             return Ok(IndexTurn::Ended(self.tally.whole()));
@@ -107,6 +107,17 @@ mod tests {
             ("one page", &[(&[1, 2], Some(2)), (&[], Some(2))], None),
             ("a short last page", &[(&[1, 2], Some(3)), (&[3], Some(3))], None),
             ("a full last page", &[(&[1, 2], Some(4)), (&[3, 4], Some(4)), (&[], Some(4))], None),
+            ("starts again beyond the end", &[(&[1, 2], Some(4)), (&[3, 4], Some(4)), (&[1, 2], Some(4))], None),
+            (
+                "starts again, one too few",
+                &[(&[1, 2], Some(4)), (&[3], Some(4)), (&[1, 2], Some(4))],
+                Some(Doubt::NotPaging { page: 3 }),
+            ),
+            (
+                "starts again, small total",
+                &[(&[1, 2], Some(2)), (&[1, 2], Some(2))],
+                Some(Doubt::NotPaging { page: 2 }),
+            ),
             ("startIndex ignored", &[(&[1, 2], Some(5)), (&[1, 2], Some(5))], Some(Doubt::NotPaging { page: 2 })),
             ("total of the page", &[(&[1, 2], Some(2)), (&[3], Some(1)), (&[], Some(0))], Some(Doubt::Unwitnessed)),
             ("no totals", &[(&[1, 2], None), (&[3], None), (&[], None)], Some(Doubt::Unwitnessed)),

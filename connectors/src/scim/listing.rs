@@ -124,7 +124,7 @@ pub(super) async fn list<R: Reader>(
         let (content, ended) = match pass(session, listing, how, reader).await {
             Ok(Pass::Stopped) => return Ok(Listed::Stopped),
             Ok(Pass::NoCursor) => {
-                how.method = Method::Index;
+                how = by_index(how, before.as_ref().map(|(_, ended)| ended));
                 continue;
             }
             Ok(Pass::Read { content, ended, method }) => {
@@ -137,7 +137,7 @@ pub(super) async fn list<R: Reader>(
                 continue;
             }
             Err(fault) if how.auto && how.method == Method::Cursor && fault.is_refusal() && !fault.is_dead_cursor() => {
-                how.method = Method::Index;
+                how = by_index(how, before.as_ref().map(|(_, ended)| ended));
                 continue;
             }
             Err(fault) if fault.is_too_much() && how.count > 1 => {
@@ -172,12 +172,24 @@ pub(super) async fn list<R: Reader>(
     }
 }
 
+/// Back to numbers. After a reading that ended in doubt, the same reading once more would end in the same doubt.
+fn by_index(how: How, before: Option<&Ended>) -> How {
+    let how = How { method: Method::Index, ..how };
+    match before {
+        Some(Ended { verdict: Verdict::Doubtful(doubt), ids, .. }) => {
+            otherwise(how, *doubt, u64::try_from(ids.len()).unwrap_or(u64::MAX))
+        }
+        _ => how,
+    }
+}
+
 /// How to read the second time.
 fn otherwise(how: How, doubt: Doubt, distinct: u64) -> How {
     match doubt {
         Doubt::Miscounted { distinct, total } if how.first == 1 && distinct + 1 == total => How { first: 0, ..how },
         Doubt::NotPaging { .. } if how.method == Method::Index => {
-            let half = u32::try_from(distinct / 2 + 1).unwrap_or(u32::MAX);
+            // Fewer than there are, so that the total can be seen to be greater than a page.
+            let half = u32::try_from(distinct.div_ceil(2)).unwrap_or(u32::MAX);
             How { count: (how.count / 4 * 3).min(half).max(1), ..how }
         }
         _ => how,
