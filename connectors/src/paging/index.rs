@@ -1,6 +1,7 @@
 //! A listing by numbers: `startIndex` and `count` (RFC 7644, 3.4.2.4).
 //!
-//! Invariant: the next page starts where the records that came end, not where the ones that were asked for would.
+//! Invariant: the next page starts where the records that came end, not where the ones that were asked for would. A careful
+//! walk starts it where the *new* ones end: on servers whose pages overlap, nobody is skipped then.
 //! Invariant: the listing goes on until an empty page, unless a figure that proved itself in this very listing and a short
 //! page both say that everybody has come.
 
@@ -11,6 +12,7 @@ use super::tally::{Ended, Sheet, Tally};
 #[derive(Debug)]
 pub struct IndexWalker {
     start: u64,
+    careful: bool,
     max_pages: u32,
     tally: Tally,
 }
@@ -28,7 +30,13 @@ impl IndexWalker {
     /// A walk that starts at this index and may read `max_pages` pages.
     #[must_use]
     pub fn new(first: u64, max_pages: u32) -> Self {
-        Self { start: first, max_pages, tally: Tally::default() }
+        Self { start: first, careful: false, max_pages, tally: Tally::default() }
+    }
+
+    /// The same, advancing by new records only.
+    #[must_use]
+    pub fn careful(self, careful: bool) -> Self {
+        Self { careful, ..self }
     }
 
     /// The index of the first record to ask for now.
@@ -61,7 +69,7 @@ impl IndexWalker {
         if self.tally.page() >= self.max_pages {
             return Err(PagingError::TooManyPages { max: self.max_pages });
         }
-        self.start += added.received;
+        self.start += if self.careful { added.fresh } else { added.received };
         Ok(IndexTurn::More(self))
     }
 }
@@ -139,6 +147,14 @@ mod tests {
             let ended = walk(pages).unwrap_or_else(|| panic!("{name}: the walk wants more"));
             assert_eq!(doubt(&ended), *expected, "{name}");
         }
+    }
+
+    #[test]
+    fn a_server_that_starts_again_after_a_round_total_has_shown_everybody() {
+        let half: Vec<u32> = (0..25).collect();
+        let other: Vec<u32> = (25..50).collect();
+        let pages: &[(&[u32], Option<u64>)] = &[(&half, Some(50)), (&other, Some(50)), (&half, Some(50))];
+        assert_eq!(doubt(&walk(pages).unwrap()), None);
     }
 
     #[test]

@@ -11,6 +11,9 @@ use std::collections::HashSet;
 use super::last_page_seen;
 use crate::directory::{ExternalId, LastPageSeen};
 
+/// Figures at which servers stop counting are multiples of this.
+const ROUND: u64 = 50;
+
 /// One page, as received.
 #[derive(Debug, Clone, Copy)]
 pub struct Sheet<'a> {
@@ -63,16 +66,17 @@ pub struct Ended {
     pub total: Option<u64>,
     /// The most records one page had.
     pub largest: u64,
+    /// Whether anybody came more than once.
+    pub overlapped: bool,
     /// How many pages there were.
     pub pages: u32,
 }
 
-/// Two readings without a trusted figure, of which each went to its end: if they show the same ids, that is everybody.
+/// Two readings without a trusted figure, of which each went to its end page by page: if they show the same ids, that is
+/// everybody. Pages that overlap are no witness: whoever skips records does so twice.
 #[must_use]
 pub fn agreed(one: &Ended, other: &Ended) -> Option<LastPageSeen> {
-    let to_the_end = |ended: &Ended| {
-        matches!(ended.verdict, Verdict::Doubtful(Doubt::Unwitnessed | Doubt::Overlapping) | Verdict::Whole(_))
-    };
+    let to_the_end = |ended: &Ended| matches!(ended.verdict, Verdict::Doubtful(Doubt::Unwitnessed) | Verdict::Whole(_));
     (to_the_end(one) && to_the_end(other) && one.ids == other.ids).then(last_page_seen)
 }
 
@@ -128,10 +132,11 @@ impl Tally {
         count(self.ids.len())
     }
 
-    /// Whether a figure that can be trusted says that everybody has come, and a page shorter than the others agrees. The
-    /// figure alone would not do: some servers stop counting at a round number.
+    /// Whether a figure that can be trusted says that everybody has come. A round one needs a page shorter than the others
+    /// beside it, as some servers stop counting at a round number.
     pub(super) fn is_full(&self, received: u64) -> bool {
-        self.witnessed && !self.moved && self.total == Some(self.distinct()) && received < self.largest
+        let says_all = self.witnessed && !self.moved && self.total == Some(self.distinct());
+        says_all && (received < self.largest || !self.distinct().is_multiple_of(ROUND))
     }
 
     /// The end by an empty page.
@@ -174,8 +179,8 @@ impl Tally {
     }
 
     fn ended(self, doubt: Option<Doubt>) -> Ended {
-        let Self { ids, pages, largest, total, witnessed, .. } = self;
+        let Self { ids, pages, largest, total, witnessed, overlap: overlapped, .. } = self;
         let verdict = doubt.map_or_else(|| Verdict::Whole(last_page_seen()), Verdict::Doubtful);
-        Ended { verdict, ids, total: total.filter(|_| witnessed), largest, pages }
+        Ended { verdict, ids, total: total.filter(|_| witnessed), largest, overlapped, pages }
     }
 }

@@ -8,11 +8,10 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use chrono::{DateTime, Utc};
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::lenient::{Loose, Name};
-use super::user::{Identity, last_modified};
+use super::user::Identity;
 use super::wire::{Entry, Item};
 use crate::directory::ExternalId;
 
@@ -24,7 +23,6 @@ pub(super) struct GroupItem {
     /// `None` is "not said": the attribute is missing or `null`. An empty list was sent as one, which on some servers
     /// means the same.
     pub(super) members: Option<Vec<MemberRef>>,
-    pub(super) last_modified: Option<DateTime<Utc>>,
     /// `meta.version`, also if it is a number.
     pub(super) version: Option<String>,
 }
@@ -73,7 +71,7 @@ impl<'de> Entry<'de> for Groups {
 
     fn read<A: MapAccess<'de>>(self, mut map: A) -> Result<Item<GroupItem>, A::Error> {
         let (mut identity, mut name, mut members) = (Identity::default(), None, None::<Vec<MemberRef>>);
-        let (mut modified, mut version, mut spoilt) = (None, None, None);
+        let (mut version, mut spoilt) = (None, None);
         while let Some(Name(key)) = map.next_key()? {
             let is = |known: &str| key.eq_ignore_ascii_case(known);
             if is("id") {
@@ -91,7 +89,6 @@ impl<'de> Entry<'de> for Groups {
                 }
             } else if is("meta") {
                 let meta = map.next_value::<Loose<'de>>()?;
-                modified = last_modified(&meta).or(modified);
                 version = meta.get("version").and_then(Loose::text).map(std::borrow::Cow::into_owned).or(version);
             } else {
                 map.next_value::<IgnoredAny>()?;
@@ -104,7 +101,7 @@ impl<'de> Entry<'de> for Groups {
         if let Some(part) = spoilt {
             return Ok(Item::Unreadable { id: Some(id), why: format!("`{part}` is of the wrong type") });
         }
-        Ok(Item::Read(GroupItem { id, name, members, last_modified: modified, version }))
+        Ok(Item::Read(GroupItem { id, name, members, version }))
     }
 }
 

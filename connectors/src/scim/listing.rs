@@ -1,7 +1,7 @@
 //! One listing, read until it is known to be whole, or known not to be.
 //!
 //! A reading that does not add up is repeated once, in a slightly different way: with smaller pages (which tells a full
-//! last page from a server that stopped), from index 0 if exactly one record is missing, or by cursor if the server does
+//! last page from a server that stopped), advancing by new records only if pages overlapped, from index 0 if exactly one record is missing, or by cursor if the server does
 //! not seem to know numbers.
 //!
 //! Invariant: a reading that starts again starts empty.
@@ -56,6 +56,8 @@ pub(super) struct How {
     pub(super) announced: bool,
     pub(super) count: u32,
     pub(super) first: u32,
+    /// Whether pages are known to overlap.
+    pub(super) careful: bool,
 }
 
 /// Decides on the first page, by the server's total and the records that came, whether to go on.
@@ -124,7 +126,10 @@ pub(super) async fn list<R: Reader>(
         let (content, ended) = match pass(session, listing, how, reader).await {
             Ok(Pass::Stopped) => return Ok(Listed::Stopped),
             Ok(Pass::NoCursor) => {
-                how = by_index(how, before.as_ref().map(|(_, ended)| ended));
+                how.method = Method::Index;
+                if let Some((_, first)) = &before {
+                    how = otherwise(how, first);
+                }
                 continue;
             }
             Ok(Pass::Read { content, ended, method }) => {
@@ -137,7 +142,10 @@ pub(super) async fn list<R: Reader>(
                 continue;
             }
             Err(fault) if how.auto && how.method == Method::Cursor && fault.is_refusal() && !fault.is_dead_cursor() => {
-                how = by_index(how, before.as_ref().map(|(_, ended)| ended));
+                how.method = Method::Index;
+                if let Some((_, first)) = &before {
+                    how = otherwise(how, first);
+                }
                 continue;
             }
             Err(fault) if fault.is_too_much() && how.count > 1 => {
@@ -158,7 +166,7 @@ pub(super) async fn list<R: Reader>(
                 cursor_tried = true;
                 how.method = Method::Cursor;
             } else {
-                how = otherwise(how, doubt, distinct);
+                how = otherwise(how, &ended);
             }
             before = Some((content, ended));
             continue;
@@ -172,25 +180,16 @@ pub(super) async fn list<R: Reader>(
     }
 }
 
-/// Back to numbers. After a reading that ended in doubt, the same reading once more would end in the same doubt.
-fn by_index(how: How, before: Option<&Ended>) -> How {
-    let how = How { method: Method::Index, ..how };
-    match before {
-        Some(Ended { verdict: Verdict::Doubtful(doubt), ids, .. }) => {
-            otherwise(how, *doubt, u64::try_from(ids.len()).unwrap_or(u64::MAX))
-        }
-        _ => how,
-    }
-}
-
 /// How to read the second time.
-fn otherwise(how: How, doubt: Doubt, distinct: u64) -> How {
+fn otherwise(how: How, first: &Ended) -> How {
+    let Verdict::Doubtful(doubt) = first.verdict else { return how };
     match doubt {
+        Doubt::Miscounted { .. } | Doubt::Overlapping if first.overlapped => How { careful: true, ..how },
         Doubt::Miscounted { distinct, total } if how.first == 1 && distinct + 1 == total => How { first: 0, ..how },
         Doubt::NotPaging { .. } if how.method == Method::Index => {
-            // Fewer than there are, so that the total can be seen to be greater than a page.
-            let half = u32::try_from(distinct.div_ceil(2)).unwrap_or(u32::MAX);
-            How { count: (how.count / 4 * 3).min(half).max(1), ..how }
+            let came = u32::try_from(first.ids.len()).unwrap_or(u32::MAX);
+            let fewer = if came <= 2 { 1 } else { came / 2 + 1 };
+            How { count: (how.count / 4 * 3).min(fewer).max(1), ..how }
         }
         _ => how,
     }
@@ -218,7 +217,7 @@ async fn pass<R: Reader>(
     let mut content = reader.nothing();
     let mut method = how.method;
     let mut walk = match method {
-        Method::Index => Walk::Index(IndexWalker::new(how.first.into(), MAX_PAGES)),
+        Method::Index => Walk::Index(IndexWalker::new(how.first.into(), MAX_PAGES).careful(how.careful)),
         Method::Cursor => Walk::Cursor(CursorWalker::new(MAX_PAGES)),
     };
     loop {

@@ -82,29 +82,35 @@ async fn hint(session: &Session<'_>, path: &str) -> Result<Option<Vec<u8>>, Faul
 }
 
 /// Whether `attributes=` brings everything that is there without it. `None` if nobody was shown, or if the whole records
-/// are too big to be compared; then only the answer itself can tell.
+/// are too big to be compared; then only the answer itself can tell. With it come the ids of those who were shown without
+/// any word about paging: a listing that lacks one of them does not start at its beginning.
 pub(super) async fn projection(
     source: &Scim,
     session: &Session<'_>,
     learned: &Learned,
     groups: bool,
-) -> Result<Option<bool>, Fault> {
+) -> Result<(Option<bool>, Vec<ExternalId>), Fault> {
     let operation = format!("GET /{}", learned.users_path);
     let reader = ReadUsers(source.fields());
     let count = ("count", page_size(source.config(), learned).to_string());
     let plain = match fetch(session, &operation, &learned.users_path, &[count.clone()], &reader).await {
         Ok(page) => page,
         // The listing itself will say what is wrong.
-        Err(fault) if fault.is_too_much() || fault.is_refusal() => return Ok(None),
+        Err(fault) if fault.is_too_much() || fault.is_refusal() => return Ok((None, Vec::new())),
         Err(fault) => return Err(fault),
     };
+    let shown = plain.resources.iter().filter_map(|item| match item {
+        Item::Read(user) => Some(user.id.clone()),
+        Item::Unreadable { id, .. } => id.clone(),
+    });
+    let shown = shown.collect();
     let query = [count, ("attributes", source.fields().attributes_with(groups))];
     let projected = match fetch(session, &operation, &learned.users_path, &query, &reader).await {
         Ok(page) => page,
-        Err(fault) if fault.is_refusal() || fault.is_too_much() => return Ok(Some(false)),
+        Err(fault) if fault.is_refusal() || fault.is_too_much() => return Ok((Some(false), shown)),
         Err(fault) => return Err(fault),
     };
-    Ok(brings_all(plain, projected, groups, source.config().incremental))
+    Ok((brings_all(plain, projected, groups, source.config().incremental), shown))
 }
 
 /// Whether nothing of the first page is lacking in the second.

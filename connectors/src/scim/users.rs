@@ -39,16 +39,19 @@ pub(super) fn how(config: &ScimConfig, learned: &Learned) -> How {
     });
     let announced = learned.announced.cursor == Some(true);
     match config.paging {
-        Paging::Auto => How { method, auto: true, announced, count, first },
-        Paging::Index => How { method: Method::Index, auto: false, announced, count, first },
-        Paging::Cursor => How { method: Method::Cursor, auto: false, announced: true, count, first },
+        Paging::Auto => How { method, auto: true, announced, count, first, careful: false },
+        Paging::Index => How { method: Method::Index, auto: false, announced, count, first, careful: false },
+        Paging::Cursor => How { method: Method::Cursor, auto: false, announced: true, count, first, careful: false },
     }
 }
 
 /// Whether users are asked which groups they are in.
 pub(super) fn asks_groups(source: &Scim, found: &Found) -> bool {
     let follows = !found.followed.is_empty() || !found.unnamed.is_empty();
-    follows && source.config().membership != MembershipFrom::GroupMembers
+    let lengths = found.followed.values().filter_map(|group| group.members.as_ref()).map(Vec::len);
+    // A list that may have been cut needs a second witness, whatever the configuration says.
+    let doubtful = lengths.into_iter().any(is_suspicious);
+    follows && (doubtful || source.config().membership != MembershipFrom::GroupMembers)
 }
 
 /// Reads everybody, or everybody who can be in scope.
@@ -60,8 +63,9 @@ pub(super) async fn read(
     scope: Option<&BTreeSet<ExternalId>>,
 ) -> Result<Came, Fault> {
     let groups = asks_groups(source, found);
+    let mut shown = Vec::new();
     if learned.projection.is_none() {
-        learned.projection = projection(source, session, learned, groups).await?;
+        (learned.projection, shown) = projection(source, session, learned, groups).await?;
     }
     let candidates = scope.and_then(|scope| candidates(source, learned, found, scope));
     let few = candidates.as_ref().map(BTreeSet::len).and_then(|few| u64::try_from(few).ok());
@@ -69,19 +73,28 @@ pub(super) async fn read(
         let left = if received == 0 { 0 } else { total.saturating_sub(received).div_ceil(received) };
         few.is_some_and(|few| few < left)
     };
-    match listing(source, session, learned, groups, None, few.is_some().then_some(&stop)).await? {
-        Listed::Stopped => {}
-        listed => return Ok(came(listed, learned)),
-    }
-    if let Some(came) = one_by_one(source, session, learned, candidates.unwrap_or_default()).await? {
+    let listed = listing(source, session, learned, groups, None, few.is_some().then_some(&stop)).await?;
+    if matches!(listed, Listed::Stopped)
+        && let Some(came) = one_by_one(source, session, learned, candidates.unwrap_or_default()).await?
+    {
         return Ok(came);
     }
-    match listing(source, session, learned, groups, None, None).await? {
-        Listed::Stopped => {
-            Err(PullError::new(PullErrorKind::Protocol, "GET /Users", "the listing stopped", "try again").into())
-        }
-        listed => Ok(came(listed, learned)),
+    let came = match listed {
+        Listed::Stopped => came(listing(source, session, learned, groups, None, None).await?, learned),
+        listed => came(listed, learned),
+    };
+    let lacks = |came: &Came| came.doubt.is_none() && shown.iter().any(|id| !came.people.has(id));
+    if !lacks(&came) {
+        return Ok(came);
     }
+    // The listing began after somebody who comes first when nothing is said about paging.
+    learned.paging = learned.paging.map(|(method, count, _)| (method, count, 0));
+    let mut again = self::came(listing(source, session, learned, groups, None, None).await?, learned);
+    if lacks(&again) {
+        learned.paging = None;
+        again.doubt = Some("people come when nothing is said about paging who are not in the listing".to_owned());
+    }
+    Ok(again)
 }
 
 fn came(listed: Listed<People>, learned: &mut Learned) -> Came {
@@ -93,7 +106,11 @@ fn came(listed: Listed<People>, learned: &mut Learned) -> Came {
         Listed::Part { content: people, why, facts } => {
             Came { people, proofs: Vec::new(), doubt: Some(why), facts: Some(facts) }
         }
-        Listed::Stopped => Came { people: People::default(), proofs: Vec::new(), doubt: None, facts: None },
+        // Nobody asked it to.
+        Listed::Stopped => {
+            let doubt = Some("the listing was left after its first page".to_owned());
+            Came { people: People::default(), proofs: Vec::new(), doubt, facts: None }
+        }
     }
 }
 
