@@ -89,7 +89,13 @@ mod tests {
     #[test]
     fn only_a_page_without_a_next_one_ends_it() {
         let table: &[(&str, &[Page<'_>], Option<Option<Doubt>>)] = &[
-            ("two pages", &[(&["1", "2"], None, Some("a")), (&["3"], None, None)], Some(None)),
+            ("two pages", &[(&["1", "2"], Some(3), Some("a")), (&["3"], Some(3), None)], Some(None)),
+            (
+                "two pages without a total",
+                &[(&["1", "2"], None, Some("a")), (&["3"], None, None)],
+                Some(Some(Doubt::Unwitnessed)),
+            ),
+            ("somebody left", &[(&["1", "2"], Some(4), Some("a")), (&["4"], Some(3), None)], Some(Some(Doubt::Moved))),
             ("an empty page between", &[(&["1"], None, Some("a")), (&[], None, Some("b"))], None),
             ("nobody", &[(&[], None, None)], Some(None)),
             (

@@ -153,11 +153,15 @@ impl Tally {
         self.ended(doubt)
     }
 
-    /// The end by the server's own word: a page that names no next one.
+    /// The end by the server's own word: a page that names no next one. That says where the end is, not that nobody
+    /// shifted before it: many tokens are numbers in disguise.
     pub(super) fn at_last_cursor(self) -> Ended {
         let distinct = self.distinct();
         let doubt = match self.total {
+            Some(_) if self.witnessed && self.moved => Some(Doubt::Moved),
             Some(total) if self.witnessed && total != distinct => Some(Doubt::Miscounted { distinct, total }),
+            Some(_) if self.witnessed => None,
+            _ if self.full_pages > 1 => Some(Doubt::Unwitnessed),
             _ => None,
         };
         self.ended(doubt)

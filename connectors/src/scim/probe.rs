@@ -82,35 +82,53 @@ async fn hint(session: &Session<'_>, path: &str) -> Result<Option<Vec<u8>>, Faul
 }
 
 /// Whether `attributes=` brings everything that is there without it. `None` if nobody was shown, or if the whole records
-/// are too big to be compared; then only the answer itself can tell. With it come the ids of those who were shown without
-/// any word about paging: a listing that lacks one of them does not start at its beginning.
+/// are too big to be compared; then only the answer itself can tell. With it come the ids of those who were [`shown`].
 pub(super) async fn projection(
     source: &Scim,
     session: &Session<'_>,
     learned: &Learned,
     groups: bool,
 ) -> Result<(Option<bool>, Vec<ExternalId>), Fault> {
+    let Some(plain) = plain_page(source, session, learned).await? else { return Ok((None, Vec::new())) };
+    let shown = ids(&plain);
     let operation = format!("GET /{}", learned.users_path);
+    let count = page_size(source.config(), learned).to_string();
+    let query = [("count", count), ("attributes", source.fields().attributes_with(groups))];
     let reader = ReadUsers(source.fields());
-    let count = ("count", page_size(source.config(), learned).to_string());
-    let plain = match fetch(session, &operation, &learned.users_path, &[count.clone()], &reader).await {
-        Ok(page) => page,
-        // The listing itself will say what is wrong.
-        Err(fault) if fault.is_too_much() || fault.is_refusal() => return Ok((None, Vec::new())),
-        Err(fault) => return Err(fault),
-    };
-    let shown = plain.resources.iter().filter_map(|item| match item {
-        Item::Read(user) => Some(user.id.clone()),
-        Item::Unreadable { id, .. } => id.clone(),
-    });
-    let shown = shown.collect();
-    let query = [count, ("attributes", source.fields().attributes_with(groups))];
     let projected = match fetch(session, &operation, &learned.users_path, &query, &reader).await {
         Ok(page) => page,
         Err(fault) if fault.is_refusal() || fault.is_too_much() => return Ok((Some(false), shown)),
         Err(fault) => return Err(fault),
     };
     Ok((brings_all(plain, projected, groups, source.config().incremental), shown))
+}
+
+/// Who is shown when nothing is said about paging: a listing that lacks one of them did not start at its beginning.
+pub(super) async fn shown(source: &Scim, session: &Session<'_>, learned: &Learned) -> Result<Vec<ExternalId>, Fault> {
+    Ok(plain_page(source, session, learned).await?.as_ref().map(ids).unwrap_or_default())
+}
+
+/// A page without any parameter but its size. `None` if there is none; the listing itself will say what is wrong.
+async fn plain_page(
+    source: &Scim,
+    session: &Session<'_>,
+    learned: &Learned,
+) -> Result<Option<ListPage<UserItem>>, Fault> {
+    let operation = format!("GET /{}", learned.users_path);
+    let query = [("count", page_size(source.config(), learned).to_string())];
+    match fetch(session, &operation, &learned.users_path, &query, &ReadUsers(source.fields())).await {
+        Ok(page) => Ok(Some(page)),
+        Err(fault) if fault.is_too_much() || fault.is_refusal() => Ok(None),
+        Err(fault) => Err(fault),
+    }
+}
+
+fn ids(page: &ListPage<UserItem>) -> Vec<ExternalId> {
+    let id = |item: &Item<UserItem>| match item {
+        Item::Read(user) => Some(user.id.clone()),
+        Item::Unreadable { id, .. } => id.clone(),
+    };
+    page.resources.iter().filter_map(id).collect()
 }
 
 /// Whether nothing of the first page is lacking in the second.

@@ -14,7 +14,7 @@ use super::follow::{Found, answered};
 use super::listing::{Facts, How, Listed, Listing, list};
 use super::members::{id_by, is_group, is_suspicious};
 use super::people::{People, ReadUsers};
-use super::probe::{page_size, projection};
+use super::probe::{self, page_size, projection};
 use super::server::{Query, Session};
 use super::user::UserItem;
 use super::wire::{Item, one_user};
@@ -83,14 +83,19 @@ pub(super) async fn read(
         Listed::Stopped => came(listing(source, session, learned, groups, None, None).await?, learned),
         listed => came(listed, learned),
     };
-    let lacks = |came: &Came| came.doubt.is_none() && shown.iter().any(|id| !came.people.has(id));
-    if !lacks(&came) {
+    let lacks = |came: &Came, shown: &[ExternalId]| came.doubt.is_none() && shown.iter().any(|id| !came.people.has(id));
+    if !lacks(&came, &shown) {
+        return Ok(came);
+    }
+    // Whoever is lacking may have left since.
+    shown = probe::shown(source, session, learned).await?;
+    if !lacks(&came, &shown) {
         return Ok(came);
     }
     // The listing began after somebody who comes first when nothing is said about paging.
     learned.paging = learned.paging.map(|(method, count, _)| (method, count, 0));
     let mut again = self::came(listing(source, session, learned, groups, None, None).await?, learned);
-    if lacks(&again) {
+    if lacks(&again, &shown) {
         learned.paging = None;
         again.doubt = Some("people come when nothing is said about paging who are not in the listing".to_owned());
     }

@@ -380,7 +380,7 @@ impl World {
         let mut from = match cursor.map(String::as_str) {
             _ if character.ignores_start && cursor.is_none() => 0,
             None if by_cursor => 0,
-            None if character.zero_based => start,
+            None if character.zero_based && query.contains_key("startIndex") => start,
             None => start.saturating_sub(1),
             Some("") => 0,
             Some(token) => token.strip_prefix("at-").unwrap().parse().unwrap(),
