@@ -5,6 +5,9 @@
 //!
 //! `tests/foreign/servers/install-scim` installs them: `scim2-server` (Python) and `scimmy-routers` (Node).
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+#![allow(clippy::print_stdout, reason = "what each server can do is the result of these tests, beside passing")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
