@@ -303,31 +303,116 @@ fn names(ids: &[String]) -> BTreeSet<String> {
     ids.iter().cloned().collect()
 }
 
+/// A server with a company in it.
+struct Company {
+    admin: Admin,
+    /// Everybody who was there at the start, in order.
+    ids: Vec<String>,
+    berlin: String,
+    hamburg: String,
+    /// Whether everybody is read, or the members of one group.
+    everybody: bool,
+}
+
+/// How many of the first people are in the group `CC Berlin`.
+const BERLINERS: usize = 130;
+
+impl Company {
+    async fn of(server: &Server, case: &Case) -> Self {
+        let admin = Admin::new(&server.base);
+        let mut ids = Vec::new();
+        for number in 0..case.people {
+            ids.push(admin.hire(number).await);
+        }
+        let berlin = admin.found("CC Berlin", &ids[..BERLINERS]).await;
+        let hamburg = admin.found("CC Hamburg", &ids[BERLINERS..180]).await;
+        admin.found("Nobody's rule", &ids[..10]).await;
+        Self { admin, ids, berlin, hamburg, everybody: case.scope.is_none() }
+    }
+
+    /// How many of them are to be read.
+    fn read(&self) -> usize {
+        if self.everybody { self.ids.len() } else { BERLINERS }
+    }
+
+    /// Everything that was put in came out.
+    fn compare(&self, known: &Known) {
+        assert_eq!(known.users.len(), self.read());
+        assert_eq!(known.members(&self.berlin), names(&self.ids[..BERLINERS]));
+        if self.everybody {
+            assert_eq!(known.members(&self.hamburg), names(&self.ids[BERLINERS..180]));
+        }
+        for (number, id) in self.ids.iter().enumerate().take(self.read()) {
+            assert_eq!(known.value(id, USERNAME), Some(&*format!("Person.{number}@Example.com")));
+            assert_eq!(known.value(id, MAIL), Some(&*format!("person.{number}@example.com")));
+            assert_eq!(known.value(id, DEPARTMENT), Some(department(number)));
+            assert_eq!(known.value(id, EMPLOYEE_ID), Some(&*format!("{number:05}")));
+            assert_eq!(known.value(id, BUSINESS_PHONE), Some(&*format!("+49 30 1{number:04}")));
+            assert_eq!(known.standing(id), Some(Standing::Active));
+        }
+    }
+
+    /// One of each: somebody joins, moves, is switched off, is deleted, leaves a group, is written anew. Gives the joiner.
+    async fn change(&self) -> String {
+        let Self { admin, ids, berlin, .. } = self;
+        let group = format!("/Groups/{berlin}");
+        let joiner = admin.hire(ids.len()).await;
+        admin.patch(&group, json!({"op": "add", "path": "members", "value": [{"value": joiner}]})).await;
+        let path = format!("{ENTERPRISE}:department");
+        admin
+            .patch(&format!("/Users/{}", ids[MOVER]), json!({"op": "replace", "path": path, "value": "Retention"}))
+            .await;
+        let off = json!({"op": "replace", "path": "active", "value": false});
+        admin.patch(&format!("/Users/{}", ids[DISABLED]), off).await;
+        admin.delete(&format!("/Users/{}", ids[DELETED])).await;
+        let path = format!("members[value eq \"{}\"]", ids[DROPPED]);
+        admin.patch(&group, json!({"op": "remove", "path": path})).await;
+        let mut whole = person(REWRITTEN);
+        whole["emails"] = json!([{"type": "work", "value": "new@example.com"}]);
+        whole["phoneNumbers"] = json!([]);
+        admin.replace(&format!("/Users/{}", ids[REWRITTEN]), whole).await;
+        joiner
+    }
+
+    /// The changes came out, as far as a pull of this kind can know.
+    fn compare_changes(&self, known: &Known, joiner: &str, kind: &str) {
+        let ids = &self.ids;
+        assert_eq!(known.value(joiner, DEPARTMENT), Some(department(ids.len())));
+        assert_eq!(known.value(&ids[MOVER], DEPARTMENT), Some("Retention"));
+        assert_eq!(known.standing(&ids[DISABLED]), Some(Standing::Disabled));
+        assert_eq!(known.value(&ids[REWRITTEN], MAIL), Some("new@example.com"));
+        assert_eq!(known.value(&ids[REWRITTEN], BUSINESS_PHONE), None);
+        let mut berliners = names(&ids[..BERLINERS]);
+        berliners.insert(joiner.to_owned());
+        berliners.remove(&ids[DROPPED]);
+        // Both servers leave those who were deleted in their groups; only a whole listing tells.
+        if kind == "full" {
+            berliners.remove(&ids[DELETED]);
+            assert_eq!(known.standing(&ids[DELETED]), None, "a complete listing does not name who was deleted");
+            assert_eq!(known.users.len(), if self.everybody { ids.len() } else { berliners.len() });
+        }
+        assert_eq!(known.members(&self.berlin), berliners);
+    }
+}
+
+const MOVER: usize = 1;
+const DISABLED: usize = 3;
+const DELETED: usize = 4;
+const DROPPED: usize = 5;
+const REWRITTEN: usize = 6;
+
 /// Fills a server, reads it, changes it in every way, and reads it again.
 async fn run(title: &str, server: Server, case: Case) {
-    let admin = Admin::new(&server.base);
-    let people = case.people;
     let secret = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}.token", title.replace(' ', "-")));
     std::fs::write(&secret, TOKEN).unwrap();
     std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o600)).unwrap();
-
-    let mut ids = Vec::new();
-    for number in 0..people {
-        ids.push(admin.hire(number).await);
-    }
-    let berlin = admin.found("CC Berlin", &ids[..130]).await;
-    let hamburg = admin.found("CC Hamburg", &ids[130..180]).await;
-    admin.found("Nobody's rule", &ids[..10]).await;
+    let company = Company::of(&server, &case).await;
 
     println!("{title}");
     let source = source(&server.base, &case, &secret);
     for line in source.check().await {
-        println!(
-            "  {} {}{}",
-            if line.ok { "ok " } else { "NOT" },
-            line.text,
-            line.hint.map_or(String::new(), |hint| format!(" ({hint})"))
-        );
+        let hint = line.hint.map_or(String::new(), |hint| format!(" ({hint})"));
+        println!("  {} {}{hint}", if line.ok { "ok " } else { "NOT" }, line.text);
         assert!(line.ok);
     }
 
@@ -335,74 +420,27 @@ async fn run(title: &str, server: Server, case: Case) {
     let at = now();
     let (kind, requests) = known.pull(&source, at).await;
     println!("  first pull: {kind}, {requests} requests, {} people", known.users.len());
-    let everybody = case.scope.is_none();
     assert_eq!(kind, "full");
-    assert_eq!(known.users.len(), if everybody { people } else { 130 });
-    assert_eq!(known.members(&berlin), names(&ids[..130]));
-    if everybody {
-        assert_eq!(known.members(&hamburg), names(&ids[130..180]));
-        let pages = u32::try_from(people).unwrap().div_ceil(case.page);
-        assert!(requests > pages, "{requests} requests cannot have been {pages} pages and the groups");
-    }
-    for (number, id) in ids.iter().enumerate().filter(|(number, _)| everybody || *number < 130) {
-        assert_eq!(known.value(id, USERNAME), Some(&*format!("Person.{number}@Example.com")));
-        assert_eq!(known.value(id, MAIL), Some(&*format!("person.{number}@example.com")));
-        assert_eq!(known.value(id, DEPARTMENT), Some(department(number)));
-        assert_eq!(known.value(id, EMPLOYEE_ID), Some(&*format!("{number:05}")));
-        assert_eq!(known.value(id, BUSINESS_PHONE), Some(&*format!("+49 30 1{number:04}")));
-        assert_eq!(known.standing(id), Some(Standing::Active));
-    }
+    let pages = u32::try_from(company.read()).unwrap().div_ceil(case.page);
+    assert!(requests > pages, "{requests} requests cannot have been {pages} pages and the groups");
+    company.compare(&known);
 
     let (kind, requests) = known.pull(&source, at + TimeDelta::minutes(5)).await;
     println!("  nothing changed: {kind}, {requests} requests");
-    assert_eq!(known.users.len(), if everybody { people } else { 130 });
-    assert_eq!(known.members(&berlin), names(&ids[..130]));
+    company.compare(&known);
 
-    let joiner = admin.hire(people).await;
-    admin
-        .patch(&format!("/Groups/{berlin}"), json!({"op": "add", "path": "members", "value": [{"value": joiner}]}))
-        .await;
-    let [mover, disabled, deleted, dropped, replaced] = [&ids[1], &ids[3], &ids[4], &ids[5], &ids[6]];
-    let path = format!("{ENTERPRISE}:department");
-    admin.patch(&format!("/Users/{mover}"), json!({"op": "replace", "path": path, "value": "Retention"})).await;
-    admin.patch(&format!("/Users/{disabled}"), json!({"op": "replace", "path": "active", "value": false})).await;
-    admin.delete(&format!("/Users/{deleted}")).await;
-    admin
-        .patch(
-            &format!("/Groups/{berlin}"),
-            json!({"op": "remove", "path": format!("members[value eq \"{dropped}\"]")}),
-        )
-        .await;
-    let mut whole = person(6);
-    whole["emails"] = json!([{"type": "work", "value": "new@example.com"}]);
-    whole["phoneNumbers"] = json!([]);
-    admin.replace(&format!("/Users/{replaced}"), whole).await;
+    let joiner = company.change().await;
+    let (kind, requests) = known.pull(&source, at + TimeDelta::minutes(10)).await;
+    println!("  changes: {kind}, {requests} requests, {} people", known.users.len());
+    company.compare_changes(&known, &joiner, kind);
 
-    let mut berliners = names(&ids[..130]);
-    berliners.insert(joiner.clone());
-    berliners.remove(dropped);
-    for (turn, later) in [("changes", TimeDelta::minutes(10)), ("everybody again", TimeDelta::hours(25))] {
-        if turn == "everybody again" {
-            known.sweep();
-        }
-        let (kind, requests) = known.pull(&source, at + later).await;
-        println!("  {turn}: {kind}, {requests} requests, {} people", known.users.len());
-        assert_eq!(known.value(&joiner, DEPARTMENT), Some(department(people)));
-        assert_eq!(known.value(mover, DEPARTMENT), Some("Retention"));
-        assert_eq!(known.standing(disabled), Some(Standing::Disabled));
-        assert_eq!(known.value(replaced, MAIL), Some("new@example.com"));
-        assert_eq!(known.value(replaced, BUSINESS_PHONE), None);
-        // Both servers leave those who were deleted in their groups; only a whole listing tells.
-        if kind == "full" {
-            berliners.remove(deleted);
-            assert_eq!(known.standing(deleted), None, "a complete listing does not name who was deleted");
-            assert_eq!(known.users.len(), if everybody { people } else { berliners.len() });
-        }
-        assert_eq!(known.members(&berlin), berliners);
-    }
-    assert_eq!(known.standing(deleted), None, "a deletion is noticed by a whole listing");
+    known.sweep();
+    let (kind, requests) = known.pull(&source, at + TimeDelta::hours(25)).await;
+    println!("  everybody again: {kind}, {requests} requests, {} people", known.users.len());
+    assert_eq!(kind, "full");
+    company.compare_changes(&known, &joiner, kind);
 
-    let asked: Vec<ExternalId> = [deleted, mover].map(|id| ExternalId::from(id.as_str())).into();
+    let asked: Vec<ExternalId> = [DELETED, MOVER].map(|number| ExternalId::from(company.ids[number].as_str())).into();
     let answers = source.confirm(&asked).await.unwrap();
     assert_eq!(answers.len(), 2);
     assert_eq!(answers[&asked[0]], Presence::Gone);
