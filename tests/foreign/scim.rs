@@ -96,7 +96,9 @@ struct Admin {
 
 impl Admin {
     fn new(base: &Url) -> Self {
-        Self { http: reqwest::Client::builder().no_proxy().build().unwrap(), base: base.clone() }
+        // Node closes a connection that rests for five seconds; a write that meets it then fails.
+        let http = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build().unwrap();
+        Self { http, base: base.clone() }
     }
 
     async fn send(&self, method: reqwest::Method, path: &str, body: Option<Value>) -> Option<Value> {
