@@ -61,7 +61,7 @@ impl IndexWalker {
             return Ok(IndexTurn::Ended(self.tally.at_empty_page()));
         }
         if added.fresh == 0 {
-            return Ok(IndexTurn::Ended(self.tally.stuck()));
+            return Ok(IndexTurn::Ended(self.tally.at_known_page()));
         }
         if self.tally.is_full(added.received) {
             return Ok(IndexTurn::Ended(self.tally.whole()));
@@ -115,6 +115,17 @@ mod tests {
             ("one page", &[(&[1, 2], Some(2)), (&[], Some(2))], None),
             ("a short last page", &[(&[1, 2], Some(3)), (&[3], Some(3))], None),
             ("a full last page", &[(&[1, 2], Some(4)), (&[3, 4], Some(4)), (&[], Some(4))], None),
+            ("starts again beyond the end", &[(&[1, 2], Some(4)), (&[3, 4], Some(4)), (&[1, 2], Some(4))], None),
+            (
+                "starts again, one too few",
+                &[(&[1, 2], Some(4)), (&[3], Some(4)), (&[1, 2], Some(4))],
+                Some(Doubt::NotPaging { page: 3 }),
+            ),
+            (
+                "starts again, small total",
+                &[(&[1, 2], Some(2)), (&[1, 2], Some(2))],
+                Some(Doubt::NotPaging { page: 2 }),
+            ),
             ("startIndex ignored", &[(&[1, 2], Some(5)), (&[1, 2], Some(5))], Some(Doubt::NotPaging { page: 2 })),
             ("total of the page", &[(&[1, 2], Some(2)), (&[3], Some(1)), (&[], Some(0))], Some(Doubt::Unwitnessed)),
             ("no totals", &[(&[1, 2], None), (&[3], None), (&[], None)], Some(Doubt::Unwitnessed)),
@@ -131,6 +142,14 @@ mod tests {
             let ended = walk(pages).unwrap_or_else(|| panic!("{name}: the walk wants more"));
             assert_eq!(doubt(&ended), *expected, "{name}");
         }
+    }
+
+    #[test]
+    fn a_server_that_starts_again_after_a_round_total_has_shown_everybody() {
+        let half: Vec<u32> = (0..25).collect();
+        let other: Vec<u32> = (25..50).collect();
+        let pages: &[(&[u32], Option<u64>)] = &[(&half, Some(50)), (&other, Some(50)), (&half, Some(50))];
+        assert_eq!(doubt(&walk(pages).unwrap()), None);
     }
 
     #[test]

@@ -176,6 +176,12 @@ impl Tally {
         self.ended(Some(Doubt::NotPaging { page }))
     }
 
+    /// The end by a page that was asked for by number and brought nobody new. Beyond their end some servers start again;
+    /// a server that does not page at all never gets as far as a figure that was greater than its page.
+    pub(super) fn at_known_page(self) -> Ended {
+        if self.witnessed && !self.moved && self.total == Some(self.distinct()) { self.whole() } else { self.stuck() }
+    }
+
     fn ended(self, doubt: Option<Doubt>) -> Ended {
         let Self { ids, pages, largest, total, witnessed, overlap: overlapped, .. } = self;
         let verdict = doubt.map_or_else(|| Verdict::Whole(last_page_seen()), Verdict::Doubtful);

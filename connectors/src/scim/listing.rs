@@ -143,6 +143,9 @@ pub(super) async fn list<R: Reader>(
             }
             Err(fault) if how.auto && how.method == Method::Cursor && fault.is_refusal() && !fault.is_dead_cursor() => {
                 how.method = Method::Index;
+                if let Some((_, first)) = &before {
+                    how = otherwise(how, first);
+                }
                 continue;
             }
             Err(fault) if fault.is_too_much() && how.count > 1 => {

@@ -85,6 +85,14 @@ async fn quirk_4_a_start_beyond_the_end_ends_the_listing() {
 }
 
 #[tokio::test]
+async fn quirk_4_a_listing_of_one_page_is_read_in_smaller_ones_if_its_end_brings_people() {
+    for users in [2, 3, 4, 5, 60] {
+        let character = Character { repeats_last: true, ..Character::default() };
+        assert_eq!(first(character, users, |_| {}).await, Ok(ids(1..=users)), "{users}");
+    }
+}
+
+#[tokio::test]
 async fn rule_3_a_server_that_ignores_the_start_removes_nobody() {
     let character = Character { page: 2, ignores_start: true, ..Character::default() };
     let why = first(character.clone(), 5, |_| {}).await.unwrap_err();

@@ -59,7 +59,7 @@ SCIMMY.Resources.declare(
 SCIMMY.Resources.declare(SCIMMY.Resources.Group, shelf("Group"));
 
 const app = express();
-app.use("/scim/v2", (request, response, next) => {
+app.use(["/scim/v2/Users", "/scim/v2/Groups"], (request, response, next) => {
     const limit = Number(most);
     if (limit > 0 && Number(request.query.count ?? limit) >= limit) request.query.count = String(limit);
     next();
