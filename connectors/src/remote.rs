@@ -46,6 +46,13 @@ pub trait Pace: Sync {
     /// Takes note of an answer. `Some` says that it is worth another attempt after that time, although its status or its
     /// headers do not say so in the ordinary way.
     fn after(&self, url: &Url, answer: &Answer) -> Option<Duration>;
+
+    /// Whether another attempt at this very address would end the same way, whatever the status says (a query that is too
+    /// large for the remote). Such an answer is given back at once.
+    fn settled(&self, url: &Url, answer: &Answer) -> bool {
+        let _ = (url, answer);
+        false
+    }
 }
 
 /// As fast as it answers.
@@ -127,6 +134,9 @@ impl Remote {
             match self.once(ask, meter).await {
                 Ok(answer) => {
                     let own = pace.after(ask.url, &answer);
+                    if own.is_none() && pace.settled(ask.url, &answer) {
+                        return Attempt::Take(Ok(answer));
+                    }
                     let asked = own.or_else(|| retry_after(&answer.headers));
                     if own.is_some() || is_passing(answer.status) {
                         tracing::debug!(status = answer.status.as_u16(), ?asked, "will be retried");

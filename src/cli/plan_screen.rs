@@ -312,6 +312,7 @@ fn reason(because: &Reason, now: Time) -> String {
         Reason::Returned => "is back".to_owned(),
         Reason::Adopted { by } => format!("same {}", by.replace('_', " ")),
         Reason::Rebound { from } => format!("re-hired: was {from}"),
+        Reason::HandedOver { from } => format!("handed over: was {from}"),
     }
 }
 
@@ -388,6 +389,9 @@ fn kind(code: FindingCode, n: usize) -> String {
         FindingCode::DetailsUnread => format!("{people} whose e-mail or mobile in Connect is still to be read"),
         FindingCode::FieldLeftOut => format!("{people} with a field that Connect would refuse; left out"),
         FindingCode::CallFailed => format!("{people} for whom a call failed"),
+        FindingCode::Shadowed => format!("{people} known to several directories; the first one decides"),
+        FindingCode::SourceNote => format!("{} said by the directories themselves", count(n, "thing", "things")),
+        FindingCode::Unproven => format!("{people} missing, and the directory's answer proves nothing"),
         other => format!("{people}: {other:?}"),
     }
 }

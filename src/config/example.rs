@@ -24,7 +24,7 @@ fn example(section: &Section<'_>, types: &UserTypes) -> Option<Example> {
     });
     let (given, groups): (BTreeMap<AttributeName, String>, Vec<String>) = given?;
     let expect: Persona = expect?;
-    Some(Example { line: section.line(), given, groups, expect })
+    Some(Example { line: section.line(), source: None, given, groups, expect })
 }
 
 fn given(item: &Item<'_>) -> Option<(BTreeMap<AttributeName, String>, Vec<String>)> {

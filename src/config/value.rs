@@ -51,7 +51,11 @@ impl Item<'_> {
             _ => None,
         };
         let expected = || {
-            if most - least == 1 { format!("{least} or {most}") } else { format!("a whole number from {least} to {most}") }
+            if most - least == 1 {
+                format!("{least} or {most}")
+            } else {
+                format!("a whole number from {least} to {most}")
+            }
         };
         number.filter(|number| (least..=most).contains(number)).or_else(|| self.wrong(&expected()))
     }

@@ -59,6 +59,15 @@ pub struct ChangeRecord {
     pub outcome: Outcome,
 }
 
+/// Why nothing was done about the people of a source.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FrozenSource {
+    /// What happened; without personal values.
+    pub message: String,
+    /// One thing to do.
+    pub hint: String,
+}
+
 /// What a run did, in numbers.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunSummary {
@@ -84,6 +93,12 @@ pub struct RunSummary {
     pub not_attempted: u32,
     /// People held.
     pub quarantined: u32,
+    /// People whose record of another source decides.
+    #[serde(default)]
+    pub shadowed: u32,
+    /// Sources that could not be read: their people were left as they are.
+    #[serde(default)]
+    pub frozen: BTreeMap<SourceName, FrozenSource>,
     /// People seen, by source.
     pub people: BTreeMap<SourceName, u32>,
     /// Requests to the directories, by source.
@@ -107,6 +122,13 @@ impl RunSummary {
     #[must_use]
     pub fn incomplete(&self) -> bool {
         self.failed + self.in_doubt + self.not_attempted > 0
+    }
+
+    /// Whether a part of the company was not brought up to date: something planned is not done, somebody is held, or a
+    /// source could not be read.
+    #[must_use]
+    pub fn partly(&self) -> bool {
+        self.incomplete() || self.quarantined > 0 || !self.frozen.is_empty()
     }
 }
 

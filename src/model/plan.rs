@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use connectors::{PersonKey, SourceName};
+use connectors::{AttributeName, PersonKey, SourceName};
 use serde::{Deserialize, Serialize};
 
 use super::Time;
@@ -152,6 +152,28 @@ pub enum Reason {
         /// The person who had it.
         from: PersonKey,
     },
+    /// The record of another directory decides about this human now.
+    HandedOver {
+        /// The record that decided before.
+        from: PersonKey,
+    },
+}
+
+impl Reason {
+    /// Whose Connect user and memory this change carries on with, if it was another record's of the same human.
+    #[must_use]
+    pub fn taken_from(&self) -> Option<&PersonKey> {
+        match self {
+            Self::Rebound { from } | Self::HandedOver { from } => Some(from),
+            Self::Joined { .. }
+            | Self::Mapped { .. }
+            | Self::ConfigChanged { .. }
+            | Self::Drift
+            | Self::Left { .. }
+            | Self::Returned
+            | Self::Adopted { .. } => None,
+        }
+    }
 }
 
 /// One step of a plan: one API call for one person.
@@ -205,6 +227,13 @@ pub enum Decision {
     },
     /// Held until somebody looks.
     Quarantined(Finding),
+    /// The same human as a record of a source that comes first; that record decides, and this one is not asked.
+    Shadowed {
+        /// The record that decides.
+        by: PersonKey,
+        /// The attribute by which the two are one human.
+        matched: AttributeName,
+    },
 }
 
 /// What kind of finding it is; the stable code in reports.
@@ -251,6 +280,12 @@ pub enum FindingCode {
     CallFailed,
     /// An optional field was left out because Connect would refuse it.
     FieldLeftOut,
+    /// The same human is known to a source that comes first, which decides.
+    Shadowed,
+    /// Something a source says about itself or about a pull, for its administrator; about no person.
+    SourceNote,
+    /// The directory was asked about a person who is missing, and its answer proves nothing.
+    Unproven,
 }
 
 impl FindingCode {
@@ -277,7 +312,10 @@ impl FindingCode {
             | Self::Foreign
             | Self::DetailsUnread
             | Self::CallFailed
-            | Self::FieldLeftOut => false,
+            | Self::FieldLeftOut
+            | Self::Shadowed
+            | Self::SourceNote
+            | Self::Unproven => false,
         }
     }
 }

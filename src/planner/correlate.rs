@@ -4,7 +4,8 @@
 //! everybody involved is held and named.
 //! Invariant: only people who work here claim by an adopt rule; leavers claim what is already theirs.
 //! Invariant: a user that carries somebody's owner tag is never adopted, except by a re-hire whose former record is
-//! explicitly gone.
+//! explicitly gone, and by the record that decides about the same human now.
+//! Invariant: a record that another one shadows claims nothing new.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -12,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use connectors::{DirectoryUser, PersonKey, Standing};
 
 use super::fold::fold;
+use super::human::{Human, Humans};
 use super::leaver::Presence;
 use super::rules::{AdoptBy, Rules};
 use crate::model::{Attribute, ConnectUser, ConnectUserId, FindingCode, Observation, Value};
@@ -33,10 +35,6 @@ impl<'a> Candidate<'a> {
     fn key(&self) -> &'a PersonKey {
         &self.user.key
     }
-
-    fn folded(&self) -> Option<Cow<'a, str>> {
-        self.username.map(fold).filter(|_| matches!(self.presence, Presence::Here))
-    }
 }
 
 /// How a person came to a Connect user.
@@ -50,6 +48,18 @@ pub(super) enum By<'a> {
     Rule(AdoptBy),
     /// Had it under another directory id, which is gone.
     Rehire(&'a PersonKey),
+    /// Another record of the same human had it, which does not decide any more.
+    HandOver(&'a PersonKey),
+}
+
+impl<'a> By<'a> {
+    /// Whose it was, if it was another record's.
+    pub(super) fn former(self) -> Option<&'a PersonKey> {
+        match self {
+            Self::Rehire(from) | Self::HandOver(from) => Some(from),
+            Self::OwnerTag | Self::Link | Self::Rule(_) => None,
+        }
+    }
 }
 
 /// What correlation says about one person.
@@ -61,6 +71,8 @@ pub(super) enum Claim<'a> {
     Mine { user: &'a ConnectUser, by: By<'a> },
     /// Cannot be told; held.
     Held { code: FindingCode, message: String, hint: String },
+    /// Cannot be told before a source could be read; nothing is concluded.
+    Wait { why: String },
 }
 
 /// Who has whom.
@@ -72,10 +84,16 @@ pub(super) struct Correlation<'a> {
 }
 
 /// Decides whose user is whose. `people` is sorted by key.
-pub(super) fn correlate<'a>(seen: &'a Observation, rules: &Rules, people: &[Candidate<'a>]) -> Correlation<'a> {
-    let mut work = Work::new(seen, people);
+pub(super) fn correlate<'a>(
+    seen: &'a Observation,
+    rules: &Rules,
+    people: &[Candidate<'a>],
+    humans: &Humans<'a>,
+) -> Correlation<'a> {
+    let mut work = Work::new(seen, people, humans);
     work.claim_own();
     work.hold_shared();
+    work.hand_over();
     work.rehire();
     let open = Open::new(seen, &work.claimed);
     for by in &rules.adopt {
@@ -90,6 +108,7 @@ pub(super) fn correlate<'a>(seen: &'a Observation, rules: &Rules, people: &[Cand
 struct Work<'a, 'p> {
     seen: &'a Observation,
     people: &'p [Candidate<'a>],
+    humans: &'p Humans<'a>,
     claims: Vec<Claim<'a>>,
     claimed: HashSet<&'a ConnectUserId>,
     /// Users among several that match one person: whoever else matches one of them cannot be told apart either.
@@ -98,13 +117,19 @@ struct Work<'a, 'p> {
 }
 
 impl<'a, 'p> Work<'a, 'p> {
-    fn new(seen: &'a Observation, people: &'p [Candidate<'a>]) -> Self {
+    fn new(seen: &'a Observation, people: &'p [Candidate<'a>], humans: &'p Humans<'a>) -> Self {
         let mut by_username: HashMap<Cow<'a, str>, Vec<&'a ConnectUser>> = HashMap::new();
         for user in seen.connect.users.values() {
             by_username.entry(fold(&user.username)).or_default().push(user);
         }
         let claims = people.iter().map(|_| Claim::Nobody).collect();
-        Self { seen, people, claims, claimed: HashSet::new(), contested: HashMap::new(), by_username }
+        Self { seen, people, humans, claims, claimed: HashSet::new(), contested: HashMap::new(), by_username }
+    }
+
+    /// The username of somebody who works here and acts, folded.
+    fn folded(&self, at: usize) -> Option<Cow<'a, str>> {
+        let Candidate { presence, username, .. } = &self.people[at];
+        username.map(fold).filter(|_| matches!(presence, Presence::Here) && self.humans.acts(at))
     }
 
     /// Owner tags, and links where no tag speaks.
@@ -162,16 +187,63 @@ impl<'a, 'p> Work<'a, 'p> {
         }
     }
 
+    /// The Connect user of a human goes to the record that decides now. A record whose source says nothing more gives it
+    /// up only if that source could be read.
+    fn hand_over(&mut self) {
+        for Human { decides, others } in &self.humans.several {
+            let holds = |at: &&usize| matches!(self.claims[**at], Claim::Mine { .. });
+            let Some(&holder) = others.iter().find(holds) else { continue };
+            match (&self.claims[*decides], &self.claims[holder]) {
+                (Claim::Nobody, Claim::Mine { user, .. }) => {
+                    let (user, key) = (*user, self.people[holder].key());
+                    let unread = matches!(self.people[holder].presence, Presence::Unknown(_));
+                    if unread && self.humans.acts(holder) {
+                        let why = format!("{key} has the Connect user, and its source could not be read");
+                        self.claims[*decides] = Claim::Wait { why };
+                    } else {
+                        self.claims[*decides] = Claim::Mine { user, by: By::HandOver(key) };
+                        self.claims[holder] = Claim::Nobody;
+                    }
+                }
+                (Claim::Held { .. } | Claim::Wait { .. }, _) => continue,
+                _ => {}
+            }
+            self.hold_seconds(*decides, others);
+        }
+    }
+
+    /// Another Connect user of a human who has one already: whoever is shadowed and has it is held and named, because
+    /// nothing that the deciding record says reaches that user.
+    fn hold_seconds(&mut self, decides: usize, others: &[usize]) {
+        let Claim::Mine { user: first, .. } = &self.claims[decides] else { return };
+        let first = first.id.clone();
+        for &at in others.iter().filter(|at| !self.humans.acts(**at)) {
+            if let Claim::Mine { user, .. } = &self.claims[at] {
+                let keys = self.keys(&[decides, at]);
+                self.claims[at] = Claim::Held {
+                    code: FindingCode::AmbiguousMatch,
+                    message: format!("{keys} are one human and have two Connect users, {first} and {}", user.id),
+                    hint: format!("delete {} in Connect, or the other one if that is the one in use", user.id),
+                };
+            }
+        }
+    }
+
     /// Same username, new directory id, and the old id is explicitly gone.
     fn rehire(&mut self) {
         let holders = self.holders();
         for at in 0..self.people.len() {
-            let (Claim::Nobody, Some(name)) = (&self.claims[at], self.people[at].folded()) else { continue };
+            let (Claim::Nobody, Some(name)) = (&self.claims[at], self.folded(at)) else { continue };
             let Some([user]) = self.by_username.get(&name).map(Vec::as_slice) else { continue };
             let Some(&holder) = holders.get(&user.id) else { continue };
             let former = &self.people[holder];
-            let gone = matches!(former.user.standing, Standing::Deleted | Standing::SoftDeleted)
-                && matches!(former.presence, Presence::Gone(_));
+            // What another directory may still restore is no former record of this one.
+            let explicitly = match former.user.standing {
+                Standing::Deleted => true,
+                Standing::SoftDeleted => former.key().source == self.people[at].key().source,
+                _ => false,
+            };
+            let gone = explicitly && matches!(former.presence, Presence::Gone(_)) && self.humans.acts(holder);
             if gone && matches!(self.claims[holder], Claim::Mine { .. }) {
                 self.claims[at] = Claim::Mine { user, by: By::Rehire(former.key()) };
                 self.claims[holder] = Claim::Nobody;
@@ -182,7 +254,7 @@ impl<'a, 'p> Work<'a, 'p> {
     fn holders(&self) -> HashMap<&'a ConnectUserId, usize> {
         let mine = |(at, claim): (usize, &Claim<'a>)| match claim {
             Claim::Mine { user, .. } => Some((&user.id, at)),
-            Claim::Nobody | Claim::Held { .. } => None,
+            Claim::Nobody | Claim::Held { .. } | Claim::Wait { .. } => None,
         };
         self.claims.iter().enumerate().filter_map(mine).collect()
     }
@@ -190,7 +262,8 @@ impl<'a, 'p> Work<'a, 'p> {
     /// One entry of the adopt list, for everybody who works here and has no user yet.
     fn adopt(&mut self, by: AdoptBy, open: &Open<'a>) {
         for (at, candidate) in self.people.iter().enumerate() {
-            if !matches!((&self.claims[at], &candidate.presence), (Claim::Nobody, Presence::Here)) {
+            let works = matches!((&self.claims[at], &candidate.presence), (Claim::Nobody, Presence::Here));
+            if !works || !self.humans.acts(at) {
                 continue;
             }
             let found = open.find(by, candidate);
@@ -212,7 +285,7 @@ impl<'a, 'p> Work<'a, 'p> {
     fn hold_taken_names(&mut self) {
         let holders = self.holders();
         for at in 0..self.people.len() {
-            let (Claim::Nobody, Some(name)) = (&self.claims[at], self.people[at].folded()) else { continue };
+            let (Claim::Nobody, Some(name)) = (&self.claims[at], self.folded(at)) else { continue };
             let Some([user, ..]) = self.by_username.get(&name).map(Vec::as_slice) else { continue };
             let holder = holders.get(&user.id).map(|at| self.people[*at].key()).or(user.owner.as_ref());
             let (message, hint) = match holder {
@@ -236,8 +309,8 @@ impl<'a, 'p> Work<'a, 'p> {
     /// Two people who work here with one username.
     fn hold_doubles(&mut self) {
         let mut by_name: HashMap<Cow<'a, str>, Vec<usize>> = HashMap::new();
-        for (at, candidate) in self.people.iter().enumerate() {
-            if let Some(name) = candidate.folded() {
+        for at in 0..self.people.len() {
+            if let Some(name) = self.folded(at) {
                 by_name.entry(name).or_default().push(at);
             }
         }

@@ -70,7 +70,7 @@ impl Active<'_> {
     }
 
     fn authority(&self, facet: Facet) -> Authority {
-        self.compiled.rules.authority.get(&facet).copied().unwrap_or(Authority::Directory)
+        self.wish.authority(self.compiled.rules, facet)
     }
 
     fn facet(&self, facet: Facet, out: &mut Difference) {
@@ -172,6 +172,7 @@ impl Active<'_> {
             _ if returning => Reason::Returned,
             (By::Rule(by), _) => Reason::Adopted { by: by.name().to_owned() },
             (By::Rehire(from), _) => Reason::Rebound { from: from.clone() },
+            (By::HandOver(from), _) => Reason::HandedOver { from: from.clone() },
             _ if drift_only => Reason::Drift,
             (_, Some(what)) => Reason::Mapped { what: what.to_owned(), rules },
             (_, None) if self.config_changed => Reason::ConfigChanged { rules },

@@ -2,14 +2,14 @@
 //!
 //! Plain data; the command line and the console render it.
 
-use connectors::{DirectoryUser, PersonKey};
+use connectors::{AttributeName, DirectoryUser, PersonKey, SourceName, attributes};
 
-use super::correlate::Candidate;
+use super::human::{Humans, Role};
 use super::leaver::{self, Presence};
 use super::mapping::{Compiled, DEFAULT, Wish};
 use super::rule::Facts;
 use super::rules::Rules;
-use super::{Notes, fields, lint};
+use super::{Notes, fields, lint, listed};
 use crate::model::{
     Action, Attribute, Authority, Change, ConnectUser, Decision, Facet, Finding, Observation, Plan, Reason, Remembered,
     Value,
@@ -26,6 +26,28 @@ pub struct RuleVerdict {
     pub why: String,
     /// What it gives.
     pub gives: String,
+}
+
+/// One attribute of the directory's record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShownAttribute {
+    /// Its name in the configuration.
+    pub name: AttributeName,
+    /// Its value; several values, one a line.
+    pub value: String,
+    /// The remote's own name of the field it came from.
+    pub field: String,
+}
+
+/// Another record of the same human, in another directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OtherRecord {
+    /// Which.
+    pub person: PersonKey,
+    /// The attribute by which the two are one human.
+    pub matched: AttributeName,
+    /// Whether that record decides, and why.
+    pub why: String,
 }
 
 /// One facet of the person's Connect user.
@@ -48,9 +70,17 @@ pub struct Explanation {
     pub directory: Option<DirectoryUser>,
     /// Where the person stands by directory and scope.
     pub presence: String,
+    /// The directory's own word for the state of the account (`PASSWORD_EXPIRED`), if it has one.
+    pub status: Option<String>,
+    /// The attributes of the record by name, without the status.
+    pub attributes: Vec<ShownAttribute>,
+    /// The record that decides instead of this one, if there is one.
+    pub decided_by: Option<OtherRecord>,
+    /// The records of other directories that this one decides for.
+    pub decides_for: Vec<OtherRecord>,
     /// The Connect user, if there is one.
     pub user: Option<ConnectUser>,
-    /// Rules in order, the default persona last.
+    /// What the record itself names, rules in order, the default persona last.
     pub rules: Vec<RuleVerdict>,
     /// Facets, in the order changes are made; empty without a Connect user.
     pub facets: Vec<FacetState>,
@@ -62,16 +92,25 @@ pub struct Explanation {
     pub findings: Vec<Finding>,
 }
 
+/// The remote's own name of an attribute of a source, for [`ShownAttribute::field`].
+pub type FieldOf<'a> = dyn Fn(&SourceName, &AttributeName) -> String + 'a;
+
 /// Explains a person by making a plan. Whoever has a plan of this observation already uses [`explain_in`].
 #[must_use]
-pub fn explain(seen: &Observation, rules: &Rules, person: &PersonKey) -> Explanation {
+pub fn explain(seen: &Observation, rules: &Rules, person: &PersonKey, field_of: &FieldOf<'_>) -> Explanation {
     let plan = super::plan(seen, rules, &|_| (1.0, 1));
-    explain_in(&plan, seen, rules, person)
+    explain_in(&plan, seen, rules, person, field_of)
 }
 
 /// Explains a person from a plan that was made of this observation.
 #[must_use]
-pub fn explain_in(plan: &Plan, seen: &Observation, rules: &Rules, person: &PersonKey) -> Explanation {
+pub fn explain_in(
+    plan: &Plan,
+    seen: &Observation,
+    rules: &Rules,
+    person: &PersonKey,
+    field_of: &FieldOf<'_>,
+) -> Explanation {
     let identity = seen.connect.instance.identity_management;
     let compiled = Compiled::new(rules, &seen.connect.catalogue, &seen.directory, identity);
     let changes: Vec<Change> = plan.of(person).cloned().collect();
@@ -80,6 +119,10 @@ pub fn explain_in(plan: &Plan, seen: &Observation, rules: &Rules, person: &Perso
         person: person.clone(),
         directory: None,
         presence: "not in the directory".to_owned(),
+        status: None,
+        attributes: Vec::new(),
+        decided_by: None,
+        decides_for: Vec::new(),
         user: user.cloned(),
         rules: Vec::new(),
         facets: Vec::new(),
@@ -89,9 +132,10 @@ pub fn explain_in(plan: &Plan, seen: &Observation, rules: &Rules, person: &Perso
     };
     let Some(record) = seen.directory.people.get(person) else { return explanation };
     let presence = leaver::presence(record, seen, rules);
-    let username = fields::username(record, &rules.fields);
-    let candidate = Candidate { user: record, presence: presence.clone(), username };
-    let label = candidate.label();
+    let label = fields::username(record, &rules.fields).map_or_else(|| person.to_string(), str::to_owned);
+    explanation.status = record.attributes.get(attributes::STATUS).map(str::to_owned);
+    explanation.attributes = shown(record, field_of);
+    others(seen, rules, &mut explanation);
     let facts = Facts::new(record, &rules.fields.department);
     let wish = compiled.wish(&facts, &mut Notes::new(person, &label));
     explanation.directory = Some(record.clone());
@@ -111,6 +155,48 @@ pub fn explain_in(plan: &Plan, seen: &Observation, rules: &Rules, person: &Perso
     explanation
 }
 
+fn shown(record: &DirectoryUser, field_of: &FieldOf<'_>) -> Vec<ShownAttribute> {
+    let all = record.attributes.iter().filter(|(name, _)| name.as_str() != attributes::STATUS);
+    all.map(|(name, value)| ShownAttribute {
+        name: name.clone(),
+        value: value.to_owned(),
+        field: field_of(&record.key.source, name),
+    })
+    .collect()
+}
+
+/// The records of other directories of the same human.
+fn others(seen: &Observation, rules: &Rules, explanation: &mut Explanation) {
+    let people = super::candidates(seen, rules);
+    let humans = Humans::of(seen, rules, &people);
+    let Ok(place) = people.binary_search_by(|candidate| candidate.user.key.cmp(&explanation.person)) else { return };
+    let other = |at: usize, matched: &AttributeName, why: String| OtherRecord {
+        person: people[at].user.key.clone(),
+        matched: matched.clone(),
+        why,
+    };
+    explanation.decided_by = match humans.role(place) {
+        Role::Decides => None,
+        Role::Shadowed { by, matched } => {
+            let source = &people[by].user.key.source;
+            Some(other(by, matched, format!("{source} comes first and decides")))
+        }
+        Role::Silent { by, matched, why } => {
+            let (source, own) = (&people[by].user.key.source, &explanation.person.source);
+            Some(other(by, matched, format!("{source} decides, because {own} says no more than: {why}")))
+        }
+    };
+    let human = humans.several.iter().find(|human| human.decides == place);
+    for &at in human.iter().flat_map(|human| &human.others) {
+        let source = &people[at].user.key.source;
+        explanation.decides_for.extend(match humans.role(at) {
+            Role::Decides => None,
+            Role::Shadowed { matched, .. } => Some(other(at, matched, format!("{source} comes later"))),
+            Role::Silent { matched, why, .. } => Some(other(at, matched, format!("{source} says: {why}"))),
+        });
+    }
+}
+
 fn user_of<'a>(plan: &Plan, seen: &'a Observation, person: &PersonKey, changes: &[Change]) -> Option<&'a ConnectUser> {
     let users = &seen.connect.users;
     let linked = seen.memory.get(person).and_then(|memory| memory.link.as_ref());
@@ -120,23 +206,45 @@ fn user_of<'a>(plan: &Plan, seen: &'a Observation, person: &PersonKey, changes: 
 }
 
 fn verdicts(compiled: &Compiled<'_>, facts: &Facts<'_>, wish: &Wish<'_>) -> Vec<RuleVerdict> {
-    let mut verdicts: Vec<RuleVerdict> = compiled
-        .mappings
-        .iter()
-        .zip(&compiled.rules.mappings)
-        .map(|(prepared, mapping)| RuleVerdict {
-            rule: mapping.name.clone(),
-            applies: prepared.when.holds(facts),
-            why: prepared.when.why(facts),
-            gives: lint::gives(&mapping.gives),
-        })
-        .collect();
+    let mut verdicts = profile_verdicts(compiled, facts, wish);
+    verdicts.extend(compiled.mappings.iter().zip(&compiled.rules.mappings).map(|(prepared, mapping)| RuleVerdict {
+        rule: mapping.name.clone(),
+        applies: prepared.when.holds(facts),
+        why: prepared.when.why(facts),
+        gives: lint::gives(&mapping.gives),
+    }));
     if let Some(default) = &compiled.rules.default {
         let applies = wish.rules.contains(&DEFAULT);
         let why = if applies { "no other rule gives a routing profile" } else { "another rule gives the persona" };
         let (rule, why) = (DEFAULT.to_owned(), why.to_owned());
         verdicts.push(RuleVerdict { rule, applies, why, gives: lint::gives(default) });
     }
+    verdicts
+}
+
+/// What the application profile gives; nothing for people without one.
+fn profile_verdicts(compiled: &Compiled<'_>, facts: &Facts<'_>, wish: &Wish<'_>) -> Vec<RuleVerdict> {
+    let mut verdicts = Vec::new();
+    if !listed::has_profile(compiled.rules, facts) {
+        return verdicts;
+    }
+    let entitlements = facts.user.attributes.get(attributes::ENTITLEMENTS);
+    let names: Vec<&str> = entitlements.into_iter().flat_map(listed::entitlements).map(str::trim).collect();
+    verdicts.push(RuleVerdict {
+        rule: listed::LISTED_ENTITLEMENTS.to_owned(),
+        applies: entitlements.is_some(),
+        why: if entitlements.is_some() { "entitlements of the application profile" } else { "no entitlements" }
+            .to_owned(),
+        gives: if names.is_empty() { "nothing".to_owned() } else { format!("+ {}", names.join(", ")) },
+    });
+    let (role, applies) = (listed::role(facts), wish.rules.contains(&listed::ROLES));
+    let why = match (role, applies) {
+        (None, _) => "no roles",
+        (Some(_), true) => "the first role, written at creation; Connect's from then on",
+        (Some(_), false) => "a rule gives the routing profile",
+    };
+    let gives = role.unwrap_or("nothing").to_owned();
+    verdicts.push(RuleVerdict { rule: listed::ROLES.to_owned(), applies, why: why.to_owned(), gives });
     verdicts
 }
 
@@ -150,7 +258,7 @@ struct View<'a> {
 
 impl View<'_> {
     fn facet(&self, facet: Facet) -> FacetState {
-        let authority = self.rules.authority.get(&facet).copied().unwrap_or(Authority::Directory);
+        let authority = self.wish.authority(self.rules, facet);
         let state = self.planned(facet).unwrap_or_else(|| self.standing(facet, authority));
         FacetState { facet, authority, state }
     }
@@ -232,5 +340,6 @@ pub fn reason(because: &Reason) -> String {
         Reason::Returned => "is back".to_owned(),
         Reason::Adopted { by } => format!("adopted by {by}"),
         Reason::Rebound { from } => format!("the same person as {from}, which is gone"),
+        Reason::HandedOver { from } => format!("the same person as {from}, which decides no more"),
     }
 }

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use connectors::PersonKey;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
 use super::digest;
+use super::fold::fold;
 use super::rules::AdoptBy;
 use super::testing::{World, now, render};
 use crate::model::{
@@ -26,7 +28,7 @@ const STANDINGS: [&str; 8] = [
     "unreadable=bad",
 ];
 const MAILS: [&str; 3] = ["", "mail=one@x.com", "mail=two@x.com mobile=+442079460123"];
-const KEYS: [&str; 6] = ["entra/0", "entra/1", "entra/2", "entra/3", "okta/0", "okta/1"];
+const KEYS: [&str; 8] = ["entra/0", "entra/1", "entra/2", "entra/3", "okta/0", "okta/1", "okta/2", "scim/0"];
 
 fn person() -> impl Strategy<Value = String> {
     let groups = prop_oneof![Just("groups=agents"), Just("groups=agents,leads"), Just("groups=leads"), Just("")];
@@ -40,8 +42,22 @@ fn person() -> impl Strategy<Value = String> {
 
 fn directory() -> impl Strategy<Value = Vec<String>> {
     let people = prop::collection::vec(prop::option::weighted(0.7, person()), KEYS.len());
-    let directives = prop::sample::subsequence(vec!["@entra frozen", "@okta frozen", "@entra scope=agents"], 0..=2);
-    (people, directives).prop_map(|(people, directives)| {
+    let directives = prop::sample::subsequence(
+        vec![
+            "@entra frozen",
+            "@okta frozen",
+            "@entra scope=agents",
+            "@entra never",
+            "@okta profile",
+            "@order okta,scim,entra",
+        ],
+        0..=3,
+    );
+    (people, directives).prop_map(|(people, mut directives)| {
+        // Both are about the scope; told in another order they would be another world.
+        if directives.contains(&"@entra never") {
+            directives.retain(|directive| *directive != "@entra scope=agents");
+        }
         let people = KEYS.iter().zip(people).filter_map(|(key, person)| Some(format!("{key} {}", person?)));
         directives.into_iter().map(str::to_owned).chain(people).collect()
     })
@@ -136,7 +152,7 @@ fn sent(change: &Change) -> AttributeSet {
 fn ours(world: &World, plan: &Plan, change: &Change) -> bool {
     let Some(id) = &change.connect else { return true };
     let adopts = |reason: &Reason| matches!(reason, Reason::Adopted { .. });
-    let rebinds = |reason: &Reason| matches!(reason, Reason::Rebound { .. });
+    let rebinds = |reason: &Reason| reason.taken_from().is_some();
     let mut adoptions = plan.of(&change.person).filter(|change| matches!(change.action, Action::Adopt { .. }));
     match &world.seen.connect.users[id].owner {
         Some(owner) if *owner == change.person => true,
@@ -146,6 +162,15 @@ fn ours(world: &World, plan: &Plan, change: &Change) -> bool {
             linked || adoptions.any(|change| adopts(&change.because) || rebinds(&change.because))
         }
     }
+}
+
+/// Whether exactly one record in each of the two sources has this username, the same in both.
+fn same_username(world: &World, one: &PersonKey, other: &PersonKey) -> bool {
+    let people = &world.seen.directory.people;
+    let name = |key: &PersonKey| people[key].attributes.get("username").map(|name| fold(name).into_owned());
+    let alone =
+        |key: &PersonKey| people.keys().filter(|who| who.source == key.source && name(who) == name(key)).count() == 1;
+    name(one).is_some() && name(one) == name(other) && alone(one) && alone(other)
 }
 
 /// A red run must be red again for whoever looks into it; change the seed to look further.
@@ -174,9 +199,9 @@ proptest! {
     fn without_deletions_and_rehires_one_round_is_enough(world in worlds()) {
         let mut world = world;
         let plan = world.plan();
-        // A deletion frees a name; a re-hire leaves the former record with whatever else it has.
+        // A deletion frees a name; a re-hire or a hand-over leaves the former record with whatever else it has.
         let chained = |change: &Change| {
-            matches!(change.action, Action::Delete { .. }) || matches!(change.because, Reason::Rebound { .. })
+            matches!(change.action, Action::Delete { .. }) || change.because.taken_from().is_some()
         };
         prop_assume!(!plan.changes.iter().any(chained));
         world.apply(&plan);
@@ -246,6 +271,65 @@ proptest! {
         let other = World::new(&retold.join("\n"), &reversed.join("\n"));
         prop_assert_eq!(one.plan(), one.plan());
         prop_assert_eq!(one.plan(), other.plan());
+    }
+
+    #[test]
+    fn one_human_gets_one_user_and_whoever_is_shadowed_is_not_touched(world in worlds()) {
+        let plan = world.plan();
+        let creates: Vec<&PersonKey> =
+            plan.changes.iter().filter(|c| matches!(c.action, Action::Create(_))).map(|c| &c.person).collect();
+        for one in &creates {
+            for other in creates.iter().filter(|other| other.source != one.source) {
+                prop_assert!(!same_username(&world, one, other), "{} and {}: {:?}", one, other, render(&plan));
+            }
+        }
+        for (person, decision) in &plan.decisions {
+            let Decision::Shadowed { by, .. } = decision else { continue };
+            prop_assert_eq!(plan.of(person).count(), 0);
+            prop_assert!(!matches!(plan.decisions[by], Decision::Shadowed { .. }), "{} by {}", person, by);
+            prop_assert!(world.rules.rank(&by.source) < world.rules.rank(&person.source));
+        }
+    }
+
+    #[test]
+    fn a_failing_directory_changes_nothing_for_the_humans_it_decides_about(world in worlds()) {
+        let mut before = world.clone();
+        for view in before.seen.directory.sources.values_mut() {
+            view.state = SourceState::Fresh;
+        }
+        let mut after = before.clone();
+        let first = before.rules.sources[0].name.clone();
+        after.seen.directory.sources.get_mut(&first).expect("a source").state =
+            SourceState::Frozen { why: "HTTP 503".to_owned() };
+        let (before, plan) = (before.plan(), after.plan());
+        for (person, decision) in &before.decisions {
+            let Decision::Shadowed { by, .. } = decision else { continue };
+            prop_assert_eq!(plan.of(person).count(), 0);
+            if by.source == first {
+                prop_assert_eq!(&plan.decisions[person], decision);
+                prop_assert!(matches!(plan.decisions[by], Decision::NotObserved { .. }), "{:?}", plan.decisions[by]);
+                let theirs = |id| [Some(by), Some(person)].contains(&after.seen.connect.users[id].owner.as_ref());
+                let touched = plan.changes.iter().filter_map(|change| change.connect.as_ref()).any(theirs);
+                prop_assert!(!touched, "{:?}", render(&plan));
+            }
+        }
+        prop_assert!(plan.changes.iter().all(|change| change.person.source != first));
+    }
+
+    #[test]
+    fn a_hand_over_is_not_taken_back(world in worlds()) {
+        let mut world = world;
+        let plan = world.plan();
+        let handed = |plan: &Plan| -> BTreeSet<_> {
+            let changes = plan.changes.iter().filter(|change| matches!(change.because, Reason::HandedOver { .. }));
+            changes.filter_map(|change| change.connect.clone()).collect()
+        };
+        let first = handed(&plan);
+        if first.is_empty() {
+            return Ok(());
+        }
+        world.apply(&plan);
+        prop_assert!(handed(&world.plan()).is_disjoint(&first), "{:#?} and then {:#?}", render(&plan), render(&world.plan()));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use connectors::{DirectoryUser, Scope, Standing, attributes};
 
 use super::draft::Step;
 use super::mapping::{Broken, Compiled};
-use super::rules::{LeaverRules, Rules};
+use super::rules::{LeaverRules, Rules, SourceRules};
 use crate::model::{
     Action, Attribute, AttributeSet, ConnectUser, Decision, Facet, FacetUpdate, LeaveReason, Observation, Reason,
     Remembered, SourceState, Stage, Time, Value,
@@ -55,15 +55,46 @@ pub(super) fn presence<'a>(person: &'a DirectoryUser, seen: &Observation, rules:
         Standing::MissingConfirmed => return Presence::Gone(LeaveReason::Missing),
         Standing::Active => {}
     }
+    outside(person, scope, rules).map_or(Presence::Here, Presence::Gone)
+}
+
+/// Why somebody is not in the scope of a source, whatever the account's own standing.
+fn outside(person: &DirectoryUser, scope: &Scope, rules: &SourceRules) -> Option<LeaveReason> {
+    let source = &person.key.source;
     let in_scope = match scope {
         Scope::Everybody => true,
         Scope::Groups(ids) => person.groups.iter().any(|group| &group.source == source && ids.contains(&group.id)),
     };
     let guest = person.attributes.get(attributes::USER_TYPE).is_some_and(|text| text.eq_ignore_ascii_case("guest"));
     match (in_scope, guest && !rules.guests) {
-        (false, _) => Presence::Gone(LeaveReason::OutOfScope),
-        (true, true) => Presence::Gone(LeaveReason::Guest),
-        (true, false) => Presence::Here,
+        (false, _) => Some(LeaveReason::OutOfScope),
+        (true, true) => Some(LeaveReason::Guest),
+        (true, false) => None,
+    }
+}
+
+/// Why a source has nothing more to say about this person, if so: then the next source's word counts. What is stored
+/// counts, also of a source that could not be read: a failure silences nobody.
+///
+/// A deleted record is gone for good, and a record out of scope is another directory's matter. Whoever is switched off,
+/// deleted but restorable, or missing without a word still is this source's leaver. `own` is the stage of the Connect user
+/// that is this record's by tag or link: whoever is suspended is not given back by the deletion of the record, and of
+/// somebody missing nothing is left only once there is no user.
+pub(super) fn silent(
+    person: &DirectoryUser,
+    seen: &Observation,
+    rules: &SourceRules,
+    own: Option<Stage>,
+) -> Option<LeaveReason> {
+    match person.standing {
+        Standing::Deleted => (own != Some(Stage::Suspended)).then_some(LeaveReason::Deleted),
+        Standing::MissingConfirmed => own.is_none().then_some(LeaveReason::Missing),
+        Standing::Disabled | Standing::SoftDeleted | Standing::MissingUnconfirmed => None,
+        Standing::Active if person.unreadable.is_some() => None,
+        Standing::Active => {
+            let scope = seen.directory.sources.get(&person.key.source)?.scope.as_ref()?;
+            outside(person, scope, rules)
+        }
     }
 }
 

@@ -2,14 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use connectors::{Attributes, DirectoryGroup, DirectoryUser, GroupKey, PersonKey, Standing};
+use connectors::attributes::{ENTITLEMENTS, ROLES, SEPARATOR};
+use connectors::{AttributeName, Attributes, DirectoryGroup, DirectoryUser, GroupKey, PersonKey, SourceName, Standing};
 
-use super::Notes;
 use super::fold::{fold, nearest};
-use super::leaver::{self, Presence};
+use super::human::Humans;
+use super::leaver::Presence;
 use super::mapping::{Broken, Compiled, DEFAULT, Gives, Wish};
 use super::rule::{self, Facts};
-use super::rules::{Example, Persona, Rules};
+use super::rules::{Example, Persona, Rules, SourceRules};
+use super::{Notes, listed};
 use crate::model::{Attribute, Catalogue, DirectoryView, IdentityManagement, Observation, ResourceId, Value};
 
 /// One rule over everybody in scope.
@@ -21,6 +23,8 @@ pub struct RuleCoverage {
     pub when: String,
     /// People it applies to.
     pub people: u32,
+    /// The same by source; sources without anybody are missing.
+    pub by_source: BTreeMap<SourceName, u32>,
     /// What it gives, as text.
     pub gives: String,
 }
@@ -32,8 +36,21 @@ pub struct UnmappedDepartment {
     pub department: Option<String>,
     /// People in it.
     pub people: u32,
+    /// The same by source; worth showing where the sources differ.
+    pub by_source: BTreeMap<SourceName, u32>,
     /// The closest department of a rule, and the rule.
     pub nearest: Option<(String, String)>,
+}
+
+/// One source over its people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceCoverage {
+    /// Its name.
+    pub source: SourceName,
+    /// People who are active, in scope and decided by this source.
+    pub people: u32,
+    /// People who are known to a source that comes first, which decides.
+    pub shadowed: u32,
 }
 
 /// Something in the rules that somebody should correct.
@@ -48,6 +65,8 @@ pub struct Problem {
 /// The rules over everybody in scope.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Coverage {
+    /// Sources in the order of precedence.
+    pub sources: Vec<SourceCoverage>,
     /// Rules in order, the default persona last.
     pub rules: Vec<RuleCoverage>,
     /// Departments without a rule, largest first.
@@ -61,20 +80,31 @@ pub struct Coverage {
 pub fn coverage(seen: &Observation, rules: &Rules) -> Coverage {
     let identity = seen.connect.instance.identity_management;
     let compiled = Compiled::new(rules, &seen.connect.catalogue, &seen.directory, identity);
-    let mut people: BTreeMap<&str, u32> = BTreeMap::new();
-    let mut unmapped: BTreeMap<Option<String>, (Option<&str>, u32)> = BTreeMap::new();
-    for person in seen.directory.people.values() {
-        if !matches!(leaver::presence(person, seen, rules), Presence::Here) {
+    let candidates = super::candidates(seen, rules);
+    let humans = Humans::of(seen, rules, &candidates);
+    let mut sources: BTreeMap<&SourceName, (u32, u32)> = BTreeMap::new();
+    let mut people: BTreeMap<&str, BySource> = BTreeMap::new();
+    let mut unmapped: BTreeMap<Option<String>, (Option<&str>, BySource)> = BTreeMap::new();
+    for (at, candidate) in candidates.iter().enumerate() {
+        let person = candidate.user;
+        let counts = sources.entry(&person.key.source).or_default();
+        if !humans.acts(at) {
+            counts.1 += 1;
             continue;
         }
+        if !matches!(candidate.presence, Presence::Here) {
+            continue;
+        }
+        counts.0 += 1;
         let facts = Facts::new(person, &rules.fields.department);
         let wish = compiled.wish(&facts, &mut Notes::new(&person.key, ""));
         for rule in &wish.rules {
-            *people.entry(rule).or_default() += 1;
+            *people.entry(rule).or_default().entry(person.key.source.clone()).or_default() += 1;
         }
         if wish.unmapped || wish.rules.is_empty() {
-            unmapped.entry(facts.department.map(|text| fold(text).into_owned())).or_insert((facts.department, 0)).1 +=
-                1;
+            let department = facts.department.map(|text| fold(text).into_owned());
+            let (_, counts) = unmapped.entry(department).or_insert((facts.department, BySource::new()));
+            *counts.entry(person.key.source.clone()).or_default() += 1;
         }
     }
     let rows = rows(rules, &people);
@@ -84,7 +114,13 @@ pub fn coverage(seen: &Observation, rules: &Rules) -> Coverage {
         message: format!("rule \"{}\" matches nobody", row.rule),
         hint: format!("remove it, or check its condition: {}", row.when),
     }));
-    Coverage { rules: rows, departments: departments(rules, unmapped), problems }
+    let sources = (rules.sources.iter())
+        .map(|SourceRules { name, .. }| {
+            let (people, shadowed) = sources.get(name).copied().unwrap_or_default();
+            SourceCoverage { source: name.clone(), people, shadowed }
+        })
+        .collect();
+    Coverage { sources, rules: rows, departments: departments(rules, unmapped), problems }
 }
 
 /// Names in the rules that do not exist in this catalogue.
@@ -94,24 +130,30 @@ pub fn missing_names(rules: &Rules, catalogue: &Catalogue, identity: IdentityMan
     unknown_names(&Compiled::new(rules, catalogue, &nobody, identity)).into_iter().collect()
 }
 
-fn rows(rules: &Rules, people: &BTreeMap<&str, u32>) -> Vec<RuleCoverage> {
-    let count = |name: &str| people.get(name).copied().unwrap_or(0);
+/// People by source.
+type BySource = BTreeMap<SourceName, u32>;
+
+fn rows(rules: &Rules, people: &BTreeMap<&str, BySource>) -> Vec<RuleCoverage> {
+    let by_source = |name: &str| people.get(name).cloned().unwrap_or_default();
+    let count = |name: &str| by_source(name).values().sum();
     let mappings = rules.mappings.iter().map(|mapping| RuleCoverage {
         rule: mapping.name.clone(),
         when: rule::text(&mapping.when),
         people: count(&mapping.name),
+        by_source: by_source(&mapping.name),
         gives: gives(&mapping.gives),
     });
     let default = rules.default.iter().map(|persona| RuleCoverage {
         rule: DEFAULT.to_owned(),
         when: "nothing else gives a routing profile".to_owned(),
         people: count(DEFAULT),
+        by_source: by_source(DEFAULT),
         gives: gives(persona),
     });
     mappings.chain(default).collect()
 }
 
-fn departments(rules: &Rules, unmapped: BTreeMap<Option<String>, (Option<&str>, u32)>) -> Vec<UnmappedDepartment> {
+fn departments(rules: &Rules, unmapped: BTreeMap<Option<String>, (Option<&str>, BySource)>) -> Vec<UnmappedDepartment> {
     let spelled: Vec<(&str, &str)> = rules
         .mappings
         .iter()
@@ -124,9 +166,10 @@ fn departments(rules: &Rules, unmapped: BTreeMap<Option<String>, (Option<&str>, 
     };
     let mut departments: Vec<UnmappedDepartment> = unmapped
         .into_values()
-        .map(|(department, people)| UnmappedDepartment {
+        .map(|(department, by_source)| UnmappedDepartment {
             department: department.map(str::to_owned),
-            people,
+            people: by_source.values().sum(),
+            by_source,
             nearest: department.and_then(near),
         })
         .collect();
@@ -214,9 +257,13 @@ pub fn check_examples(rules: &Rules, examples: &[Example]) -> Vec<ExampleResult>
 }
 
 fn check(compiled: &Compiled<'_>, directory: &DirectoryView, example: &Example) -> ExampleResult {
-    let Example { line, given, groups, expect } = example;
+    let Example { line, source: _, given, groups, expect } = example;
+    let source = match source_of(compiled.rules, example) {
+        Ok(source) => source,
+        Err(differs) => return ExampleResult { line: *line, differs: vec![differs] },
+    };
     let user = DirectoryUser {
-        key: PersonKey::new("example", "example"),
+        key: PersonKey::new(source, "example"),
         attributes: given.iter().map(|(name, value)| (name.clone(), value.as_str())).collect::<Attributes>(),
         groups: groups.iter().flat_map(|name| rule::group_keys(name, directory)).cloned().collect(),
         standing: Standing::Active,
@@ -227,6 +274,18 @@ fn check(compiled: &Compiled<'_>, directory: &DirectoryView, example: &Example) 
     let mut differs = Vec::new();
     compare(&wish, expect, &mut differs);
     ExampleResult { line: *line, differs }
+}
+
+/// Where the made-up person comes from.
+fn source_of(rules: &Rules, example: &Example) -> Result<SourceName, String> {
+    if let Some(source) = &example.source {
+        let known = rules.rank(source).is_some();
+        return if known { Ok(source.clone()) } else { Err(format!("source {source} is not configured")) };
+    }
+    let profile = [ENTITLEMENTS, ROLES].iter().any(|name| example.given.contains_key(&AttributeName::from(*name)));
+    let fits = |source: &&SourceRules| source.application_profile || !profile;
+    let first = rules.sources.iter().find(fits).or(rules.sources.first());
+    Ok(first.map_or_else(|| "example".into(), |source| source.name.clone()))
 }
 
 /// Only what the example sets is compared.
@@ -286,9 +345,16 @@ fn every_name(rules: &Rules, examples: &[Example]) -> Catalogue {
         let departments = examples.iter().filter_map(|example| example.given.get(&rules.fields.department));
         security.extend(departments.flat_map(|text| text.split(',')).map(str::trim));
     }
+    let given = |name: &str| {
+        let name = AttributeName::from(name);
+        examples.iter().filter_map(move |example| example.given.get(&name))
+    };
+    security.extend(given(ENTITLEMENTS).flat_map(|text| listed::entitlements(text)).map(str::trim));
+    let mut routing: BTreeSet<&str> = personas().filter_map(|p| p.routing_profile.as_deref()).collect();
+    routing.extend(given(ROLES).flat_map(|text| text.split(SEPARATOR)).map(str::trim));
     Catalogue {
         security_profiles: ids(security),
-        routing_profiles: ids(personas().filter_map(|p| p.routing_profile.as_deref()).collect()),
+        routing_profiles: ids(routing),
         hierarchy_groups: ids(personas().filter_map(|p| p.hierarchy.as_deref()).collect()),
     }
 }

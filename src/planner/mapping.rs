@@ -14,18 +14,18 @@ use phonenumber::country;
 use super::draft::Notes;
 use super::fields::{self, Number};
 use super::fold::nearest;
+use super::listed::{self, Listed};
 use super::rule::{Facts, Test};
 use super::rules::{Persona, PhoneSettings, Rules, Suspend};
 use super::validate;
 use crate::model::attribute::MAX_SECURITY_PROFILES;
 use crate::model::{
-    Attribute, AttributeSet, Catalogue, DirectoryView, FindingCode, IdentityManagement, Named, ResourceId, Value,
+    Attribute, AttributeSet, Authority, Catalogue, DirectoryView, Facet, FindingCode, IdentityManagement, Named,
+    ResourceId, Value,
 };
 
 /// How the default persona is called on screens.
 pub(super) const DEFAULT: &str = "(default)";
-/// How the list of profiles in a department is called on screens.
-const DEPARTMENT_LIST: &str = "(department)";
 /// User types that need no entry in the configuration.
 const USER_TYPES: [&str; 3] = ["agent", "supervisor", "manager"];
 
@@ -77,6 +77,10 @@ pub(super) struct Wish<'a> {
     /// The rules that gave it, in order.
     pub(super) rules: Vec<&'a str>,
     pub(super) user_type: Option<&'a str>,
+    /// The routing profile is the first role of the application profile: written at creation, Connect's from then on.
+    pub(super) routing_at_creation: bool,
+    /// The first role names nothing in Connect; matters at creation only.
+    role_broken: Option<Broken>,
     /// The default persona stood in although the person has a department, or has none.
     pub(super) unmapped: bool,
 }
@@ -84,6 +88,14 @@ pub(super) struct Wish<'a> {
 impl Wish<'_> {
     pub(super) fn rule_names(&self) -> Vec<String> {
         self.rules.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    /// Who decides a facet of this person once the user is there.
+    pub(super) fn authority(&self, rules: &Rules, facet: Facet) -> Authority {
+        match facet {
+            Facet::Routing if self.routing_at_creation => Authority::Connect,
+            _ => rules.authority.get(&facet).copied().unwrap_or(Authority::Directory),
+        }
     }
 }
 
@@ -127,36 +139,29 @@ impl<'a> Compiled<'a> {
             attributes: fields::identity(facts.user, &self.rules.fields, self.identity, self.region, notes),
             ..Wish::default()
         };
-        let listed = self.department_list(facts, notes);
+        let listed = listed::of(self, facts, notes);
         let persona = self.persona(facts, listed, &mut wish, notes);
         self.set_phone(facts, &persona, &mut wish, notes);
         self.set_persona(persona, &mut wish, notes);
         wish
     }
 
-    /// The union over everything that applies, in order: department list, rules, default, extras of the user type.
-    fn persona(
-        &self,
-        facts: &Facts<'_>,
-        listed: Option<BTreeSet<Named>>,
-        wish: &mut Wish<'a>,
-        notes: &mut Notes<'_>,
-    ) -> Union<'a> {
+    /// The union over everything that applies, in order: what the record itself names, rules, default, extras of the user
+    /// type. The first role of an application profile stands in for the default persona's routing profile.
+    fn persona(&self, facts: &Facts<'_>, listed: Listed, wish: &mut Wish<'a>, notes: &mut Notes<'_>) -> Union<'a> {
         let mut union = Union::default();
-        let by_list = listed.is_some();
-        if let Some(list) = listed {
-            union.security = list;
-            wish.rules.push(DEPARTMENT_LIST);
-        }
+        let Listed { security, rules, role } = listed;
+        let by_list = !rules.is_empty();
+        union.security = security;
+        wish.rules.extend(rules);
         for mapping in self.mappings.iter().filter(|mapping| mapping.when.holds(facts)) {
             wish.rules.push(mapping.name);
             union.add(&mapping.gives, notes);
         }
         // Rules that only add to others (a recording profile for a group) leave the persona to the default one; it comes
         // last, so that whatever a rule set stays.
-        if union.routing.is_none()
-            && let Some(default) = &self.default
-        {
+        let unruled = union.routing.is_none();
+        if unruled && let Some(default) = &self.default {
             wish.rules.push(DEFAULT);
             wish.unmapped = !by_list;
             let before = union.security.clone();
@@ -165,29 +170,18 @@ impl<'a> Compiled<'a> {
                 union.security = before;
             }
         }
+        if let Some(role) = role.filter(|_| unruled) {
+            wish.routing_at_creation = true;
+            wish.rules.push(listed::ROLES);
+            match role {
+                Ok(routing) => union.routing = Some(routing),
+                Err(broken) => (union.routing, wish.role_broken) = (None, Some(broken)),
+            }
+        }
         if let Some(extras) = union.user_type.and_then(|name| self.user_types.get(name)) {
             union.add(extras, notes);
         }
         union
-    }
-
-    /// The department as a list of security profile names, where the configuration says it is one.
-    fn department_list(&self, facts: &Facts<'_>, notes: &mut Notes<'_>) -> Option<BTreeSet<Named>> {
-        let department = facts.department.filter(|_| self.rules.departments_are_security_profiles)?;
-        let known = &self.catalogue.security_profiles;
-        let mut list = BTreeSet::new();
-        for name in department.split(',').map(str::trim).filter(|name| !name.is_empty()) {
-            match known.get(name) {
-                Some(id) => {
-                    list.insert(Named { id: id.clone(), name: name.into() });
-                }
-                None => {
-                    let broken = unknown("the department", "security profile", name, known.keys().map(String::as_str));
-                    notes.note(FindingCode::UnknownName, broken.message, broken.hint);
-                }
-            }
-        }
-        Some(list)
     }
 
     fn set_phone(&self, facts: &Facts<'_>, persona: &Union<'a>, wish: &mut Wish<'a>, notes: &mut Notes<'_>) {
@@ -228,7 +222,8 @@ impl<'a> Compiled<'a> {
                 "give fewer profiles in these rules".to_owned(),
             );
         }
-        if !broken && (security.is_empty() || routing.is_none()) {
+        let no_routing = routing.is_none() && wish.role_broken.is_none();
+        if !broken && (security.is_empty() || no_routing) {
             let lacks = if security.is_empty() { "security profile" } else { "routing profile" };
             notes.note(
                 FindingCode::NoPersona,
@@ -253,6 +248,9 @@ impl<'a> Compiled<'a> {
 
     /// What Connect would refuse only when the user is new.
     pub(super) fn creatable(&self, wish: &Wish<'_>, notes: &mut Notes<'_>) {
+        if let Some(Broken { message, hint }) = &wish.role_broken {
+            notes.note(FindingCode::UnknownName, message.clone(), hint.clone());
+        }
         let needs_email = self.identity == IdentityManagement::ConnectManaged;
         if needs_email && wish.attributes.get(Attribute::Email).is_none() {
             notes.note(
@@ -389,7 +387,7 @@ impl<'a> Resolver<'a> {
     }
 }
 
-fn find(
+pub(super) fn find(
     place: &str,
     kind: &str,
     name: &str,
@@ -403,7 +401,7 @@ fn find(
     found
 }
 
-fn unknown<'n>(place: &str, kind: &str, name: &str, known: impl Iterator<Item = &'n str>) -> Broken {
+pub(super) fn unknown<'n>(place: &str, kind: &str, name: &str, known: impl Iterator<Item = &'n str>) -> Broken {
     Broken {
         message: format!("{place}: {kind} \"{name}\" does not exist"),
         hint: match nearest(name, known) {

@@ -2,9 +2,11 @@
 //!
 //! ```text
 //! plan        one observation and the rules → every change with its reason, a decision for everybody
+//! human       which records of several directories are one human, and whose word counts
 //! leaver      who is here, who is a leaver, and the ladder down
 //! correlate   whose Connect user is it?
-//! mapping     what the rules want for a person (rule: conditions, fields: attributes, fold: equal texts)
+//! mapping     what the rules want for a person (rule: conditions, fields: attributes, listed: what a record itself names,
+//!             fold: equal texts)
 //! diff        wish × Connect × memory × authority → updates
 //! validate    what Connect would refuse
 //! draft       a plan in the making: order, forecast
@@ -15,7 +17,9 @@
 //! Invariant: the same observation and the same rules give the same plan, byte for byte.
 //! Invariant: everybody gets one decision; whoever is held is touched by no change.
 //! Invariant: a user is touched only if it carries our owner tag, is remembered as ours, or an adopt rule names it.
-//! Invariant: a source that could not be read has no change.
+//! Invariant: a source that could not be read has no change, and nobody is handed over because of it.
+//! Invariant: one human has one deciding record; whoever is shadowed by it is touched by no change.
+//! Invariant: nobody gets a user by the word of a source while one that comes before it was never read.
 //! Deliberately absent: `async`, errors (broken input is a finding), clocks, randomness, logging.
 
 mod correlate;
@@ -25,10 +29,12 @@ pub mod explain;
 mod fields;
 mod fold;
 pub mod guard;
+mod human;
 #[cfg(test)]
 mod laws;
 mod leaver;
 pub mod lint;
+mod listed;
 mod mapping;
 pub mod rule;
 pub mod rules;
@@ -38,24 +44,25 @@ mod testing;
 mod tests;
 mod validate;
 
-use connectors::PersonKey;
+use connectors::{AttributeName, PersonKey, SourceName};
 
 use crate::model::{
-    Action, Authority, Decision, DesiredUser, Finding, FindingCode, Observation, Operation, Plan, Reason, Remembered,
-    Stage,
+    Action, Authority, ConnectUser, Decision, DesiredUser, Finding, FindingCode, LeaveReason, Observation, Operation,
+    Plan, Reason, Remembered, Stage,
 };
 use correlate::{By, Candidate, Claim, Correlation, correlate};
 use diff::Active;
 use draft::{Draft, Notes, Step, Whom};
+use human::{Humans, Role};
 use leaver::{Leaver, Presence, Rung};
 use mapping::{Compiled, Wish};
 use rule::Facts;
 use rules::Rules;
 
 pub use draft::forecast;
-pub use explain::{Explanation, explain, explain_in};
+pub use explain::{Explanation, FieldOf, OtherRecord, ShownAttribute, explain, explain_in};
 pub use guard::{Refusal, Verdict, digest, review};
-pub use lint::{Coverage, ExampleResult, check_examples, coverage, missing_names};
+pub use lint::{Coverage, ExampleResult, SourceCoverage, check_examples, coverage, missing_names};
 
 /// The quota of an operation: calls a second, and the burst.
 pub type Quota<'a> = dyn Fn(Operation) -> (f64, u32) + 'a;
@@ -70,20 +77,15 @@ pub type Quota<'a> = dyn Fn(Operation) -> (f64, u32) + 'a;
 pub fn plan(seen: &Observation, rules: &Rules, quota: &Quota<'_>) -> Plan {
     let identity = seen.connect.instance.identity_management;
     let compiled = Compiled::new(rules, &seen.connect.catalogue, &seen.directory, identity);
-    let people: Vec<Candidate<'_>> = seen
-        .directory
-        .people
-        .values()
-        .map(|user| Candidate {
-            user,
-            presence: leaver::presence(user, seen, rules),
-            username: fields::username(user, &rules.fields),
-        })
-        .collect();
-    let Correlation { claims, claimed } = correlate(seen, rules, &people);
+    let people = candidates(seen, rules);
+    let humans = Humans::of(seen, rules, &people);
+    let Correlation { claims, claimed } = correlate(seen, rules, &people, &humans);
     let mut planning = Planning { seen, compiled: &compiled, draft: Draft::new(), unmapped: Default::default() };
-    for (person, claim) in people.iter().zip(claims) {
-        planning.person(person, claim);
+    for (at, (person, claim)) in people.iter().zip(claims).enumerate() {
+        match humans.role(at) {
+            Role::Shadowed { by, matched } => planning.shadowed(person, &people[by].user.key, matched, claim),
+            Role::Decides | Role::Silent { .. } => planning.person(person, claim),
+        }
     }
     planning.strangers();
     for user in seen.connect.users.values().filter(|user| user.owner.is_none() && !claimed.contains(&user.id)) {
@@ -97,6 +99,18 @@ pub fn plan(seen: &Observation, rules: &Rules, quota: &Quota<'_>) -> Plan {
     }
     planning.unmapped_departments();
     planning.draft.finish(seen, rules, quota)
+}
+
+/// Everybody in the directory view, by key.
+fn candidates<'a>(seen: &'a Observation, rules: &Rules) -> Vec<Candidate<'a>> {
+    let people = seen.directory.people.values();
+    people
+        .map(|user| Candidate {
+            user,
+            presence: leaver::presence(user, seen, rules),
+            username: fields::username(user, &rules.fields),
+        })
+        .collect()
 }
 
 struct Planning<'a> {
@@ -123,21 +137,62 @@ impl<'a> Planning<'a> {
             ),
             Presence::Gone(why) => match claim {
                 Claim::Held { code, message, hint } => notes.note(code, message, hint),
+                Claim::Wait { why } => self.draft.decide(key, Decision::NotObserved { why }),
                 Claim::Nobody => self.draft.decide(key, Decision::OutOfScope { why: why.clone() }),
-                Claim::Mine { user, .. } => {
-                    let since = self.memory(key).and_then(|memory| memory.absent_since).unwrap_or(self.seen.at);
-                    self.draft.leaving.insert(key.clone(), (since, why.clone()));
+                Claim::Mine { user, by } => {
                     let whom = Whom { person: key, label: &label, user: Some(user) };
-                    let fresh = Remembered::default();
-                    let memory = self.memory(key).unwrap_or(&fresh);
-                    let leaver = Leaver { why: why.clone(), since, user, memory };
-                    self.leaver(&whom, &leaver, &mut notes);
+                    self.gone(&whom, user, by, why, &mut notes);
                 }
             },
-            Presence::Here => self.active(person, claim, &mut notes),
+            Presence::Here => match claim {
+                Claim::Wait { why } => self.draft.decide(key, Decision::NotObserved { why }),
+                claim => self.active(person, claim, &mut notes),
+            },
         }
         self.draft.hold(notes);
         self.count_department(person, self.draft.managed > before);
+    }
+
+    /// Somebody about whom the record of another source decides.
+    fn shadowed(&mut self, person: &Candidate<'a>, by: &PersonKey, matched: &AttributeName, claim: Claim<'a>) {
+        let key = &person.user.key;
+        let label = person.label();
+        let mut notes = Notes::new(key, &label);
+        if let Claim::Held { code, message, hint } = claim {
+            notes.note(code, message, hint);
+        } else {
+            self.draft.decide(key, Decision::Shadowed { by: by.clone(), matched: matched.clone() });
+            notes.note(
+                FindingCode::Shadowed,
+                format!("the same human as {by} by {matched}; {} comes first and decides", by.source),
+                format!("nothing to do; if these are two people, correct the {matched} of one of them"),
+            );
+        }
+        self.draft.hold(notes);
+    }
+
+    /// A leaver with a Connect user: the next rung down. Whoever has just been handed the user is bound to it first.
+    fn gone(&mut self, whom: &Whom<'_>, user: &'a ConnectUser, by: By<'a>, why: &LeaveReason, notes: &mut Notes<'_>) {
+        let fresh = Remembered::default();
+        let memory = self.memory(by.former().unwrap_or(whom.person)).unwrap_or(&fresh);
+        let own = self.memory(whom.person).and_then(|memory| memory.absent_since);
+        let since = own.or(memory.absent_since).unwrap_or(self.seen.at);
+        self.draft.leaving.insert(whom.person.clone(), (since, why.clone()));
+        if let By::HandOver(from) = by {
+            let action = Action::Adopt { username: user.username.clone() };
+            let because = Reason::HandedOver { from: from.clone() };
+            self.draft.take(whom, vec![Step { action, because }]);
+        } else {
+            self.leaver(whom, &Leaver { why: why.clone(), since, user, memory }, notes);
+        }
+    }
+
+    /// A source that comes before this one and was never read.
+    fn unread_before(&self, source: &SourceName) -> Option<&'a SourceName> {
+        let Rules { sources, .. } = self.compiled.rules;
+        let before = sources.iter().map(|rules| &rules.name).take_while(|name| *name != source);
+        let read = |name: &SourceName| self.seen.directory.sources.get(name).is_some_and(|view| view.scope.is_some());
+        before.into_iter().find(|name| !read(name))
     }
 
     fn memory(&self, person: &PersonKey) -> Option<&'a Remembered> {
@@ -183,6 +238,12 @@ impl<'a> Planning<'a> {
     /// Somebody who works here: the wish, and what is missing for it.
     fn active(&mut self, person: &Candidate<'a>, claim: Claim<'a>, notes: &mut Notes<'_>) {
         let key = &person.user.key;
+        let new = !matches!(claim, Claim::Mine { by: By::OwnerTag | By::Link | By::Rehire(_) | By::HandOver(_), .. });
+        if let (true, Some(first)) = (new, self.unread_before(&key.source)) {
+            let why = format!("source {first} comes first and was never read; it may know this person");
+            self.draft.decide(key, Decision::NotObserved { why });
+            return;
+        }
         self.compiled.username(key, person.username, notes);
         let facts = Facts::new(person.user, &self.compiled.rules.fields.department);
         let wish = self.compiled.wish(&facts, notes);
@@ -191,6 +252,8 @@ impl<'a> Planning<'a> {
         match claim {
             Claim::Held { code, message, hint } => notes.note(code, message, hint),
             _ if notes.held().is_some() => {}
+            // Decided by whoever asks for the active.
+            Claim::Wait { .. } => {}
             Claim::Nobody => self.create(person, wish, notes),
             Claim::Mine { user, by } => {
                 let whom = Whom { person: key, label: &label, user: Some(user) };
@@ -210,9 +273,9 @@ impl<'a> Planning<'a> {
         let mut attributes = wish.attributes.clone();
         let memory = self.memory(key);
         for attribute in memory.iter().flat_map(|memory| memory.former.iter()).map(|(attribute, _)| attribute) {
-            let authority = self.compiled.rules.authority.get(&attribute.facet());
+            let authority = wish.authority(self.compiled.rules, attribute.facet());
             let former = memory.and_then(|memory| diff::former(self.compiled, memory, attribute));
-            if let (Some(former), Some(Authority::Connect)) = (former, authority) {
+            if let (Some(former), Authority::Connect) = (former, authority) {
                 attributes.set(attribute, former);
             }
         }
@@ -231,11 +294,11 @@ impl<'a> Planning<'a> {
     fn update(&mut self, whom: &Whom<'_>, wish: &Wish<'_>, by: By<'a>, notes: &mut Notes<'_>) {
         let Some(user) = whom.user else { return };
         let fresh = Remembered::default();
-        let memory = self.memory(whom.person).unwrap_or(&fresh);
-        let past = match by {
-            By::Rehire(former) => self.memory(former).unwrap_or(&fresh),
-            By::OwnerTag | By::Link | By::Rule(_) => memory,
-        };
+        let own = self.memory(whom.person).unwrap_or(&fresh);
+        let former = by.former().map(|former| self.memory(former).unwrap_or(&fresh));
+        let past = former.unwrap_or(own);
+        // Another record of the same human: what was written for it was written for this one.
+        let memory = if matches!(by, By::HandOver(_)) { past } else { own };
         if diff::too_many_tags(wish, user) {
             notes.note(
                 FindingCode::ValueRefused,
@@ -269,6 +332,7 @@ impl<'a> Planning<'a> {
             By::Link => Some(Reason::Adopted { by: "remembered link".to_owned() }),
             By::Rule(rule) => Some(Reason::Adopted { by: rule.name().to_owned() }),
             By::Rehire(from) => Some(Reason::Rebound { from: from.clone() }),
+            By::HandOver(from) => Some(Reason::HandedOver { from: from.clone() }),
         };
         match because {
             // What agrees is kept once the user is ours; the adoption may be refused.

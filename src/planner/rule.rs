@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
+use connectors::attributes::SEPARATOR;
 use connectors::{AttributeName, DirectoryUser, GroupKey};
 
 use super::fold::fold;
@@ -102,8 +103,8 @@ impl<'a> Test<'a> {
             },
             Self::Attribute { name, test } => match facts.user.attribute(name) {
                 None => format!("no {name}"),
-                Some(have) if test.holds(Some(have)) => format!("{name} \"{have}\" {}", test.text),
-                Some(have) => format!("{name} is \"{have}\", the rule wants: {}", test.text),
+                Some(have) if test.holds(Some(have)) => format!("{name} \"{}\" {}", one_line(have), test.text),
+                Some(have) => format!("{name} is \"{}\", the rule wants: {}", one_line(have), test.text),
             },
             Self::All(list) => match list.iter().find(|inner| !inner.holds(facts)) {
                 Some(failing) => failing.why(facts),
@@ -132,14 +133,18 @@ impl TextForm {
         Self { folded, text: test_text(test) }
     }
 
+    /// Whether it holds for the value; of several values, for any of them.
     fn holds(&self, have: Option<&str>) -> bool {
-        match (&self.folded, have.map(fold)) {
+        match (&self.folded, have) {
             (Folded::Present(wanted), have) => have.is_some() == *wanted,
             (_, None) => false,
-            (Folded::Equals(set), Some(have)) => set.contains(have.as_ref()),
-            (Folded::StartsWith(text), Some(have)) => have.starts_with(text.as_str()),
-            (Folded::EndsWith(text), Some(have)) => have.ends_with(text.as_str()),
-            (Folded::Contains(text), Some(have)) => have.contains(text.as_str()),
+            (test, Some(have)) => have.split(SEPARATOR).map(fold).any(|one| match test {
+                Folded::Equals(set) => set.contains(one.as_ref()),
+                Folded::StartsWith(text) => one.starts_with(text.as_str()),
+                Folded::EndsWith(text) => one.ends_with(text.as_str()),
+                Folded::Contains(text) => one.contains(text.as_str()),
+                Folded::Present(_) => true,
+            }),
         }
     }
 }
@@ -171,6 +176,12 @@ fn test_text(test: &TextTest) -> String {
         TextTest::Present(true) => "has a value".to_owned(),
         TextTest::Present(false) => "has no value".to_owned(),
     }
+}
+
+/// An attribute's value on one line, several values separated by commas.
+#[must_use]
+pub fn one_line(value: &str) -> Cow<'_, str> {
+    if value.contains(SEPARATOR) { Cow::Owned(value.replace(SEPARATOR, ", ")) } else { Cow::Borrowed(value) }
 }
 
 fn either(names: &[String]) -> String {

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use connectors::{AttributeName, SourceName};
+use connectors::{AttributeName, SourceName, attributes};
 
 use crate::model::{Authority, Facet};
 
@@ -14,6 +14,9 @@ use crate::model::{Authority, Facet};
 pub struct Rules {
     /// Per source, in the order of precedence.
     pub sources: Vec<SourceRules>,
+    /// Two records of different sources with an equal value of one of these are one human, the first attribute that
+    /// agrees counting most; case, width and spaces do not matter. Empty: nobody is known to two sources.
+    pub same_person: Vec<AttributeName>,
     /// Which directory attribute feeds which field.
     pub fields: FieldMapping,
     /// The default persona, named `(default)` on screens.
@@ -36,6 +39,17 @@ pub struct Rules {
     pub user_limit: Option<u32>,
 }
 
+impl Rules {
+    /// What tells that two records are one human, unless the configuration says otherwise.
+    pub const SAME_PERSON: [&str; 2] = [attributes::USERNAME, attributes::MAIL];
+
+    /// The place of a source in the order of precedence; `None` if it is not configured.
+    #[must_use]
+    pub fn rank(&self, source: &SourceName) -> Option<usize> {
+        self.sources.iter().position(|rules| &rules.name == source)
+    }
+}
+
 /// What holds for one source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceRules {
@@ -45,6 +59,9 @@ pub struct SourceRules {
     pub guests: bool,
     /// `first_run = "apply"`: the first run needs no approval.
     pub first_run_applies: bool,
+    /// Its people carry an application profile whose entitlements are security profiles and whose first role is the
+    /// routing profile at creation.
+    pub application_profile: bool,
 }
 
 /// Which directory attribute feeds which field of a Connect user.
@@ -261,6 +278,9 @@ pub struct Approval {
 pub struct Example {
     /// The line it starts at.
     pub line: usize,
+    /// The source of the made-up person; `None`: the first one that knows what is given (an application profile for
+    /// entitlements and roles), the first of all otherwise.
+    pub source: Option<SourceName>,
     /// Attributes of the made-up person.
     pub given: BTreeMap<AttributeName, String>,
     /// Groups (names) of the made-up person.

@@ -2,13 +2,15 @@
 //!
 //! ```text
 //! directory   entra/7 ada.king dept=Care groups=leads standing=disabled        (a name is made of the username)
-//!             @entra frozen | @entra new | @entra scope=agents | @moved entra/7 … | @config_changed
+//!             @entra frozen | @entra never | @entra new | @entra scope=agents | @entra profile | @order okta,entra,scim
+//!             @moved entra/7 … | @config_changed                     (| in a value separates several values)
 //! connect     c-1 ada.king owner=entra/7 sec=Agent route=Basic                 (_ is a space)
 //!             memory entra/7 link=c-1 wrote.route=Basic stage=suspended absent=3 suspended=2 former.sec=Agent
 //!             quick q-1 c-1
 //! plan        + ada.king Agent / Basic [joined]      ~ c-1 routing: Basic → Care Voice [mapped]
 //!             = c-1 entra/7 [adopted by username]    - c-1 [left: disabled]
 //!             . entra/7 decision                     ! entra/7 quarantined     ? label finding
+//!             = c-1 okta/7 [handed over from entra/7]                           . okta/7 shadowed by entra/7 (mail)
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,14 +24,16 @@ use super::rules::{
 };
 use crate::model::{
     Action, Attribute, AttributeSet, Authority, Catalogue, ConnectUser, ConnectUserId, Decision, DirectoryView, Facet,
-    IdentityManagement, Instance, Inventory, Named, Observation, Plan, QuickConnect, Reason, Remembered, ResourceId,
-    Seen, SourceState, SourceView, Stage, Time, Value,
+    Finding, FindingCode, IdentityManagement, Instance, Inventory, Named, Observation, Plan, QuickConnect, Reason,
+    Remembered, ResourceId, Seen, SourceState, SourceView, Stage, Time, Value,
 };
 
 pub(super) const SECURITY: [&str; 5] = ["Agent", "Lead", "Recording", "Admin", "No Access"];
 pub(super) const ROUTING: [&str; 4] = ["Basic", "Care Voice", "Sales Voice", "Holding"];
 const HIERARCHY: [&str; 2] = ["EMEA/London", "EMEA/Paris"];
 const DAY_SECS: u64 = 86_400;
+/// In the order of precedence, unless a world says otherwise.
+const SOURCES: [&str; 3] = ["entra", "okta", "scim"];
 
 /// The moment of all tests.
 pub(super) fn now() -> Time {
@@ -61,9 +65,15 @@ pub(super) fn rules() -> Rules {
     let london = Persona { hierarchy: Some("EMEA/London".to_owned()), ..persona(&["Agent"], Some("Basic")) };
     let tier = Persona { tags: BTreeMap::from([("tier".to_owned(), "2".to_owned())]), ..persona(&["Lead"], None) };
     Rules {
-        sources: ["entra", "okta"]
-            .map(|name| SourceRules { name: name.into(), guests: false, first_run_applies: false })
+        sources: SOURCES
+            .map(|name| SourceRules {
+                name: name.into(),
+                guests: false,
+                first_run_applies: false,
+                application_profile: false,
+            })
             .to_vec(),
+        same_person: Rules::SAME_PERSON.map(Into::into).to_vec(),
         fields: FieldMapping {
             username: "username".into(),
             given_name: vec!["given_name".into()],
@@ -161,7 +171,7 @@ impl World {
         let mut seen = Observation {
             at: now(),
             directory: DirectoryView {
-                sources: [("entra".into(), fresh()), ("okta".into(), fresh())].into(),
+                sources: SOURCES.map(|name| (name.into(), fresh())).into(),
                 ..DirectoryView::default()
             },
             connect: Inventory {
@@ -183,13 +193,16 @@ impl World {
             memory: BTreeMap::new(),
             config_changed: false,
         };
+        let mut rules = rules();
         for line in directory.lines().map(str::trim).filter(|line| !line.is_empty()) {
-            directory_line(line, &mut seen);
+            if !rules_line(line, &mut rules) {
+                directory_line(line, &mut seen);
+            }
         }
         for line in connect.lines().map(str::trim).filter(|line| !line.is_empty()) {
             connect_line(line, &mut seen);
         }
-        Self { seen, rules: rules(), created: 0 }
+        Self { seen, rules, created: 0 }
     }
 
     pub(super) fn plan(&self) -> Plan {
@@ -198,6 +211,12 @@ impl World {
 
     /// Carries a plan out: Connect, the memory, and what a run stores besides.
     pub(super) fn apply(&mut self, plan: &Plan) {
+        for change in plan.changes.iter().filter(|change| matches!(change.action, Action::Adopt { .. })) {
+            let former = change.because.taken_from().and_then(|from| self.seen.memory.remove(from));
+            if let Some(former) = former {
+                self.seen.memory.insert(change.person.clone(), former);
+            }
+        }
         for memory in self.seen.memory.values_mut() {
             memory.absent_since = None;
         }
@@ -274,6 +293,22 @@ fn spaced(text: &str) -> String {
     text.replace('_', " ")
 }
 
+/// What a line says about the rules; `false` if it is not about them.
+fn rules_line(line: &str, rules: &mut Rules) -> bool {
+    let by_name = |rules: &Rules, name: &str| rules.rank(&name.into()).expect("a known source");
+    match line.split_whitespace().collect::<Vec<_>>().as_slice() {
+        ["@order", order] => {
+            rules.sources = order.split(',').map(|name| rules.sources[by_name(rules, name)].clone()).collect();
+        }
+        [source, "profile"] => {
+            let at = by_name(rules, &source[1..]);
+            rules.sources[at].application_profile = true;
+        }
+        _ => return false,
+    }
+    true
+}
+
 fn directory_line(line: &str, seen: &mut Observation) {
     let mut words = line.split_whitespace();
     let first = words.next().expect("a word");
@@ -287,6 +322,7 @@ fn directory_line(line: &str, seen: &mut Observation) {
             let view = seen.directory.sources.get_mut(&source[1..].into()).expect("a known source");
             match word.split_once('=') {
                 None if *word == "frozen" => view.state = SourceState::Frozen { why: "HTTP 503".to_owned() },
+                None if *word == "never" => view.scope = None,
                 None if *word == "new" => view.established = false,
                 Some(("scope", group)) => view.scope = Some(Scope::Groups([group.into()].into())),
                 _ => panic!("unknown: {line}"),
@@ -322,7 +358,7 @@ fn person(key: PersonKey, username: &str, options: &[&str], seen: &mut Observati
                     _ => panic!("unknown standing {value}"),
                 }
             }
-            other => attributes.set(AttributeName::from(other), &spaced(value)),
+            other => attributes.set(AttributeName::from(other), &spaced(value).replace('|', "\n")),
         }
     }
     for group in &groups {
@@ -440,11 +476,14 @@ pub(super) fn render(plan: &Plan) -> Vec<String> {
                 format!(". {person} waits {} days until {next:?}", (*until - plan.at).num_days())
             }
             Decision::NotObserved { .. } => format!(". {person} not observed"),
+            Decision::Shadowed { by, matched } => format!(". {person} shadowed by {by} ({matched})"),
             Decision::Quarantined(finding) => format!("! {person} {:?}", finding.code),
         };
         lines.push(text);
     }
-    for finding in plan.findings.iter().filter(|finding| !finding.code.quarantines()) {
+    // Whoever is shadowed has the decision's line.
+    let told = |finding: &&Finding| !finding.code.quarantines() && finding.code != FindingCode::Shadowed;
+    for finding in plan.findings.iter().filter(told) {
         let whom = finding.person.as_ref().map_or_else(|| finding.label.clone(), ToString::to_string);
         lines.push(format!("? {whom} {:?}", finding.code));
     }
@@ -462,6 +501,7 @@ fn change_text(change: &crate::model::Change) -> String {
         Reason::Returned => "returned".to_owned(),
         Reason::Adopted { by } => format!("adopted by {by}"),
         Reason::Rebound { from } => format!("rebound from {from}"),
+        Reason::HandedOver { from } => format!("handed over from {from}"),
     };
     let id = change.connect.as_ref().map(ToString::to_string).unwrap_or_default();
     let what = match &change.action {

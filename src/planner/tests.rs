@@ -4,3 +4,6 @@ mod authority;
 mod leaving;
 mod matching;
 mod persona;
+mod profile;
+mod sources;
+mod telling;

@@ -23,7 +23,7 @@ use super::progress::Progress;
 use super::{Run, summary};
 use crate::model::{
     Action, ApprovedPlan, CallError, Change, ConnectUser, Disposition, Done, Inventory, NotAttempted, Observation,
-    Operation, Outcome, Reason, Remembered, RunSummary, Seen, Target, Time, Value,
+    Operation, Outcome, Remembered, RunSummary, Seen, Target, Time, Value,
 };
 use crate::store::{InventoryPatch, Settlement, StoreError};
 
@@ -165,8 +165,8 @@ impl<T: Target> Job<'_, T> {
     /// All changes of one person, one after the other.
     async fn person(&self, chain: Vec<&Change>) -> Result<(), StoreError> {
         let person = &chain[0].person;
-        // Who was re-hired under a new directory id goes on with what is remembered of the former one.
-        let remembered_as = chain.iter().find_map(|change| rebound_from(change)).unwrap_or(person);
+        // Who has another record's user now (re-hired, or handed over) goes on with what is remembered of that record.
+        let remembered_as = chain.iter().find_map(|change| change.because.taken_from()).unwrap_or(person);
         let mut memory = self.memory.get(remembered_as).cloned().unwrap_or_default();
         let mut user = chain[0].connect.as_ref().and_then(|id| self.connect.users.get(id)).cloned();
         let mut blocked = None;
@@ -250,7 +250,7 @@ impl<T: Target> Job<'_, T> {
                 Outcome::Done { created, .. } | Outcome::AlreadySo { created, .. } => created.as_ref(),
                 _ => None,
             };
-            if let (Some(from), true) = (rebound_from(change), matches!(change.action, Action::Adopt { .. }))
+            if let (Some(from), true) = (change.because.taken_from(), matches!(change.action, Action::Adopt { .. }))
                 && self.memory.contains_key(from)
             {
                 self.run.centre.store.rebind(self.run.lease, from, &change.person).await?;
@@ -275,14 +275,6 @@ impl<T: Target> Job<'_, T> {
             outcome: outcome.clone(),
         });
         Ok(())
-    }
-}
-
-/// Whose Connect user this change gives to a new directory id of the same human being.
-fn rebound_from(change: &Change) -> Option<&PersonKey> {
-    match &change.because {
-        Reason::Rebound { from } => Some(from),
-        _ => None,
     }
 }
 

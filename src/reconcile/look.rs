@@ -6,7 +6,9 @@
 //!
 //! Invariant: no plan reaches the guard that was not made on a look of this run, unless it is empty.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+
+use connectors::{PersonKey, SourceName};
 
 use super::observe::{self, Observed};
 use super::progress::Progress;
@@ -51,27 +53,32 @@ pub(super) async fn plan_on_a_fresh_look<T: Target>(
     observed: Observed,
 ) -> Result<(Observation, Plan), RunError> {
     let Run { centre, clock, .. } = run;
-    let Observed { directory, frozen, .. } = observed;
-    let mut looker = Looker { run, looked: Looked::default() };
+    let Observed { directory, sources: _, frozen, mut unproven, notes } = observed;
+    let frozen = frozen.into_iter().map(|(source, frozen)| (source, frozen.message)).collect();
+    let mut looker = Looker { run, looked: Looked::default(), unproven: BTreeMap::new() };
     let connect = looker.first_look().await?;
     let memory = centre.store.memory().await?;
     let rules_before = centre.store.meta_get(RULES).await?;
     let config_changed = rules_before.is_some_and(|before| before != centre.rules_digest);
     let mut seen = Observation { at: clock.now(), directory, connect, memory, config_changed };
+    let mut plan = planner::plan(&seen, &centre.rules, &|operation| run.quota(operation));
     for _ in 0..MOST_ROUNDS {
-        let plan = planner::plan(&seen, &centre.rules, &|operation| run.quota(operation));
         if !looker.learn_more(&plan, &mut seen, &frozen).await? {
-            return Ok((seen, plan));
+            break;
         }
+        plan = planner::plan(&seen, &centre.rules, &|operation| run.quota(operation));
     }
-    // Every round but the last may have taught something; planning once more on what is known is always sound.
-    let plan = planner::plan(&seen, &centre.rules, &|operation| run.quota(operation));
+    unproven.append(&mut looker.unproven);
+    plan.findings.extend(unproven.iter().map(|(person, why)| observe::not_proven(person, why, &seen.directory)));
+    plan.findings.extend(notes);
     Ok((seen, plan))
 }
 
 struct Looker<'a, T> {
     run: &'a Run<'a, T>,
     looked: Looked,
+    /// People about whom a directory's answer proved nothing, and why.
+    unproven: BTreeMap<PersonKey, String>,
 }
 
 impl<T: Target> Looker<'_, T> {
@@ -126,7 +133,7 @@ impl<T: Target> Looker<'_, T> {
         &mut self,
         plan: &Plan,
         seen: &mut Observation,
-        frozen: &std::collections::BTreeMap<connectors::SourceName, String>,
+        frozen: &BTreeMap<SourceName, String>,
     ) -> Result<bool, RunError> {
         if !plan.is_empty() && !self.looked.covers(plan) {
             let look = if self.looked.ids.is_empty() && self.looked.usernames.is_empty() {
@@ -139,7 +146,7 @@ impl<T: Target> Looker<'_, T> {
         }
         if !plan.owners_unknown.is_empty() && !self.looked.owners {
             self.looked.owners = true;
-            if observe::ask_about_owners(self.run, &plan.owners_unknown).await? {
+            if observe::ask_about_owners(self.run, &plan.owners_unknown, &mut self.unproven).await? {
                 let configured: Vec<_> = self.run.centre.sources.iter().map(|source| source.name().clone()).collect();
                 seen.directory = self.run.centre.store.directory_view(frozen, &configured).await?;
                 return Ok(true);
@@ -185,10 +192,14 @@ impl<T: Target> Looker<'_, T> {
         for doubt in doubts {
             let outcome = settle::judge(&doubt.change, &fresh);
             let person = &doubt.change.person;
-            let remembered = memory.get(person).cloned().unwrap_or_default();
+            let former = doubt.change.because.taken_from().filter(|from| memory.contains_key(from));
+            let remembered = memory.get(former.unwrap_or(person)).cloned().unwrap_or_default();
             let after = match &outcome {
                 Outcome::AlreadySo { created, .. } => {
                     happened += 1;
+                    if let (Some(from), Action::Adopt { .. }) = (former, &doubt.change.action) {
+                        self.run.centre.store.rebind(self.run.lease, from, person).await?;
+                    }
                     Some(remembered.after(&doubt.change, created.as_ref(), self.run.clock.now()))
                 }
                 _ => {

@@ -26,6 +26,7 @@ mod settle;
 mod story;
 mod summary;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use connectors::{Source, SourceName};
@@ -35,7 +36,7 @@ pub use self::apply::Slots;
 pub use self::deliver::{Delivery, deliver};
 pub use self::progress::{PlanCounts, Progress, Quiet, SourceSeen, Watch};
 pub use self::summary::RunCounts;
-use crate::model::{CallError, Operation, Plan, RunId, RunSummary, Target, Time, Trigger};
+use crate::model::{CallError, FrozenSource, Operation, Plan, RunId, RunSummary, Target, Time, Trigger};
 use crate::planner::guard::Refusal;
 use crate::planner::rules::{Limits, Rules};
 use crate::store::{RunLease, Store, StoreError};
@@ -150,6 +151,8 @@ pub enum RunError {
         message: String,
         /// One thing to do.
         hint: String,
+        /// Every source that was asked, and why it could not be read.
+        frozen: BTreeMap<SourceName, FrozenSource>,
     },
 }
 
@@ -161,6 +164,14 @@ impl RunError {
             Self::Store(error) => error.hint().to_owned(),
             Self::Connect(error) => error.hint.clone(),
             Self::NoDirectory { hint, .. } => hint.clone(),
+        }
+    }
+
+    /// The sources that could not be read, where that is the error.
+    fn frozen(&self) -> BTreeMap<SourceName, FrozenSource> {
+        match self {
+            Self::NoDirectory { frozen, .. } => frozen.clone(),
+            Self::Store(_) | Self::Connect(_) => BTreeMap::new(),
         }
     }
 }
@@ -191,7 +202,7 @@ pub async fn run<T: Target>(
     let result = Box::pin(story::story(&run)).await;
     let mut summary = match &result {
         Ok(ended) => ended.summary.clone(),
-        Err(error) => summary::failed(&chain(error)),
+        Err(error) => summary::failed(&chain(error), error.frozen()),
     };
     let RunCounts { calls, throttled } = (centre.counters)(&centre.target).since(&before);
     summary.calls = calls;

@@ -5,13 +5,16 @@
 //! too many are missing to be asked for, they stay unconfirmed until a second complete listing agrees.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use connectors::{ExternalId, PersonKey, Presence, PullError, PullErrorKind, PullRequest, Source, SourceName};
+use connectors::{
+    ExternalId, PersonKey, Presence, PullError, PullErrorKind, PullRequest, Source, SourceName, attributes,
+};
 use futures_util::future::join_all;
 
 use super::progress::{Progress, SourceSeen, SourcesSeen};
 use super::{Run, RunError};
-use crate::model::{DirectoryView, JournalEntry, Target, Time};
+use crate::model::{DirectoryView, Finding, FindingCode, FrozenSource, JournalEntry, Target, Time};
 use crate::store::{Store, StoreError};
 
 /// Most people that are asked for by id in one run.
@@ -24,24 +27,28 @@ pub(super) struct Observed {
     pub(super) directory: DirectoryView,
     /// What each source brought.
     pub(super) sources: SourcesSeen,
-    /// Sources that could not be read, and why.
-    pub(super) frozen: BTreeMap<SourceName, String>,
+    /// Sources that were not read, and why; without a hint where nothing is wrong.
+    pub(super) frozen: BTreeMap<SourceName, FrozenSource>,
+    /// People about whom a directory's answer proved nothing, and why.
+    pub(super) unproven: BTreeMap<PersonKey, String>,
+    /// What the sources say about themselves, as findings.
+    pub(super) notes: Vec<Finding>,
 }
 
-/// Why one source is frozen.
-struct Failure {
-    message: String,
-    hint: String,
+/// What one pull brought besides what is stored.
+struct Pulled {
+    seen: SourceSeen,
+    unproven: Vec<(ExternalId, String)>,
 }
 
 enum Stumble {
-    Source(Failure),
+    Source(FrozenSource),
     Store(StoreError),
 }
 
 impl From<PullError> for Stumble {
     fn from(error: PullError) -> Self {
-        Self::Source(Failure { message: error.to_string(), hint: error.hint })
+        Self::Source(FrozenSource { message: error.to_string(), hint: error.hint })
     }
 }
 
@@ -50,7 +57,7 @@ impl From<StoreError> for Stumble {
         match error {
             // Nobody where there were people is an error of the pull, never data.
             StoreError::EmptiedOut { .. } => {
-                Self::Source(Failure { message: error.to_string(), hint: error.hint().to_owned() })
+                Self::Source(FrozenSource { message: error.to_string(), hint: error.hint().to_owned() })
             }
             other => Self::Store(other),
         }
@@ -61,22 +68,24 @@ pub(super) async fn observe<T: Target>(run: &Run<'_, T>) -> Result<Observed, Run
     let Run { centre, order, clock, watch, .. } = run;
     let pulls = centre.sources.iter().map(|source| async move {
         if order.source.as_ref().is_some_and(|only| only != source.name()) {
-            let failure = Failure { message: "not asked for in this run".to_owned(), hint: String::new() };
+            let failure = FrozenSource { message: "not asked for in this run".to_owned(), hint: String::new() };
             return (source.name().clone(), Err(Stumble::Source(failure)));
         }
         let started = clock.millis();
-        let result = pull(run, source).await.map(|mut seen| {
-            seen.millis = clock.millis() - started;
-            seen
+        let result = pull(run, source).await.map(|mut pulled| {
+            pulled.seen.millis = clock.millis() - started;
+            pulled
         });
         (source.name().clone(), result)
     });
     let mut sources = SourcesSeen::new();
     let mut frozen = BTreeMap::new();
-    let mut first_failure = None;
+    let mut unproven = BTreeMap::new();
     for (name, result) in join_all(pulls).await {
         match result {
-            Ok(seen) => {
+            Ok(Pulled { seen, unproven: of_source }) => {
+                let key = |id| PersonKey::new(name.clone(), id);
+                unproven.extend(of_source.into_iter().map(|(id, why)| (key(id), why)));
                 watch.tell(Progress::SourceRead { source: name.clone(), seen: seen.clone() });
                 sources.insert(name, seen);
             }
@@ -85,22 +94,68 @@ pub(super) async fn observe<T: Target>(run: &Run<'_, T>) -> Result<Observed, Run
                 if !failure.hint.is_empty() {
                     tell_failure(run, &name, &failure).await?;
                 }
-                frozen.insert(name, failure.message.clone());
-                first_failure.get_or_insert(failure);
+                frozen.insert(name, failure);
             }
         }
     }
-    if let (true, Some(failure)) = (sources.is_empty(), first_failure) {
-        return Err(RunError::NoDirectory { message: failure.message, hint: failure.hint });
+    if sources.is_empty()
+        && let Some(error) = nobody_answered(&centre.sources, &frozen)
+    {
+        return Err(error);
     }
     let configured: Vec<SourceName> = centre.sources.iter().map(|source| source.name().clone()).collect();
-    let directory = centre.store.directory_view(&frozen, &configured).await?;
-    Ok(Observed { directory, sources, frozen })
+    let why = frozen.iter().map(|(name, failure)| (name.clone(), failure.message.clone())).collect();
+    let directory = centre.store.directory_view(&why, &configured).await?;
+    let mut notes = Vec::new();
+    for name in &configured {
+        notes.extend(centre.store.source_notes(name).await?.into_iter().map(|note| source_note(name, note)));
+    }
+    Ok(Observed { directory, sources, frozen, unproven, notes })
 }
 
-async fn tell_failure<T: Target>(run: &Run<'_, T>, source: &SourceName, failure: &Failure) -> Result<(), StoreError> {
+/// The error of a run in which no source could be read: of the first in the order of precedence that was asked.
+fn nobody_answered(sources: &[Arc<Source>], frozen: &BTreeMap<SourceName, FrozenSource>) -> Option<RunError> {
+    let failed = || sources.iter().filter_map(|source| frozen.get(source.name()));
+    let FrozenSource { message, hint } = failed().find(|failure| !failure.hint.is_empty()).or(failed().next())?;
+    Some(RunError::NoDirectory { message: message.clone(), hint: hint.clone(), frozen: told(frozen) })
+}
+
+/// The sources that failed; a source that nobody asked for is none of them.
+pub(super) fn told(frozen: &BTreeMap<SourceName, FrozenSource>) -> BTreeMap<SourceName, FrozenSource> {
+    let failed = frozen.iter().filter(|(_, failure)| !failure.hint.is_empty());
+    failed.map(|(name, failure)| (name.clone(), failure.clone())).collect()
+}
+
+/// What a source says about itself; the same words are no news in the next run.
+fn source_note(source: &SourceName, message: String) -> Finding {
+    Finding {
+        code: FindingCode::SourceNote,
+        person: None,
+        label: source.to_string(),
+        message,
+        hint: format!("see to it in {source}, or ask its administrator"),
+    }
+}
+
+/// Somebody who is missing, and the directory's answer proves nothing: stays as it is.
+pub(super) fn not_proven(person: &PersonKey, why: &str, directory: &DirectoryView) -> Finding {
+    let username = directory.people.get(person).and_then(|user| user.attributes.get(attributes::USERNAME));
+    Finding {
+        code: FindingCode::Unproven,
+        person: Some(person.clone()),
+        label: username.map_or_else(|| person.to_string(), str::to_owned),
+        message: format!("missing, and {} cannot say whether it is gone: {why}", person.source),
+        hint: format!("let the reader of {} see everybody in scope, or look this record up there", person.source),
+    }
+}
+
+async fn tell_failure<T: Target>(
+    run: &Run<'_, T>,
+    source: &SourceName,
+    failure: &FrozenSource,
+) -> Result<(), StoreError> {
     let Run { centre, lease, order, clock, watch, .. } = run;
-    let Failure { message, hint } = failure;
+    let FrozenSource { message, hint } = failure;
     watch.tell(Progress::SourceFailed { source: source.clone(), message: message.clone(), hint: hint.clone() });
     if order.rehearse {
         return Ok(());
@@ -114,7 +169,7 @@ async fn tell_failure<T: Target>(run: &Run<'_, T>, source: &SourceName, failure:
     centre.store.append(lease, &[entry], clock.now()).await
 }
 
-async fn pull<T: Target>(run: &Run<'_, T>, source: &Source) -> Result<SourceSeen, Stumble> {
+async fn pull<T: Target>(run: &Run<'_, T>, source: &Source) -> Result<Pulled, Stumble> {
     let Run { centre, lease, order, clock, .. } = run;
     let at = clock.now();
     let store = &centre.store;
@@ -125,16 +180,19 @@ async fn pull<T: Target>(run: &Run<'_, T>, source: &Source) -> Result<SourceSeen
     let brought = source.pull(PullRequest { cursor: cursor.as_ref(), known: &known, at }).await?;
     let full = matches!(brought, connectors::Pull::Full(_));
     let outcome = store.apply_pull(Some(lease), name, brought, at).await?;
+    let mut unproven = Vec::new();
     if !outcome.missing.is_empty() && outcome.missing.len() <= MOST_CONFIRMED {
-        confirm(store, source, &outcome.missing, at).await?;
+        unproven = confirm(store, source, &outcome.missing, at).await?;
     }
-    Ok(SourceSeen {
+    let seen = SourceSeen {
         people: outcome.people,
         changed: outcome.joined + outcome.changed + outcome.left,
         full,
         requests: outcome.requests,
         millis: 0,
-    })
+        notes: outcome.notes,
+    };
+    Ok(Pulled { seen, unproven })
 }
 
 fn full_is_due(last: Option<Time>, every_secs: u64, at: Time) -> bool {
@@ -142,12 +200,17 @@ fn full_is_due(last: Option<Time>, every_secs: u64, at: Time) -> bool {
     last.is_none_or(|last| (at - last).num_seconds() >= every)
 }
 
-/// Asks the directory for people by id and stores what it says.
-async fn confirm(store: &Store, source: &Source, missing: &[ExternalId], at: Time) -> Result<(), Stumble> {
+/// Asks the directory for people by id and stores what it says. Gives those about whom the answer proves nothing.
+async fn confirm(
+    store: &Store,
+    source: &Source,
+    missing: &[ExternalId],
+    at: Time,
+) -> Result<Vec<(ExternalId, String)>, Stumble> {
     let answers = source.confirm(missing).await?;
     let outcome = store.confirm(source.name(), &answers, at).await?;
     let Some(first) = outcome.contradicted.first() else {
-        return Ok(());
+        return Ok(outcome.unproven);
     };
     Err(PullError::new(
         PullErrorKind::Implausible,
@@ -167,6 +230,7 @@ async fn confirm(store: &Store, source: &Source, missing: &[ExternalId], at: Tim
 pub(super) async fn ask_about_owners<T: Target>(
     run: &Run<'_, T>,
     owners: &BTreeSet<PersonKey>,
+    unproven: &mut BTreeMap<PersonKey, String>,
 ) -> Result<bool, RunError> {
     let Run { centre, clock, .. } = run;
     let mut learned = false;
@@ -182,7 +246,9 @@ pub(super) async fn ask_about_owners<T: Target>(
         }
         match source.confirm(&ids).await {
             Ok(answers) => {
-                centre.store.confirm(source.name(), &answers, clock.now()).await?;
+                let outcome = centre.store.confirm(source.name(), &answers, clock.now()).await?;
+                let key = |id| PersonKey::new(source.name().clone(), id);
+                unproven.extend(outcome.unproven.into_iter().map(|(id, why)| (key(id), why)));
                 learned |= answers.values().any(|answer| matches!(answer, Presence::Here { .. } | Presence::Gone));
             }
             // They stay as they are: not observed.

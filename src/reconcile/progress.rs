@@ -22,6 +22,9 @@ pub struct SourceSeen {
     pub requests: u32,
     /// Milliseconds it took.
     pub millis: u64,
+    /// What an administrator should know about this pull, each with what to do; without personal values.
+    #[serde(default)]
+    pub notes: Vec<String>,
 }
 
 /// A plan in numbers of people.
@@ -37,6 +40,9 @@ pub struct PlanCounts {
     pub leaves: u32,
     /// People who are held.
     pub held: u32,
+    /// People whose record of another source decides.
+    #[serde(default)]
+    pub shadowed: u32,
     /// Calls it takes.
     pub calls: u32,
 }
@@ -59,6 +65,7 @@ impl PlanCounts {
             people.insert(&change.person);
         }
         let held = plan.decisions.values().filter(|decision| matches!(decision, Decision::Quarantined(_))).count();
+        let shadowed = plan.decisions.values().filter(|decision| matches!(decision, Decision::Shadowed { .. })).count();
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         Self {
             joins: count(joins.len()),
@@ -66,6 +73,7 @@ impl PlanCounts {
             changes: count(changes.difference(&adopts).count()),
             leaves: count(leaves.len()),
             held: count(held),
+            shadowed: count(shadowed),
             calls: count(plan.changes.len()),
         }
     }

@@ -19,10 +19,10 @@ use crate::store::StoreError;
 pub(super) async fn story<T: Target>(run: &Run<'_, T>) -> Result<Ended, RunError> {
     let Run { centre, lease, order, clock, stop: _, watch } = run;
     let observed = observe::observe(run).await?;
-    let sources = observed.sources.clone();
+    let (sources, frozen) = (observed.sources.clone(), observe::told(&observed.frozen));
     let (seen, plan) = look::plan_on_a_fresh_look(run, observed).await?;
     let plan = only_for(order, &seen, plan, &|operation| run.quota(operation));
-    let mut summary = summary::of_plan(&plan, &sources);
+    let mut summary = summary::of_plan(&plan, &sources, frozen);
     watch.tell(Progress::Planned { counts: PlanCounts::of(&plan) });
     let approval = approval(run, &plan).await?;
     if !order.rehearse {
@@ -72,7 +72,8 @@ async fn carry_out<T: Target>(
     summary::conclude(summary, plan);
     let store = &centre.store;
     let at_rest = plan.decisions.iter().filter(|(person, decision)| {
-        matches!(decision, Decision::InSync | Decision::OutOfScope { .. }) || applied.agreed.contains(person)
+        let rests = matches!(decision, Decision::InSync | Decision::OutOfScope { .. } | Decision::Shadowed { .. });
+        rests || applied.agreed.contains(person)
     });
     let at_rest: BTreeSet<PersonKey> = at_rest.map(|(person, _)| person.clone()).collect();
     store.clear_moved(&at_rest).await?;

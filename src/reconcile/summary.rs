@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use connectors::SourceName;
+
 use super::progress::SourcesSeen;
-use crate::model::{Action, Change, Decision, NotAttempted, Operation, Outcome, Plan, RunSummary, Stage};
+use crate::model::{Action, Change, Decision, FrozenSource, NotAttempted, Operation, Outcome, Plan, RunSummary, Stage};
 
 /// Attempts so far, by operation. Taken before and after a run; the difference belongs to the run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -29,11 +31,14 @@ impl RunCounts {
 }
 
 /// What a plan says before anything of it is carried out.
-pub(super) fn of_plan(plan: &Plan, sources: &SourcesSeen) -> RunSummary {
+pub(super) fn of_plan(plan: &Plan, sources: &SourcesSeen, frozen: BTreeMap<SourceName, FrozenSource>) -> RunSummary {
     let quarantined = plan.decisions.values().filter(|decision| matches!(decision, Decision::Quarantined(_))).count();
+    let shadowed = plan.decisions.values().filter(|decision| matches!(decision, Decision::Shadowed { .. })).count();
     RunSummary {
         result: if plan.is_empty() { "nothing_to_do" } else { "planned" }.to_owned(),
         quarantined: u32::try_from(quarantined).unwrap_or(u32::MAX),
+        shadowed: u32::try_from(shadowed).unwrap_or(u32::MAX),
+        frozen,
         people: sources.iter().map(|(name, seen)| (name.clone(), seen.people)).collect(),
         directory_requests: sources.iter().map(|(name, seen)| (name.clone(), seen.requests)).collect(),
         ..RunSummary::default()
@@ -41,8 +46,8 @@ pub(super) fn of_plan(plan: &Plan, sources: &SourcesSeen) -> RunSummary {
 }
 
 /// A run that could not be carried out.
-pub(super) fn failed(message: &str) -> RunSummary {
-    RunSummary { result: "failed".to_owned(), message: message.to_owned(), ..RunSummary::default() }
+pub(super) fn failed(message: &str, frozen: BTreeMap<SourceName, FrozenSource>) -> RunSummary {
+    RunSummary { result: "failed".to_owned(), message: message.to_owned(), frozen, ..RunSummary::default() }
 }
 
 /// Adds what was applied to what was planned.
@@ -87,9 +92,9 @@ pub(super) fn count(summary: &mut RunSummary, change: &Change, outcome: &Outcome
     }
 }
 
-/// The word for how an applied run ended.
+/// The word for how an applied run ended. A source that could not be read leaves a part of the company undone.
 pub(super) fn conclude(summary: &mut RunSummary, plan: &Plan) {
-    summary.result = if summary.incomplete() {
+    summary.result = if summary.incomplete() || !summary.frozen.is_empty() {
         "partly"
     } else if plan.is_empty() {
         "nothing_to_do"

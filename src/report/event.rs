@@ -13,10 +13,10 @@ use chrono::SecondsFormat;
 use super::config::Privacy;
 use super::privacy::{Hidden, WITHHELD, sentence, shows_message, sides};
 use super::sink::Row;
-use super::wire::{Body, ChangeBody, Event, FinishedBody, OutcomeBody, ReasonBody};
+use super::wire::{Body, ChangeBody, Event, FinishedBody, FrozenBody, OutcomeBody, ReasonBody};
 use crate::model::{
-    Action, AttributeSet, Change, ChangeRecord, ConnectUserId, DesiredUser, FacetUpdate, Finding, JournalEntry,
-    NotAttempted, Operation, Outcome, Reason, RunId, RunSummary, Stage, Time,
+    Action, AttributeSet, Change, ChangeRecord, ConnectUserId, DesiredUser, FacetUpdate, Finding, FrozenSource,
+    JournalEntry, NotAttempted, Operation, Outcome, Reason, RunId, RunSummary, Stage, Time,
 };
 
 /// Version of the format, in every event as `v`.
@@ -191,6 +191,9 @@ fn reason(because: &Reason, privacy: Privacy) -> (ReasonBody<'_>, &[String]) {
         Reason::Returned => ("returned", "was a leaver and is back".into(), &[]),
         Reason::Adopted { by } => ("adopted", format!("matched by {by}").into(), &[]),
         Reason::Rebound { from } => ("rebound", format!("same username under a new id, before {from}").into(), &[]),
+        Reason::HandedOver { from } => {
+            ("handed_over", format!("another directory decides about this person now, before {from}").into(), &[])
+        }
     };
     (ReasonBody { code, text }, rules)
 }
@@ -270,6 +273,8 @@ fn finished(run: RunId, summary: &RunSummary, next: Option<Time>, privacy: Priva
         in_doubt,
         not_attempted,
         quarantined,
+        shadowed,
+        frozen,
         people,
         directory_requests,
         calls,
@@ -295,6 +300,15 @@ fn finished(run: RunId, summary: &RunSummary, next: Option<Time>, privacy: Priva
         in_doubt: *in_doubt,
         not_attempted: *not_attempted,
         quarantined: *quarantined,
+        shadowed: *shadowed,
+        frozen: frozen
+            .iter()
+            .map(|(source, FrozenSource { message, hint })| FrozenBody {
+                source,
+                message: message.into(),
+                hint: hint.into(),
+            })
+            .collect(),
         people,
         directory_requests,
         calls: by_name(calls),

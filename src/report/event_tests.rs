@@ -159,6 +159,12 @@ fn finished(result: &str, message: &str) -> JournalEntry {
         in_doubt: 7,
         not_attempted: 8,
         quarantined: 9,
+        shadowed: 10,
+        frozen: [(
+            "okta".into(),
+            FrozenSource { message: "GET /api/v1/users: 503".into(), hint: "wait for Okta".into() },
+        )]
+        .into(),
         people: [("entra".into(), 1200)].into(),
         directory_requests: [("entra".into(), 3)].into(),
         calls: [(Operation::CreateUser, 1), (Operation::SearchUsers, 3)].into(),
@@ -210,6 +216,7 @@ fn every_entry() -> Vec<(&'static str, JournalEntry)> {
         Reason::ConfigChanged { rules: vec!["care".into()] },
         Reason::Returned,
         Reason::Rebound { from: PersonKey::new("entra", "000old") },
+        Reason::HandedOver { from: PersonKey::new("okta", "00u1") },
     ] {
         let adopt = Action::Adopt { username: "ada.lovelace@example.com".into() };
         all.push(("reason", record(adopt, because, Outcome::DidNotHappen)));
@@ -355,4 +362,7 @@ const ALL_FINDINGS: &[FindingCode] = &[
     FindingCode::DetailsUnread,
     FindingCode::CallFailed,
     FindingCode::FieldLeftOut,
+    FindingCode::Shadowed,
+    FindingCode::SourceNote,
+    FindingCode::Unproven,
 ];

@@ -177,7 +177,10 @@ pub(super) fn shows_message(code: FindingCode, privacy: Privacy) -> bool {
         | FindingCode::CaseDiffers
         | FindingCode::Foreign
         | FindingCode::DetailsUnread
-        | FindingCode::CallFailed => privacy.shows_usernames(),
+        | FindingCode::CallFailed
+        | FindingCode::Shadowed
+        | FindingCode::SourceNote
+        | FindingCode::Unproven => privacy.shows_usernames(),
         // These can quote a number, a name or an address.
         FindingCode::ValueRefused | FindingCode::BadPhone | FindingCode::DriftLeftAlone | FindingCode::FieldLeftOut => {
             privacy.shows_values()
@@ -208,5 +211,8 @@ pub(super) fn sentence(code: FindingCode) -> &'static str {
         FindingCode::DetailsUnread => "details of the Connect user have not been read yet",
         FindingCode::CallFailed => "a call was refused; the person keeps what it had",
         FindingCode::FieldLeftOut => "an optional field was left out because Connect would refuse it",
+        FindingCode::Shadowed => "the same person is known to a source that comes first, which decides",
+        FindingCode::SourceNote => "a source has something to say about itself",
+        FindingCode::Unproven => "the directory's answer about a missing person proves nothing",
     }
 }

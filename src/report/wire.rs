@@ -122,6 +122,14 @@ pub(super) struct OutcomeBody<'a> {
     pub(super) attempts: Option<u32>,
 }
 
+/// A source that could not be read in the run.
+#[derive(Serialize)]
+pub(super) struct FrozenBody<'a> {
+    pub(super) source: &'a SourceName,
+    pub(super) message: Cow<'a, str>,
+    pub(super) hint: Cow<'a, str>,
+}
+
 /// A run in numbers.
 #[derive(Serialize)]
 pub(super) struct FinishedBody<'a> {
@@ -137,6 +145,8 @@ pub(super) struct FinishedBody<'a> {
     pub(super) in_doubt: u32,
     pub(super) not_attempted: u32,
     pub(super) quarantined: u32,
+    pub(super) shadowed: u32,
+    pub(super) frozen: Vec<FrozenBody<'a>>,
     pub(super) people: &'a BTreeMap<SourceName, u32>,
     pub(super) directory_requests: &'a BTreeMap<SourceName, u32>,
     pub(super) calls: BTreeMap<&'static str, u32>,
@@ -195,7 +205,14 @@ impl Body<'_> {
                 cut(hint);
             }
             Self::Refused { message, .. } => cut(message),
-            Self::RunFinished(finished) => cut(&mut finished.message),
+            Self::RunFinished(finished) => {
+                cut(&mut finished.message);
+                finished.frozen.truncate(SHORT_LIST);
+                for FrozenBody { source: _, message, hint } in &mut finished.frozen {
+                    cut(message);
+                    cut(hint);
+                }
+            }
             Self::RunStarted { .. } | Self::Approved { .. } | Self::LeftOut { .. } => {}
         }
     }

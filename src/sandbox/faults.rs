@@ -58,6 +58,8 @@ pub enum FaultKind {
     LoopingLink,
     /// The next-page link points to another host.
     ForeignLink,
+    /// 302 to another host.
+    Redirect,
     /// 200, and every field but the id is null (a permission is missing).
     NullFields,
     /// No answer for this long.

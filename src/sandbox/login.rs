@@ -28,6 +28,7 @@ use super::faults::{FaultKind, Faults};
 use super::graph::{CloseConnection, broken_body};
 use super::tenant::access::Grant;
 use super::tenant::{State as TenantState, Tenant};
+use super::wire::redirect;
 
 /// The token endpoint, `POST /{tenant}/oauth2/v2.0/token`.
 pub fn router(tenant: Tenant, faults: Faults) -> Router {
@@ -86,6 +87,7 @@ fn spoiled(fault: Option<FaultKind>, status: u16, body: &Value) -> Response<Body
             response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("text/html"));
             return response;
         }
+        Some(FaultKind::Redirect) => return redirect(),
         Some(FaultKind::Truncated) => text.truncate(text.len() / 2),
         Some(FaultKind::EmptyPage) => "{}".clone_into(&mut text),
         Some(FaultKind::NullFields) => {

@@ -188,6 +188,9 @@ impl Sandbox {
             connect: connect.clone(),
             logs: logs.clone(),
         };
+        let levers = control::router(reach)
+            .merge(tenant::control_router(tenant.clone()))
+            .merge(okta::control_router(okta.clone()));
         let stop = watch::Sender::new(false);
         let tasks = vec![
             spawn(login_listener, login::router(tenant.clone(), faults.clone()), &stop),
@@ -196,7 +199,7 @@ impl Sandbox {
             spawn(scim_listener, scim.router(faults.clone(), scim_url), &stop),
             spawn(connect_listener, connect.router(faults.clone()), &stop),
             spawn(logs_listener, logs.router(faults.clone()), &stop),
-            spawn(control_listener, control::router(reach).merge(tenant::control_router(tenant.clone())), &stop),
+            spawn(control_listener, levers, &stop),
         ];
         Ok(Self { addresses, clock, faults, connect, logs, tenant, partner, okta, scim, stop, tasks })
     }

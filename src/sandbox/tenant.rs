@@ -63,6 +63,8 @@ pub struct Settings {
     pub delta_life_secs: u32,
     /// Objects a page of the user delta.
     pub user_delta_page: usize,
+    /// Objects a page of a plain listing at most, whatever is asked for.
+    pub plain_page: usize,
     /// Memberships a page of the group delta.
     pub member_delta_page: usize,
     /// Resource units.
@@ -78,6 +80,7 @@ impl Default for Settings {
             page_life_secs: 600,
             delta_life_secs: 7 * 86_400,
             user_delta_page: 200,
+            plain_page: 999,
             member_delta_page: 500,
             throttle: Throttle::BySize,
             login_url: None,
@@ -247,6 +250,20 @@ impl Tenant {
     #[must_use]
     pub fn group_id(&self, name: &str) -> Option<String> {
         self.groups().into_iter().find(|(_, own)| own == name).map(|(id, _)| id)
+    }
+
+    /// Ids of the active accounts in a group: direct members, or also those of the groups in it.
+    #[must_use]
+    pub fn members(&self, group: &str, transitive: bool) -> Vec<String> {
+        let state = self.lock();
+        let Some(index) = state.store.group(group) else { return Vec::new() };
+        let direct = || state.store.groups[index].members.values().copied().collect();
+        let members: Vec<store::Member> = if transitive { state.store.transitive(index) } else { direct() };
+        let users = members.into_iter().filter_map(|member| match member {
+            store::Member::User(user) => Some(&state.store.users[user]),
+            _ => None,
+        });
+        users.filter(|user| user.is_active()).map(|user| user.id.clone()).collect()
     }
 
     /// Creates an account.

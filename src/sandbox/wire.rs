@@ -67,6 +67,7 @@ pub(super) fn twist(fault: Option<&FaultKind>, mut answer: Value, led_here: Opti
     match fault {
         None | Some(FaultKind::Status { .. } | FaultKind::Delay { .. }) => {}
         Some(FaultKind::LostReply) => return lost(),
+        Some(FaultKind::Redirect) => return redirect(),
         Some(FaultKind::Html) => {
             let page = "<!DOCTYPE html><html><body><h1>Service unavailable</h1></body></html>";
             return with_type(StatusCode::OK, "text/html; charset=utf-8", page.to_owned());
@@ -133,6 +134,13 @@ fn replace(members: &mut Map<String, Value>, name: &str, token: Option<&str>) {
     if let Some(token) = token {
         members.insert(name.to_owned(), Value::String(token.to_owned()));
     }
+}
+
+/// 302 to another host.
+pub(super) fn redirect() -> Response<Body> {
+    let mut response = with_type(StatusCode::FOUND, "text/plain", String::new());
+    response.headers_mut().insert(header::LOCATION, HeaderValue::from_static("http://127.0.0.2:1/elsewhere"));
+    response
 }
 
 /// A response with a body of the given type.

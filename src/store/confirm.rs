@@ -15,7 +15,7 @@ use crate::model::Time;
 /// What the answers showed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ConfirmOutcome {
-    /// People a listing of everybody did not have and the directory knows as active: that listing was wrong. They are
+    /// People a listing did not have and the directory knows as active and in scope: that listing was wrong. They are
     /// restored.
     pub contradicted: Vec<ExternalId>,
     /// People who are gone by the directory's own word.
@@ -54,7 +54,10 @@ impl Store {
                     let was_missing = draft.old.as_ref().is_some_and(Person::is_missing);
                     let listed_wrongly = match (&scope, groups) {
                         (Some(Scope::Everybody), _) => true,
-                        (Some(scope @ Scope::Groups(_)), Some(groups)) => in_scope(Some(scope), groups),
+                        // Whoever came back since is in a group of the scope by what is stored, too.
+                        (Some(scope @ Scope::Groups(_)), Some(groups)) => {
+                            in_scope(Some(scope), groups) && !in_scope(Some(scope), &draft.before)
+                        }
                         (Some(Scope::Groups(_)), None) | (None, _) => false,
                     };
                     if was_missing && listed_wrongly && record.standing == Standing::Active {

@@ -10,6 +10,7 @@
 //! person      what a pull says about one person, as a pure function of before and after
 //! confirm     what a point read says about people
 //! view        the snapshot as the planner sees it
+//! notes       what the sources say about themselves, until they are listed anew
 //! memory      what we did, per person; who is leaving since when
 //! runs        begin, intent, outcome, finish
 //! journal     what happened, in order; the outbox of every sink
@@ -36,6 +37,7 @@ mod inventory;
 mod journal;
 mod lease;
 mod memory;
+mod notes;
 mod person;
 mod runs;
 mod snapshot;

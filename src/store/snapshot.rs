@@ -13,6 +13,7 @@ use super::Store;
 use super::codec::encode;
 use super::error::StoreError;
 use super::lease::RunLease;
+use super::notes;
 use super::person::{Draft, Drafts, Listing, Person, in_scope};
 use super::step::Step;
 use crate::model::Time;
@@ -55,7 +56,11 @@ impl Store {
                 let (content, cursor) = snapshot.into_parts();
                 self.apply_listing(lease, source, content, &cursor, at).await
             }
-            Pull::Delta(delta) => self.apply_delta(lease, source, delta, at).await,
+            Pull::Delta(mut delta) => {
+                let relisted = std::mem::take(&mut delta.relisted).into_iter();
+                let relisted = relisted.map(|(group, list)| (group, list.into_members())).collect();
+                self.apply_delta(lease, source, delta, relisted, at).await
+            }
         }
     }
 
@@ -105,20 +110,23 @@ impl Store {
             .execute(tx.conn()?)
             .await?;
         step.conclude(&mut tx, new_scope.as_ref(), &mut outcome).await?;
+        let notes = all_notes(&unreadable, notes);
+        notes::replace(&mut tx, source, &notes).await?;
         tx.commit().await?;
-        Ok(PullOutcome { notes: all_notes(&unreadable, notes), requests, ..outcome })
+        Ok(PullOutcome { notes, requests, ..outcome })
     }
 
-    async fn apply_delta(
+    /// `relisted` comes out of complete member lists; only [`Store::apply_pull`] and the tests know that it does.
+    pub(super) async fn apply_delta(
         &self,
         lease: Option<&RunLease>,
         source: &SourceName,
         delta: DirectoryDelta,
+        relisted: BTreeMap<ExternalId, BTreeSet<ExternalId>>,
         at: Time,
     ) -> Result<PullOutcome, StoreError> {
-        let DirectoryDelta { patches, records, joined, left, relisted, groups, unreadable, notes, cursor, requests } =
+        let DirectoryDelta { patches, records, joined, left, relisted: _, groups, unreadable, notes, cursor, requests } =
             delta;
-        let relisted: BTreeMap<_, _> = relisted.into_iter().map(|(group, list)| (group, list.into_members())).collect();
         let mut writer = self.writer().await?;
         let mut tx = writer.begin_for(lease).await?;
         let mut step = Step::start(&mut tx, source, at).await?;
@@ -167,8 +175,10 @@ impl Store {
             .execute(tx.conn()?)
             .await?;
         step.conclude(&mut tx, scope.as_ref(), &mut outcome).await?;
+        let notes = all_notes(&unreadable, notes);
+        notes::add(&mut tx, source, &notes).await?;
         tx.commit().await?;
-        Ok(PullOutcome { notes: all_notes(&unreadable, notes), requests, ..outcome })
+        Ok(PullOutcome { notes, requests, ..outcome })
     }
 }
 

@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 #![recursion_limit = "256"]
 
+mod contract;
 mod house;
 mod mass_loss;
 mod process;
+mod several;
 mod spine;
 mod world;

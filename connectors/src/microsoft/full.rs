@@ -29,10 +29,10 @@ use crate::paging::Ending;
 pub(super) const USERS_DELTA: &str = "GET /users/delta";
 
 /// The groups of the configuration, by id.
-struct Followed {
+pub(super) struct Followed {
     /// `None` is everybody.
     scope: Option<BTreeSet<ExternalId>>,
-    all: BTreeSet<ExternalId>,
+    pub(super) all: BTreeSet<ExternalId>,
     names: BTreeMap<String, ExternalId>,
 }
 
@@ -45,8 +45,8 @@ struct Making<'a, 'g> {
     state: State,
 }
 
-/// Reads everybody.
-pub(super) async fn full(source: &Microsoft, session: &Session<'_>, at: DateTime<Utc>) -> Result<Pull, Fault> {
+/// Resolves the groups of the configuration.
+pub(super) async fn followed(source: &Microsoft, session: &Session<'_>) -> Result<Followed, Fault> {
     let config = source.config();
     let scope_names = config.scope_groups.iter().flatten();
     let wanted = scope_names.clone().chain(&config.rule_groups).cloned().collect();
@@ -59,12 +59,17 @@ pub(super) async fn full(source: &Microsoft, session: &Session<'_>, at: DateTime
         return Err(PullError::new(PullErrorKind::Refused, "GET /groups", "the scope names no group", hint).into());
     }
     let all = names.values().cloned().collect();
-    let followed = Followed { scope, all, names };
+    Ok(Followed { scope, all, names })
+}
+
+/// Reads everybody.
+pub(super) async fn full(source: &Microsoft, session: &Session<'_>, at: DateTime<Utc>) -> Result<Pull, Fault> {
+    let followed = followed(source, session).await?;
     let scope = followed.scope.clone().map_or(Scope::Everybody, Scope::Groups);
     let state = State::new(source.fingerprint().to_owned(), at, scope.clone());
     let builder = SnapshotBuilder::default();
     let mut making = Making { source, session, builder, proofs: Vec::new(), state };
-    match (&followed.scope, config.nested) {
+    match (&followed.scope, source.config().nested) {
         (None, false) => {
             making.whole_tenant().await?;
             making.chains(&followed).await?;

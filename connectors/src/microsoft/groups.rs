@@ -172,3 +172,26 @@ pub(super) async fn resolve_one(session: &Session<'_>, name: &str) -> Result<Ext
 fn quoted(text: &str) -> String {
     text.replace('\'', "''")
 }
+
+/// Which of the followed groups somebody is in, by the person's own side of the membership.
+///
+/// (Microsoft Graph, "List a user's memberships": needs no more than reading users and memberships; what is not a group is
+/// told by id and type and falls out here.)
+pub(super) async fn of_person(
+    session: &Session<'_>,
+    person: &ExternalId,
+    nested: bool,
+    followed: &BTreeSet<ExternalId>,
+) -> Result<BTreeSet<ExternalId>, Fault> {
+    let relation = if nested { "transitiveMemberOf" } else { "memberOf" };
+    let operation = format!("GET /users/{{id}}/{relation}");
+    let first = session.graph().url(&format!("/users/{}/{relation}?$select=id&$top=999", encode(person.as_str())))?;
+    let listing = Listing { operation: &operation, first, ending: Ending::NoLink, advanced: false };
+    let listed = session
+        .listing(&listing, Plain::<GroupItem>::new(), |groups: &mut BTreeSet<ExternalId>, item, _| {
+            groups.extend(item.id.map(ExternalId::from));
+            Ok(())
+        })
+        .await?;
+    Ok(listed.content.intersection(followed).cloned().collect())
+}

@@ -11,6 +11,7 @@
 //!
 //! Invariant: a delta link that died leads to a full pull, rebuilt from the configuration; every other failure is an error.
 //! Invariant: deltas merge. An absent key is unchanged, `null` clears.
+//! Invariant: whoever is not listed as a member is asked for by name: a point read speaks of the person's groups as well.
 //! Invariant: memberships and people are told apart; a deleted account keeps its memberships until it is gone for good.
 //! Deliberately absent: writes of any kind, change notifications, and decisions (guests are told, not left out).
 
@@ -122,20 +123,32 @@ impl Microsoft {
     /// Asks for single people by id.
     ///
     /// # Errors
-    /// If any of them could not be asked for, or is there and cannot be read.
+    /// If any of them could not be asked for.
     pub async fn confirm(&self, ids: &[ExternalId]) -> Result<BTreeMap<ExternalId, Presence>, PullError> {
         let session = self.graph.session();
         let points = point_read(&session, &self.fields, ids.iter().cloned()).await?;
-        let presence = |(id, point)| match point {
-            Point::Here(record) => Ok((id, Presence::Here { record, groups: None })),
-            Point::Gone => Ok((id, Presence::Gone)),
-            Point::Unreadable(why) => {
-                let message = format!("person {id} is there and cannot be read: {why}");
-                let hint = "look at this person in Entra ID; report it if nothing is odd";
-                Err(PullError::new(PullErrorKind::Protocol, "GET /users/{id}", message, hint))
-            }
+        let followed = match self.config.scope_groups {
+            Some(_) => Some(full::followed(self, &session).await?),
+            None => None,
         };
-        points.into_iter().map(presence).collect()
+        let mut answers = BTreeMap::new();
+        for (id, point) in points {
+            let presence = match point {
+                Point::Here(record) => {
+                    let groups = match &followed {
+                        Some(followed) => {
+                            Some(groups::of_person(&session, &id, self.config.nested, &followed.all).await?)
+                        }
+                        None => None,
+                    };
+                    Presence::Here { record, groups }
+                }
+                Point::Gone => Presence::Gone,
+                Point::Unreadable(why) => Presence::Unproven(format!("is there and cannot be read: {why}")),
+            };
+            answers.insert(id, presence);
+        }
+        Ok(answers)
     }
 
     /// The smallest reads that prove credentials, permissions and scope.

@@ -15,25 +15,28 @@ use crate::planner::rules::{FieldMapping, Mapping};
 pub(in crate::config) struct Needs {
     attributes: BTreeSet<AttributeName>,
     groups: BTreeSet<String>,
+    same_person: BTreeSet<AttributeName>,
 }
 
 impl Needs {
-    /// `same_person` is compared between directories, so all of them read it.
+    /// `same_person` is compared between directories: where there are several, all of them read it.
     pub(in crate::config) fn of(fields: &FieldMapping, mappings: &[Mapping], same_person: &[AttributeName]) -> Self {
         let FieldMapping { username, given_name, family_name, email, department, phone, phone_region: _, desk_phone } =
             fields;
         let lists = [given_name, family_name, email, phone, desk_phone].into_iter().flatten();
-        let mut attributes: BTreeSet<_> =
-            [username, department].into_iter().chain(lists).chain(same_person).cloned().collect();
+        let mut attributes: BTreeSet<_> = [username, department].into_iter().chain(lists).cloned().collect();
         let mut groups = BTreeSet::new();
         for Mapping { when, name: _, line: _, gives: _ } in mappings {
             mapping::needs(when, &mut groups, &mut attributes);
         }
+        let mut same_person: BTreeSet<_> = same_person.iter().cloned().collect();
         // The mailbox name is a part of the username; no directory has it as such.
-        if attributes.remove(&AttributeName::from(MAILBOX_NAME)) {
-            attributes.insert(AttributeName::from(USERNAME));
+        for names in [&mut attributes, &mut same_person] {
+            if names.remove(&AttributeName::from(MAILBOX_NAME)) {
+                names.insert(AttributeName::from(USERNAME));
+            }
         }
-        Self { attributes, groups }
+        Self { attributes, groups, same_person }
     }
 
     /// The same among directories of these kinds.
@@ -55,7 +58,8 @@ impl Among<'_> {
         let fits = |name: &&AttributeName| {
             can_have(kind, name.as_str()) || !self.kinds.iter().any(|other| can_have(*other, name.as_str()))
         };
-        self.needs.attributes.iter().filter(fits).cloned().collect()
+        let compared = if self.kinds.len() > 1 { Some(&self.needs.same_person) } else { None };
+        self.needs.attributes.iter().chain(compared.into_iter().flatten()).filter(fits).cloned().collect()
     }
 
     /// Groups that rules speak of.

@@ -72,7 +72,8 @@ fn credential(section: &Section<'_>) -> Option<OktaCredential> {
         return section.optional("api_token", Item::secret).map(OktaCredential::Token);
     }
     if service.is_empty() {
-        let hint = "for example api_token = { env = \"OKTA_API_TOKEN\" }, or client_id and private_key of a service app";
+        let hint =
+            "for example api_token = { env = \"OKTA_API_TOKEN\" }, or client_id and private_key of a service app";
         section.missing("api_token", hint);
         return None;
     }

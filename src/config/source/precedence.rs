@@ -7,6 +7,7 @@ use connectors::AttributeName;
 use crate::config::attributes::attribute;
 use crate::config::problem::nearest;
 use crate::config::section::{Item, Section};
+use crate::planner::rules::Rules;
 
 /// The order of the sources; the order of the file where there is one source, or the list is wrong.
 pub(super) fn read(root: &Section<'_>, names: &[String]) -> Vec<String> {
@@ -56,9 +57,9 @@ fn written(names: &[String]) -> String {
     format!("{names:?}")
 }
 
-/// Reads `same_person`: attributes that, where they agree, make two records one person.
+/// Reads `same_person`: attributes that, where they agree, make two records one person. An empty list: none does.
 pub(in crate::config) fn same_person(root: &Section<'_>) -> Vec<AttributeName> {
-    let Some(item) = root.get("same_person") else { return Vec::new() };
+    let Some(item) = root.get("same_person") else { return Rules::SAME_PERSON.map(AttributeName::from).to_vec() };
     let Some(items) = item.items() else {
         item.unexpected("a list of attributes", "for example same_person = [\"username\", \"mail\"]".to_owned());
         return Vec::new();

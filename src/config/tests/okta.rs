@@ -42,10 +42,8 @@ fn addresses_are_those_of_an_org() {
     );
     bad(
         "@[source.okta]\norg_url = \"https://example.okta.com/api/v1\"",
-        &[
-            "[source.okta] org_url = \"https://example.okta.com/api/v1\": expected an address without a path → use \
-         \"https://example.okta.com\"",
-        ],
+        &["[source.okta] org_url = \"https://example.okta.com/api/v1\": expected an address without a path → use \
+         \"https://example.okta.com\""],
     );
     bad(
         "@[source.okta]\norg_url = \"http://example.okta.com\"",
@@ -70,10 +68,8 @@ fn a_token_or_a_service_app() {
     check_in(
         &with(""),
         "",
-        &[
-            "[source.okta] api_token: missing → for example api_token = { env = \"OKTA_API_TOKEN\" }, or client_id and \
-         private_key of a service app",
-        ],
+        &["[source.okta] api_token: missing → for example api_token = { env = \"OKTA_API_TOKEN\" }, or client_id and \
+         private_key of a service app"],
     );
     check_in(
         &with("client_id = \"0oa1\""),
@@ -91,10 +87,8 @@ fn a_token_or_a_service_app() {
     );
     bad(
         "@[source.okta]\napi_token = \"00abc\"",
-        &[
-            "[source.okta] api_token: a secret may not stand in this file → api_token = { env = \"NAME\" } or { file = \
-         \"path\" }",
-        ],
+        &["[source.okta] api_token: a secret may not stand in this file → api_token = { env = \"NAME\" } or { file = \
+         \"path\" }"],
     );
 }
 
@@ -159,4 +153,5 @@ fn fields_and_shares() {
     bad("@[source.okta]\nnested = true", &[&format!("[source.okta] nested: unknown key → known here: {KNOWN}")]);
 }
 
-const KNOWN: &str = "kind, org_url, client_id, private_key, key_id, dpop, api_token, app, groups, attributes, status, rate_share";
+const KNOWN: &str =
+    "kind, org_url, client_id, private_key, key_id, dpop, api_token, app, groups, attributes, status, rate_share";

@@ -125,7 +125,9 @@ fn credentials_are_complete_and_hold_no_secret() {
     let check = |lines: &str, expected: &[&str]| check_in(&credential(lines), "", expected);
     check(
         "bearer = \"hunter2\"",
-        &["[source.hr] bearer: a secret may not stand in this file → bearer = { env = \"NAME\" } or { file = \"path\" }"],
+        &[
+            "[source.hr] bearer: a secret may not stand in this file → bearer = { env = \"NAME\" } or { file = \"path\" }",
+        ],
     );
     check(
         "basic = { username = \"a:b\", password = \"hunter2\" }",
@@ -161,7 +163,8 @@ fn credentials_are_complete_and_hold_no_secret() {
 
 #[test]
 fn words_numbers_and_paths_are_checked() {
-    let check = |line: &str, expected: &str| bad(&format!("@[source.hr]\n{line}"), &[&format!("[source.hr] {expected}")]);
+    let check =
+        |line: &str, expected: &str| bad(&format!("@[source.hr]\n{line}"), &[&format!("[source.hr] {expected}")]);
     for size in ["0", "1001", "-1", "\"100\""] {
         let expected = format!("page_size = {size}: expected a whole number from 1 to 1000");
         check(&format!("page_size = {size}"), &expected);
@@ -176,10 +179,7 @@ fn words_numbers_and_paths_are_checked() {
         "membership = \"groups.members\": expected \"auto\", \"group.members\" or \"user.groups\" → did you mean \
          \"group.members\"?",
     );
-    check(
-        "absent_active = false",
-        "absent_active = false: expected \"auto\", \"employed\", \"left\" or \"hold\"",
-    );
+    check("absent_active = false", "absent_active = false: expected \"auto\", \"employed\", \"left\" or \"hold\"");
     check("incremental = \"on\"", "incremental = \"on\": expected \"auto\" or \"off\"");
     for path in ["../Users", "https://other.example/Users", "Users?x=1", "a//b", "/"] {
         let expected = format!("users_path = {path:?}: expected a path below base_url such as \"Users\"");

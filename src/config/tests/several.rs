@@ -2,8 +2,10 @@
 
 use super::*;
 
-const SECOND: &str = "[source.hr]\nkind = \"scim\"\nbase_url = \"https://id.example.com/scim/v2\"\nbearer = { env = \"T\" }";
-const THIRD: &str = "[source.okta]\nkind = \"okta\"\norg_url = \"https://example.okta.com\"\napi_token = { env = \"T\" }";
+const SECOND: &str =
+    "[source.hr]\nkind = \"scim\"\nbase_url = \"https://id.example.com/scim/v2\"\nbearer = { env = \"T\" }";
+const THIRD: &str =
+    "[source.okta]\nkind = \"okta\"\norg_url = \"https://example.okta.com\"\napi_token = { env = \"T\" }";
 
 /// The smallest file with two more directories, and these lines at its top.
 fn three(top: &str) -> String {
@@ -63,8 +65,8 @@ fn one_directory_needs_no_order_but_may_say_it() {
     check(
         "@\nprecedence = [\"hr\"]",
         &[
-            "precedence: does not name \"entra\" → put it where its record should count",
             "precedence[1] = \"hr\": expected the name of a source → add a table [source.hr], or take it out",
+            "precedence: does not name \"entra\" → put it where its record should count",
         ],
     );
 }
@@ -75,9 +77,7 @@ fn a_source_that_cannot_be_read_is_still_named() {
     check_in(
         &text,
         "",
-        &[
-            "[source.hr] kind = \"skim\": expected \"microsoft\", \"okta\" or \"scim\" → did you mean \"scim\"?",
-        ],
+        &["[source.hr] kind = \"skim\": expected \"microsoft\", \"okta\" or \"scim\" → did you mean \"scim\"?"],
     );
 }
 
@@ -95,7 +95,8 @@ fn people_may_be_the_same_by_attributes_that_all_read() {
         };
         assert!(wanted.iter().any(|name| name.as_str() == "employee_id"), "{}", source.name());
     }
-    assert!(smallest_with("").rules.same_person.is_empty());
+    assert_eq!(smallest_with("").rules.same_person, Rules::SAME_PERSON.map(Into::into));
+    assert!(smallest_with("@\nsame_person = []").rules.same_person.is_empty());
     check(
         "@\nsame_person = [\"mail\", \"email\", \"a b\"]",
         &[

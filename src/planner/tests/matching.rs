@@ -82,9 +82,9 @@ fn two_people_for_one_user_are_both_held_and_named() {
 #[test]
 fn two_people_with_one_username_are_both_held() {
     check(
-        "entra/1 ada.king dept=Care\n okta/9 ADA.KING dept=Care",
+        "entra/1 ada.king dept=Care\n entra/9 ADA.KING dept=Care",
         "c-1 ada.king owner=entra/1 route=Basic",
-        "! entra/1 DuplicateUsername\n ! okta/9 DuplicateUsername",
+        "! entra/1 DuplicateUsername\n ! entra/9 DuplicateUsername",
     );
 }
 

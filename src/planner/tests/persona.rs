@@ -172,7 +172,8 @@ fn conditions_say_why() {
         ]),
         gives: crate::planner::testing::persona(&["Recording"], None),
     });
-    let explanation = crate::planner::explain(&world.seen, &world.rules, &"entra/1".parse().unwrap());
+    let explanation =
+        crate::planner::explain(&world.seen, &world.rules, &"entra/1".parse().unwrap(), &|_, name| name.to_string());
     let rules: Vec<_> = explanation.rules.iter().map(|r| (r.rule.as_str(), r.applies, r.why.as_str())).collect();
     assert_eq!(
         rules,
@@ -232,6 +233,7 @@ fn lint_counts_people_and_names_what_is_wrong() {
 fn the_rules_own_examples_run_without_connect() {
     let example = |expect: Persona| crate::planner::rules::Example {
         line: 7,
+        source: None,
         given: [("department".into(), "Customer care".to_owned())].into(),
         groups: names(&["leads"]),
         expect,

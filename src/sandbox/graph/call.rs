@@ -20,6 +20,11 @@ pub(super) enum Operation {
         transitive: bool,
         cast: Option<String>,
     },
+    /// The groups somebody is in.
+    MemberOf {
+        user: String,
+        transitive: bool,
+    },
     GetByIds,
     Batch,
     /// A known path, another method.
@@ -35,6 +40,9 @@ impl Operation {
             ["users"] => ("GET", Self::Users),
             ["users", "delta" | "delta()" | "microsoft.graph.delta()"] => ("GET", Self::UserDelta),
             ["users", key] => ("GET", Self::User((*key).to_owned())),
+            ["users", user, list @ ("memberOf" | "transitiveMemberOf")] => {
+                ("GET", Self::MemberOf { user: (*user).to_owned(), transitive: *list != "memberOf" })
+            }
             ["groups"] => ("GET", Self::Groups),
             ["groups", "delta" | "delta()" | "microsoft.graph.delta()"] => ("GET", Self::GroupDelta),
             ["groups", id] => ("GET", Self::Group((*id).to_owned())),
@@ -62,6 +70,8 @@ impl Operation {
             Self::GroupDelta => "GET /groups/delta",
             Self::Members { transitive: false, .. } => "GET /groups/{id}/members",
             Self::Members { transitive: true, .. } => "GET /groups/{id}/transitiveMembers",
+            Self::MemberOf { transitive: false, .. } => "GET /users/{id}/memberOf",
+            Self::MemberOf { transitive: true, .. } => "GET /users/{id}/transitiveMemberOf",
             Self::GetByIds => "POST /directoryObjects/getByIds",
             Self::Batch => "POST /$batch",
             Self::WrongMethod | Self::Unknown(_) => "other",

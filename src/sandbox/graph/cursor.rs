@@ -70,7 +70,7 @@ impl Cursor {
     /// Where a plain listing stands, and whether this is its first page.
     pub(super) fn of_listing(state: &State, ctx: &Context<'_>) -> Result<(Self, bool), Refusal> {
         let Some(token) = ctx.call.option("$skiptoken") else {
-            return Ok((Self::first(state, ctx, Link::Page, ctx.call.top()?), true));
+            return Ok((Self::first(state, ctx, Link::Page, ctx.call.top()?.min(state.settings.plain_page)), true));
         };
         let cursor = Self::read(state, ctx, "$skiptoken", token)?;
         if cursor.link != Link::Page {

@@ -21,6 +21,11 @@ pub(super) fn mark(mut reply: Reply, fault: Option<FaultKind>, call: &Call, base
         Some(FaultKind::EmptyPage) => empty(&mut reply.body),
         Some(FaultKind::LoopingLink) => next(&mut reply.body, &format!("{base_url}/v1.0{}", call.target)),
         Some(FaultKind::ForeignLink) => next(&mut reply.body, FOREIGN),
+        Some(FaultKind::Redirect) => {
+            reply.status = 302;
+            reply.headers.push(("location", FOREIGN.to_owned()));
+            reply.body = Value::Null;
+        }
         Some(FaultKind::NullFields) => nulls(&mut reply.body),
         Some(FaultKind::Status { .. } | FaultKind::Delay { .. }) | None => {}
     }

@@ -89,6 +89,26 @@ impl Context<'_> {
         Ok(Value::Object(body))
     }
 
+    /// `GET /users/{id}/memberOf` and `/transitiveMemberOf`: groups only; other things one may be a member of do not exist
+    /// here.
+    pub(super) fn member_of(&self, state: &State, user: &str, transitive: bool) -> Result<Value, Refusal> {
+        self.require(&["User.Read.All", "Directory.Read.All"])?;
+        let user = state.store.user(user).ok_or_else(|| Refusal::not_found(user))?;
+        let (mut cursor, _) = Cursor::of_listing(state, self)?;
+        let member = Member::User(user);
+        let has = |at: usize| match transitive {
+            true => state.store.transitive(at).contains(&member),
+            false => state.store.groups[at].has(member),
+        };
+        let groups = &state.store.groups;
+        let all: Vec<Member> =
+            (0..groups.len()).filter(|at| groups[*at].is_active() && has(*at)).map(Member::Group).collect();
+        let (found, more) = page_by_place(&mut cursor, &all);
+        let selection = Selection::users(None)?;
+        let items = found.iter().map(|&group| self.member(state, group, Cast::None, &selection)).collect();
+        Ok(Value::Object(cursor.page(state, self, "directoryObjects", items, more)))
+    }
+
     fn member(&self, state: &State, member: Member, kind: Cast, selection: &Selection) -> Value {
         let mut object = reference(&state.store, member);
         match member {

@@ -127,6 +127,7 @@ impl Service {
             Operation::Group(id) => ctx.group(state, id),
             Operation::GroupDelta => ctx.group_delta(state),
             Operation::Members { group, transitive, cast } => ctx.members(state, group, *transitive, cast.as_deref()),
+            Operation::MemberOf { user, transitive } => ctx.member_of(state, user, *transitive),
             Operation::GetByIds => ctx.get_by_ids(state),
             Operation::Batch => Err(Refusal::new(400, "BadRequest", "A batch cannot be part of a batch.")),
             Operation::WrongMethod => Err(Refusal::new(

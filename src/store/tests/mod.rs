@@ -1,6 +1,7 @@
 //! What the tests of the store share: a file that goes away, short ways to write people and changes, and a dump of every
 //! row, so that "nothing happened" can be said about the whole file.
 
+mod asking;
 mod crash;
 mod law;
 mod ledger;

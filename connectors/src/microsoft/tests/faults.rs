@@ -144,7 +144,7 @@ async fn a_token_that_ends_mid_listing_is_renewed() {
 
 #[tokio::test]
 async fn twenty_refusals_at_once_renew_the_token_once() {
-    let rig = Rig::new(company().await, AGENTS).await;
+    let rig = Rig::new(company().await, Reads::default()).await;
     let asked = [ExternalId::from(id(1))];
     rig.source.confirm(&asked).await.unwrap();
     rig.fake.tenant().expire_token();

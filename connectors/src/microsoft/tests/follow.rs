@@ -240,7 +240,7 @@ async fn following_is_as_good_as_reading_anew() {
 async fn people_are_confirmed_in_twenties_and_throttled_parts_are_asked_again() {
     let fake = company().await;
     fake.tenant().fault(&id(2), 2, wiremock::ResponseTemplate::new(429));
-    let rig = Rig::new(fake, AGENTS).await;
+    let rig = Rig::new(fake, Reads::default()).await;
     let asked: Vec<ExternalId> = (1..=45).map(person).collect();
     let found = rig.source.confirm(&asked).await.unwrap();
     assert_eq!(found.len(), 45);
@@ -248,6 +248,16 @@ async fn people_are_confirmed_in_twenties_and_throttled_parts_are_asked_again() 
         assert_eq!(matches!(presence, Presence::Here { .. }), number <= 10, "{number}");
     }
     assert_eq!(rig.fake.tenant().seen.len(), 3 + 2);
+}
+
+#[tokio::test]
+async fn in_group_scope_a_point_read_speaks_of_the_persons_groups() {
+    let rig = Rig::new(company().await, AGENTS).await;
+    let found = rig.source.confirm(&[person(1), person(9)]).await.unwrap();
+    for (number, expected) in [(1, vec![group_id(1).as_str().into()]), (9, vec![])] {
+        let Presence::Here { groups, .. } = &found[&person(number)] else { panic!("{number} is here") };
+        assert_eq!(*groups, Some(expected.into_iter().collect()), "{number}");
+    }
 }
 
 #[tokio::test]

@@ -147,6 +147,11 @@ impl Tenant {
         match parts.as_slice() {
             ["users", "delta"] => self.users_delta(&query),
             ["users"] => self.list("/users", self.users.keys().cloned().collect(), &query),
+            ["users", user, "memberOf"] => {
+                let own = self.groups.iter().filter(|(_, (_, members))| members.contains(*user));
+                let own: Vec<Value> = own.map(|(group, _)| json!({"id": group})).collect();
+                ResponseTemplate::new(200).set_body_json(json!({ "value": own }))
+            }
             ["groups", "delta"] => self.groups_delta(&query),
             ["groups"] => self.named(&query),
             ["groups", group, relation, kind] if advanced => self.members(group, relation, kind, &query),

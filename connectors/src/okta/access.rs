@@ -1,0 +1,53 @@
+//! How the org is told who asks: an API token, or a service app.
+//!
+//! Okta reference, "Okta API authentication methods": the token goes as `SSWS`; a service app signs its requests for tokens
+//! at the org's own authorization server.
+
+use url::Url;
+
+use super::config::{OktaConfig, OktaCredential, OktaScope};
+use crate::auth::{Access, ClientCredentials, Proof, TokenCache, WallClock};
+use crate::error::{PullError, PullErrorKind};
+use crate::http::HttpClient;
+
+/// The scope of the System Log, which is only a source of hints.
+const LOGS: &str = "okta.logs.read";
+
+/// What a service app asks for. One scope that is not granted fails the whole request, so the System Log's can be left out.
+pub(super) fn scopes(config: &OktaConfig, logs: bool) -> Vec<&'static str> {
+    let mut scopes = vec!["okta.users.read", "okta.groups.read"];
+    if matches!(config.scope, OktaScope::App(_)) {
+        scopes.push("okta.apps.read");
+    }
+    if logs {
+        scopes.push(LOGS);
+    }
+    scopes
+}
+
+/// The org's token endpoint (not the one of a custom authorization server).
+pub(super) fn token_url(config: &OktaConfig) -> Result<Url, PullError> {
+    let text = format!("{}/oauth2/v1/token", config.org_url.as_str().trim_end_matches('/'));
+    Url::parse(&text).map_err(|_| {
+        let message = "the token endpoint's URL cannot be built";
+        PullError::new(PullErrorKind::Refused, "configuration", message, "check org_url")
+    })
+}
+
+/// How requests prove who asks.
+pub(super) fn access(
+    config: &OktaConfig,
+    scopes: &[&'static str],
+    http: HttpClient,
+    clock: WallClock,
+) -> Result<Access, PullError> {
+    match &config.credential {
+        OktaCredential::Token(secret) => Ok(Access::Scheme { scheme: "SSWS", secret: secret.clone() }),
+        OktaCredential::Service { client_id, private_key, key_id: _, dpop: _ } => {
+            let proof = Proof::Certificate(private_key.clone());
+            let (url, scope) = (token_url(config)?, scopes.join(" "));
+            let credentials = ClientCredentials::new(http, url, client_id.clone(), scope, proof, clock);
+            Ok(Access::OAuth(TokenCache::new(credentials)))
+        }
+    }
+}
