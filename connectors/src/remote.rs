@@ -1,7 +1,8 @@
 //! One remote system and the way it is asked: every request of the Okta and SCIM connectors goes through [`Remote::ask`].
 //!
 //! Invariant: a credential is attached only after the link's origin was found to be the configured root's.
-//! Invariant: every attempt carries a credential of its own; a refused one is replaced once, not in a loop.
+//! Invariant: every attempt carries a credential of its own; a refused one is replaced once, not in a loop, and a nonce is
+//! followed once.
 //! Invariant: the loop over attempts is bounded by [`RetryRules`](crate::http::RetryRules), and so is every wait.
 //! Deliberately absent: what an answer means. Any whole answer is given back, whatever its status.
 
@@ -155,16 +156,24 @@ impl Remote {
         tried.got.map(|answer| Replied { answer, tries, gave_up })
     }
 
-    /// One attempt, repeated at once if the credential was refused and can be replaced.
+    /// One attempt, repeated at once if the server asks for its nonce in a proof, and if the credential was refused and can
+    /// be replaced; once each.
     async fn once(&self, ask: &Ask<'_>, meter: &Meter) -> Result<Answer, RemoteError> {
-        let mut replaced = false;
+        let (mut may_renew, mut may_replace) = (true, true);
         loop {
             let mut headers = ask.headers.clone();
             let put = self.access.put(&ask.method, ask.url, &mut headers).await.map_err(RemoteError::Auth)?;
             let out = Outgoing { method: ask.method.clone(), url: ask.url, headers, body: ask.body.clone() };
             let answer = self.http.once(&out, meter).await.map_err(RemoteError::Transport)?;
-            if !replaced && self.access.refused(&put, &answer) {
-                replaced = true;
+            if self.access.challenged(&put, &answer) {
+                // A token is not to blame for a nonce.
+                if std::mem::take(&mut may_renew) {
+                    continue;
+                }
+                return Ok(answer);
+            }
+            if may_replace && self.access.refused(&put, &answer) {
+                may_replace = false;
                 continue;
             }
             return Ok(answer);

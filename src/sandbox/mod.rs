@@ -190,7 +190,8 @@ impl Sandbox {
         };
         let levers = control::router(reach)
             .merge(tenant::control_router(tenant.clone()))
-            .merge(okta::control_router(okta.clone()));
+            .merge(okta::control_router(okta.clone()))
+            .merge(scim::control_router(scim.clone()));
         let stop = watch::Sender::new(false);
         let tasks = vec![
             spawn(login_listener, login::router(tenant.clone(), faults.clone()), &stop),

@@ -4,19 +4,22 @@
 //! the request's origin.
 //! Invariant: a secret is read when it is needed; a refusal reads it once more, so that a rotated one takes effect without a
 //! restart.
+//! Invariant: a token that is bound to a key is never sent without a proof of its own for that request.
 
 use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use chrono::{DateTime, Utc};
 use reqwest::Method;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use super::{AccessToken, AuthError, ClientCredentials, TokenCache};
+use super::dpop::asks_for_nonce;
+use super::{AccessToken, AuthError, ClientCredentials, Held, OAuthClient, TokenCache, TokenKind, WallClock};
 use crate::error::PullErrorKind;
-use crate::http::Answer;
+use crate::http::{Answer, HttpClient};
 use crate::secret::SecretSource;
 
 /// How one connection proves who asks.
@@ -29,9 +32,9 @@ pub enum Access {
         /// The token.
         secret: SecretSource,
     },
-    /// HTTP Basic.
+    /// HTTP Basic (RFC 7617), in UTF-8.
     Basic {
-        /// The user name.
+        /// The user name; without a colon.
         username: String,
         /// The password.
         password: SecretSource,
@@ -52,7 +55,11 @@ pub struct Put(Sent);
 
 enum Sent {
     Secret(SecretString),
-    Token(AccessToken),
+    Token {
+        token: AccessToken,
+        /// The nonce in the proof beside a bound token.
+        nonce: Option<String>,
+    },
 }
 
 impl fmt::Debug for Put {
@@ -61,15 +68,83 @@ impl fmt::Debug for Put {
     }
 }
 
+/// What may be told about tokens and the way they are had; for `rollcall check`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Facts {
+    /// Seconds the token endpoint's clock is ahead of ours (negative: behind); `None` before the first answer.
+    pub clock_offset: Option<i64>,
+    /// Until when the certificate is valid, and how many days that is from now; for certificates.
+    pub certificate_ends: Option<(DateTime<Utc>, i64)>,
+    /// Algorithm (`RS256`) and id of the private key; for `private_key_jwt`.
+    pub key: Option<(String, String)>,
+    /// The token that is held.
+    pub token: Option<Held>,
+}
+
+fn unauthorized(message: impl Into<String>, hint: impl Into<String>) -> AuthError {
+    AuthError::new(PullErrorKind::Unauthorized, message, hint)
+}
+
+fn read(source: &SecretSource) -> Result<SecretString, AuthError> {
+    source.read().map_err(|error| unauthorized(error.to_string(), error.hint()))
+}
+
+/// `user:password` as RFC 7617, section 2, has it: no colon in the name, no control characters.
+fn pair(username: &str, password: &SecretString) -> Result<String, AuthError> {
+    let password = password.expose_secret();
+    if username.contains(':') {
+        return Err(unauthorized("the user name holds a colon, which HTTP Basic cannot carry", "check the user name"));
+    }
+    if username.chars().chain(password.chars()).any(char::is_control) {
+        let message = "user name or password hold control characters, which HTTP Basic cannot carry";
+        return Err(unauthorized(message, "store the password alone, on one line"));
+    }
+    Ok(STANDARD.encode(format!("{username}:{password}")))
+}
+
 impl Access {
+    /// HTTP Basic.
+    #[must_use]
+    pub fn basic(username: impl Into<String>, password: SecretSource) -> Self {
+        Self::Basic { username: username.into(), password }
+    }
+
+    /// Tokens by client credentials. Nothing is sent yet.
+    #[must_use]
+    pub fn oauth(http: HttpClient, client: OAuthClient, clock: WallClock) -> Self {
+        Self::OAuth(TokenCache::new(ClientCredentials::new(http, client, clock)))
+    }
+
+    /// Whether there is a credential to ask with: reads the secret, or has a token fetched. Nothing is sent to the API.
+    ///
+    /// # Errors
+    /// As [`put`](Self::put).
+    pub async fn prepare(&self) -> Result<(), AuthError> {
+        match self {
+            Self::Scheme { secret, .. } | Self::Header { secret, .. } => read(secret).map(drop),
+            Self::Basic { username, password } => pair(username, &read(password)?).map(drop),
+            Self::OAuth(tokens) => tokens.get().await.map(drop),
+        }
+    }
+
+    /// What may be told about tokens; `None` for fixed credentials.
+    #[must_use]
+    pub fn facts(&self) -> Option<Facts> {
+        let Self::OAuth(tokens) = self else { return None };
+        let credentials = tokens.mint();
+        Some(Facts {
+            clock_offset: credentials.clock_offset().seconds(),
+            certificate_ends: credentials.certificate_ends(),
+            key: credentials.client().proof.named_key(),
+            token: tokens.held(),
+        })
+    }
+
     /// Puts the credential on a request. To be called for every attempt: a proof of possession is good for one only.
     ///
     /// # Errors
     /// If the secret cannot be read, or no token can be had.
-    pub async fn put(&self, _method: &Method, _url: &Url, headers: &mut HeaderMap) -> Result<Put, AuthError> {
-        let read = |source: &SecretSource| {
-            source.read().map_err(|error| AuthError::new(PullErrorKind::Unauthorized, error.to_string(), error.hint()))
-        };
+    pub async fn put(&self, method: &Method, url: &Url, headers: &mut HeaderMap) -> Result<Put, AuthError> {
         let (name, text, sent) = match self {
             Self::Scheme { scheme, secret } => {
                 let secret = read(secret)?;
@@ -77,8 +152,7 @@ impl Access {
             }
             Self::Basic { username, password } => {
                 let secret = read(password)?;
-                let pair = STANDARD.encode(format!("{username}:{}", secret.expose_secret()));
-                (AUTHORIZATION, format!("Basic {pair}"), Sent::Secret(secret))
+                (AUTHORIZATION, format!("Basic {}", pair(username, &secret)?), Sent::Secret(secret))
             }
             Self::Header { name, secret } => {
                 let secret = read(secret)?;
@@ -86,27 +160,46 @@ impl Access {
             }
             Self::OAuth(tokens) => {
                 let token = tokens.get().await?;
-                (AUTHORIZATION, format!("Bearer {}", token.token.expose_secret()), Sent::Token(token))
+                let (scheme, nonce) = match token.kind {
+                    TokenKind::Bearer => ("Bearer", None),
+                    TokenKind::Dpop => ("DPoP", tokens.mint().prove(method, url, &token, headers)?.nonce),
+                };
+                let text = format!("{scheme} {}", token.token.expose_secret());
+                (AUTHORIZATION, text, Sent::Token { token, nonce })
             }
         };
         let mut value = HeaderValue::from_str(&text).map_err(|_| {
-            let hint = "store the token alone, on one line";
-            AuthError::new(PullErrorKind::Unauthorized, "the secret holds characters that no header can carry", hint)
+            unauthorized("the secret holds characters that no header can carry", "store the token alone, on one line")
         })?;
         value.set_sensitive(true);
         headers.insert(name, value);
         Ok(Put(sent))
     }
 
-    /// Whether the same request is worth another attempt at once, with what [`put`](Self::put) gives next: after a 401, when
-    /// the token is replaced or the secret has changed. Whoever asks bounds how often.
+    /// Whether an answer asks for the same credential with the server's nonce in the proof. To be called for every answer:
+    /// any of them may bring a new nonce. Whoever asks bounds how often that is followed.
+    #[must_use]
+    pub fn challenged(&self, put: &Put, answer: &Answer) -> bool {
+        let (Self::OAuth(tokens), Sent::Token { token, nonce }) = (self, &put.0) else { return false };
+        if token.kind != TokenKind::Dpop {
+            return false;
+        }
+        let newest = tokens.mint().note(&answer.headers);
+        asks_for_nonce(answer.status, &answer.headers) && newest != *nonce
+    }
+
+    /// Whether the same request is worth another attempt at once, with what [`put`](Self::put) gives next: after a
+    /// challenge, when the token is replaced, or when the secret has changed. Whoever asks bounds how often.
     #[must_use]
     pub fn refused(&self, put: &Put, answer: &Answer) -> bool {
+        if self.challenged(put, answer) {
+            return true;
+        }
         if answer.status.as_u16() != 401 {
             return false;
         }
         match (self, &put.0) {
-            (Self::OAuth(tokens), Sent::Token(token)) => {
+            (Self::OAuth(tokens), Sent::Token { token, .. }) => {
                 tokens.invalidate(token);
                 true
             }
@@ -118,3 +211,6 @@ impl Access {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

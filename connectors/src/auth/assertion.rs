@@ -1,6 +1,8 @@
-//! What a certificate says instead of a secret: a short-lived JWT, signed with its private key.
+//! What a key says instead of a secret: a short-lived JWT, signed with it.
 //!
-//! Form and claims: Microsoft identity platform, "Certificate credentials"; RFC 7523, section 3; RFC 7515, 4.1.8.
+//! Form and claims: RFC 7523, section 3; RFC 7515, 4.1.4 and 4.1.8. Entra finds the key by the certificate's thumbprint
+//! (Microsoft identity platform, "Certificate credentials"), Okta by its id ("Implement OAuth for Okta with a service
+//! app").
 //!
 //! Invariant: times are numbers, `exp` is minutes away, `jti` is new each time, `aud` is taken letter by letter.
 //! Deliberately absent: X.509, but for the day a certificate ends. The server judges it; here its thumbprint matters.
@@ -8,22 +10,23 @@
 use std::fmt;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, NaiveDateTime, Utc};
-use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use super::key::{Algorithm, SigningKey, block, body};
+
 /// Seconds from now to `exp`.
 const LIFE_SECS: i64 = 300;
 
-/// Seconds `nbf` lies back, for a server whose clock is behind ours.
+/// Seconds `iat` and `nbf` lie back, for a server whose clock is behind ours.
 const BACKDATED_SECS: i64 = 30;
 
 /// A certificate with its private key.
 pub struct SigningCertificate {
-    key: EncodingKey,
+    key: SigningKey,
     thumbprint: String,
     ends: Option<DateTime<Utc>>,
 }
@@ -34,18 +37,75 @@ impl fmt::Debug for SigningCertificate {
     }
 }
 
-/// A PEM that cannot sign.
+/// A key that is registered with the server under an id.
+pub(super) struct NamedKey {
+    key: SigningKey,
+    key_id: String,
+}
+
+/// A PEM or JWK that cannot sign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum AssertionError {
     /// No certificate, or one that is not base64.
     #[error("the PEM holds no readable certificate")]
     NoCertificate,
-    /// No private key, or not an RSA key.
-    #[error("the PEM holds no readable RSA private key")]
+    /// No private key, or not one of the kind that is needed.
+    #[error("there is no readable private key")]
     NoKey,
+    /// The key is protected by a password.
+    #[error("the private key is encrypted")]
+    Encrypted,
+    /// An RSA key below 2,048 bits.
+    #[error("the RSA key is shorter than 2048 bits")]
+    TooShort,
+    /// A key of another kind, curve or `alg`.
+    #[error("the key is neither RSA nor on the curves P-256 and P-384, or its `alg` is not one for signing with it")]
+    Unfit,
+    /// JSON that is not a whole private JWK.
+    #[error("the JWK is not a whole private key")]
+    NotAJwk,
+    /// A JWK without its private half.
+    #[error("the JWK holds the public half only")]
+    PublicOnly,
+    /// Neither the configuration nor the JWK says what the key is called.
+    #[error("the key has no key id (kid)")]
+    NoKeyId,
     /// The key does not sign.
     #[error("the private key cannot sign")]
     CannotSign,
+}
+
+impl AssertionError {
+    /// One thing to do.
+    pub(super) fn hint(self) -> &'static str {
+        match self {
+            Self::NoCertificate => "give a PEM with the certificate and its RSA private key (PKCS#8 or PKCS#1)",
+            Self::NoKey => {
+                "give the private key as PEM (PKCS#8, PKCS#1 or SEC1) or as a JWK, beside the certificate if it has one"
+            }
+            Self::Encrypted => {
+                "store the key without a password (`openssl pkcs8 -topk8 -nocrypt`) where only this user reads it"
+            }
+            Self::TooShort => "make a new key of 2048 bits or more and register it",
+            Self::Unfit => "use RSA (RS256) or an elliptic key on P-256 (ES256) or P-384 (ES384)",
+            Self::NotAJwk => "store the whole JWK as it was generated, with d (and p, q, dp, dq, qi for RSA)",
+            Self::PublicOnly => {
+                "store the JWK that was shown when the key was generated, not the registered public one"
+            }
+            Self::NoKeyId => "configure key_id: the id under which the application lists this key",
+            Self::CannotSign => "make a new key and register it",
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Header<'a> {
+    alg: Algorithm,
+    typ: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kid: Option<&'a str>,
+    #[serde(rename = "x5t#S256", skip_serializing_if = "Option::is_none")]
+    thumbprint: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -55,8 +115,18 @@ struct Claims<'a> {
     sub: &'a str,
     jti: String,
     iat: i64,
-    nbf: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nbf: Option<i64>,
     exp: i64,
+}
+
+impl<'a> Claims<'a> {
+    fn new(client_id: &'a str, audience: &'a str, now: DateTime<Utc>) -> Self {
+        let issued = now.timestamp() - BACKDATED_SECS;
+        let jti = Uuid::new_v4().to_string();
+        let exp = now.timestamp() + LIFE_SECS;
+        Self { aud: audience, iss: client_id, sub: client_id, jti, iat: issued, nbf: None, exp }
+    }
 }
 
 impl SigningCertificate {
@@ -65,11 +135,8 @@ impl SigningCertificate {
     /// # Errors
     /// If either is missing or unreadable.
     pub fn from_pem(pem: &str) -> Result<Self, AssertionError> {
-        let certificate = block(pem, "CERTIFICATE").ok_or(AssertionError::NoCertificate)?;
-        let base64: String = certificate.lines().filter(|line| !line.starts_with("-----")).map(str::trim).collect();
-        let der = STANDARD.decode(base64).map_err(|_| AssertionError::NoCertificate)?;
-        let key = ["PRIVATE KEY", "RSA PRIVATE KEY"].iter().find_map(|label| block(pem, label));
-        let key = key.and_then(|key| EncodingKey::from_rsa_pem(key.as_bytes()).ok()).ok_or(AssertionError::NoKey)?;
+        let der = block(pem, "CERTIFICATE").and_then(body).ok_or(AssertionError::NoCertificate)?;
+        let key = SigningKey::read(pem)?.with_pss()?;
         Ok(Self { key, thumbprint: URL_SAFE_NO_PAD.encode(Sha256::digest(&der)), ends: not_after(&der) })
     }
 
@@ -82,21 +149,37 @@ impl SigningCertificate {
     /// A new assertion of `client_id` for the token endpoint `audience`, at the server's time `now`.
     ///
     /// # Errors
-    /// If the key does not sign (too short, for example).
+    /// If the key does not sign.
     pub fn assertion(&self, client_id: &str, audience: &str, now: DateTime<Utc>) -> Result<String, AssertionError> {
-        let mut header = Header::new(Algorithm::PS256);
-        header.x5t_s256 = Some(self.thumbprint.clone());
-        let issued = now.timestamp() - BACKDATED_SECS;
-        let claims = Claims {
-            aud: audience,
-            iss: client_id,
-            sub: client_id,
-            jti: Uuid::new_v4().to_string(),
-            iat: issued,
-            nbf: issued,
-            exp: now.timestamp() + LIFE_SECS,
-        };
-        jsonwebtoken::encode(&header, &claims, &self.key).map_err(|_| AssertionError::CannotSign)
+        let alg = self.key.algorithm();
+        let header = Header { alg, typ: "JWT", kid: None, thumbprint: Some(&self.thumbprint) };
+        let claims = Claims::new(client_id, audience, now);
+        self.key.sign(&header, &Claims { nbf: Some(claims.iat), ..claims })
+    }
+}
+
+impl NamedKey {
+    /// Reads a private key; `key_id` wins over the one a JWK names.
+    pub(super) fn read(text: &str, key_id: Option<&str>) -> Result<Self, AssertionError> {
+        let key = SigningKey::read(text)?;
+        let key_id = key_id.or(key.key_id()).ok_or(AssertionError::NoKeyId)?.to_owned();
+        Ok(Self { key, key_id })
+    }
+
+    /// As [`SigningCertificate::assertion`].
+    pub(super) fn assertion(
+        &self,
+        client_id: &str,
+        audience: &str,
+        now: DateTime<Utc>,
+    ) -> Result<String, AssertionError> {
+        let header = Header { alg: self.key.algorithm(), typ: "JWT", kid: Some(&self.key_id), thumbprint: None };
+        self.key.sign(&header, &Claims::new(client_id, audience, now))
+    }
+
+    /// How it signs, and what it is called.
+    pub(super) fn describe(self) -> (String, String) {
+        (self.key.algorithm().to_string(), self.key_id)
     }
 }
 
@@ -144,17 +227,10 @@ fn element(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     Some((tag, content, rest))
 }
 
-/// The first PEM block with this label, markers included.
-fn block<'a>(pem: &'a str, label: &str) -> Option<&'a str> {
-    let (begin, end) = (format!("-----BEGIN {label}-----"), format!("-----END {label}-----"));
-    let from = pem.find(&begin)?;
-    let to = from + pem[from..].find(&end)? + end.len();
-    Some(&pem[from..to])
-}
-
 #[cfg(test)]
 mod tests {
-    use jsonwebtoken::{DecodingKey, Validation};
+    use base64::engine::general_purpose::STANDARD;
+    use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation};
     use serde_json::Value;
 
     use super::*;
@@ -194,6 +270,30 @@ mod tests {
         assert_eq!(claims["iat"].as_i64(), Some(1_772_446_470));
         assert_eq!(claims["nbf"].as_i64(), Some(1_772_446_470));
         assert_eq!(claims["exp"].as_i64(), Some(1_772_446_800));
+    }
+
+    #[test]
+    fn a_named_key_is_found_by_its_id_and_signs_as_what_it_is() {
+        const KEY: &str = include_str!("testdata/test-only-p256.pem");
+        const JWK: &str = include_str!("testdata/test-only-p256.jwk.json");
+        const PUBLIC: &str = include_str!("testdata/test-only-p256pub.pem");
+        let url = "https://example.okta.com/oauth2/v1/token";
+        for (text, configured, kid) in
+            [(KEY, Some("configured"), "configured"), (JWK, Some("configured"), "configured"), (JWK, None, "ec-2026")]
+        {
+            let key = NamedKey::read(text, configured).unwrap();
+            let jwt = key.assertion("0oa1", url, DateTime::from_timestamp(1_772_446_500, 0).unwrap()).unwrap();
+            let mut validation = Validation::new(Algorithm::ES256);
+            validation.set_audience(&[url]);
+            validation.validate_exp = false;
+            let public = DecodingKey::from_ec_pem(PUBLIC.as_bytes()).unwrap();
+            let token = jsonwebtoken::decode::<Value>(&jwt, &public, &validation).unwrap();
+            assert_eq!((token.header.kid.as_deref(), token.header.typ.as_deref()), (Some(kid), Some("JWT")));
+            assert_eq!((&token.claims["iss"], &token.claims["sub"]), (&"0oa1".into(), &"0oa1".into()));
+            assert_eq!((&token.claims["iat"], &token.claims["exp"]), (&1_772_446_470.into(), &1_772_446_800.into()));
+            assert_eq!(key.describe(), ("ES256".to_owned(), kid.to_owned()));
+        }
+        assert_eq!(NamedKey::read(KEY, None).err(), Some(AssertionError::NoKeyId));
     }
 
     #[test]

@@ -25,12 +25,33 @@ const EARLY: Duration = Duration::from_secs(300);
 /// A failed fetch is repeated for nobody during this time, so that a queue of callers is not a burst of requests.
 const FAILURE_KEPT: Duration = Duration::from_secs(2);
 
+/// How a token is to be used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum TokenKind {
+    /// By whoever has it (RFC 6750).
+    #[default]
+    Bearer,
+    /// With a proof that the sender holds the key it is bound to (RFC 9449).
+    Dpop,
+}
+
 /// A token as the server gave it.
 pub struct Minted {
     /// The token.
     pub token: SecretString,
     /// Its life as the server said.
     pub life: Option<Duration>,
+    /// How it is to be used.
+    pub kind: TokenKind,
+}
+
+/// What may be told about a token that is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Held {
+    /// How it is to be used.
+    pub kind: TokenKind,
+    /// How long it is still good.
+    pub left: Duration,
 }
 
 /// Fetches a token from its server.
@@ -44,6 +65,8 @@ pub trait Mint: Send + Sync + 'static {
 pub struct AccessToken {
     /// The token.
     pub token: SecretString,
+    /// How it is to be used.
+    pub kind: TokenKind,
     generation: u64,
 }
 
@@ -53,7 +76,7 @@ impl fmt::Debug for AccessToken {
     }
 }
 
-struct Held {
+struct Kept {
     token: AccessToken,
     renew_at: Instant,
     ends_at: Instant,
@@ -63,7 +86,7 @@ type Outcome = Result<AccessToken, AuthError>;
 
 #[derive(Default)]
 struct State {
-    held: Option<Held>,
+    held: Option<Kept>,
     failed: Option<(Instant, AuthError)>,
     flight: Option<watch::Receiver<Option<Outcome>>>,
     generation: u64,
@@ -134,6 +157,15 @@ impl<M: Mint> TokenCache<M> {
         }
     }
 
+    /// What may be told about the token that is held, if it is still good.
+    #[must_use]
+    pub fn held(&self) -> Option<Held> {
+        let now = Instant::now();
+        let state = self.locked();
+        let kept = state.held.as_ref().filter(|kept| now < kept.ends_at)?;
+        Some(Held { kind: kept.token.kind, left: kept.ends_at - now })
+    }
+
     /// Drops the token if it is still the one that was refused.
     pub fn invalidate(&self, refused: &AccessToken) {
         let mut state = self.locked();
@@ -164,12 +196,12 @@ impl<M: Mint> TokenCache<M> {
         let mut state = self.locked();
         state.flight = None;
         match minted {
-            Ok(Minted { token, life }) => {
+            Ok(Minted { token, life, kind }) => {
                 let life = life.unwrap_or(ASSUMED_LIFE);
                 state.generation += 1;
-                let token = AccessToken { token, generation: state.generation };
+                let token = AccessToken { token, kind, generation: state.generation };
                 let renew_at = asked_at + (life - EARLY.min(life / 5));
-                state.held = Some(Held { token: token.clone(), renew_at, ends_at: asked_at + life });
+                state.held = Some(Kept { token: token.clone(), renew_at, ends_at: asked_at + life });
                 state.failed = None;
                 Ok(token)
             }
@@ -212,7 +244,11 @@ mod tests {
             if self.fails.contains(&number) {
                 return Err(AuthError::new(PullErrorKind::Unauthorized, "refused", "none"));
             }
-            Ok(Minted { token: format!("t{number}").into(), life: self.life.map(Duration::from_secs) })
+            Ok(Minted {
+                token: format!("t{number}").into(),
+                life: self.life.map(Duration::from_secs),
+                kind: TokenKind::Bearer,
+            })
         }
     }
 
@@ -317,6 +353,17 @@ mod tests {
         let impatient = tokio::time::timeout(Duration::from_millis(10), cache.get()).await;
         assert!(impatient.is_err());
         assert_eq!((text(&cache).await.as_str(), asked(&cache)), ("t1", 1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn how_long_a_token_is_good_can_be_told() {
+        let cache = cache(Some(3600), &[]);
+        assert_eq!(cache.held(), None);
+        let token = cache.get().await.unwrap();
+        tokio::time::advance(Duration::from_secs(599)).await;
+        assert_eq!(cache.held(), Some(Held { kind: TokenKind::Bearer, left: Duration::from_secs(3000) }));
+        cache.invalidate(&token);
+        assert_eq!(cache.held(), None);
     }
 
     #[tokio::test(start_paused = true)]

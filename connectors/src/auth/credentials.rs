@@ -1,46 +1,49 @@
-//! A token by client credentials: which proof is presented, what may be tried again, and what a refusal means.
+//! A token by client credentials: one request for a token, and what may be tried again.
 //!
-//! The meaning of AADSTS numbers: Microsoft identity platform, "Microsoft Entra authentication and authorization error
-//! codes".
-//!
-//! Invariant: a secret is read when it is needed and forgotten after the exchange.
-//! Invariant: a refusal is repeated in two cases only, once each: the secret has changed since, or the clock was wrong.
+//! Invariant: a repeated request is a new request, with a new assertion and a new proof.
+//! Invariant: beyond the ordinary retries, a refusal is answered in four cases only, once each: the server asks for a proof
+//! of possession, for a nonce in it, its clock is another one than ours, or the secret has changed since.
+
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use reqwest::Method;
+use reqwest::header::HeaderMap;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use super::exchange::{Endpoint, Presented, Refused};
-use super::{AuthError, ClockOffset, Mint, Minted, SigningCertificate, WallClock};
+use super::client::OAuthClient;
+use super::dpop::{Party, Possession, Proven};
+use super::exchange::{Endpoint, Granted, Refused};
+use super::refusal::{explain, passing};
+use super::{AccessToken, AuthError, ClockOffset, Mint, Minted, WallClock};
 use crate::error::PullErrorKind;
-use crate::http::{Attempt, GaveUp, HttpClient, TransportError, Tried, is_passing, retrying};
-use crate::secret::SecretSource;
+use crate::http::{Attempt, GaveUp, HttpClient, TransportError, Tried, retrying};
 
-/// The assertion is outside its validity: somebody's clock is wrong.
-const CLOCK_WRONG: u64 = 700_024;
-
-/// How the client proves who it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Proof {
-    /// A secret, sent in the body.
-    Secret(SecretSource),
-    /// A PEM with certificate and private key, which signs an assertion.
-    Certificate(SecretSource),
-}
+/// From this many seconds on, a refusal for a reason unstated may be about the clock.
+const SUSPECT_SECS: u64 = 60;
 
 /// Fetches tokens for one client at one token endpoint.
 #[derive(Debug)]
 pub struct ClientCredentials {
     endpoint: Endpoint,
-    proof: Proof,
+    /// Whether assertions are dated by the server's clock, as ours was found to be wrong.
+    corrected: AtomicBool,
 }
 
 impl ClientCredentials {
-    /// A client. `scope` is sent as it is; `url` is the token endpoint and the assertion's audience, letter by letter.
+    /// A client. Nothing is sent yet.
     #[must_use]
-    pub fn new(http: HttpClient, url: Url, client_id: String, scope: String, proof: Proof, clock: WallClock) -> Self {
+    pub fn new(http: HttpClient, client: OAuthClient, clock: WallClock) -> Self {
+        let possession = Possession::new(client.dpop);
         let offset = ClockOffset::default();
-        Self { endpoint: Endpoint { http, url, client_id, scope, clock, offset }, proof }
+        Self { endpoint: Endpoint { http, client, clock, offset, possession }, corrected: AtomicBool::new(false) }
+    }
+
+    /// The client.
+    #[must_use]
+    pub fn client(&self) -> &OAuthClient {
+        &self.endpoint.client
     }
 
     /// How far the token endpoint's clock is from ours.
@@ -49,53 +52,108 @@ impl ClientCredentials {
         &self.endpoint.offset
     }
 
-    /// Until when the certificate is valid, and how many days that is from now; `None` for a secret, or if it cannot be
+    /// Until when the certificate is valid, and how many days that is from now; `None` for other proofs, or if it cannot be
     /// read.
     #[must_use]
     pub fn certificate_ends(&self) -> Option<(DateTime<Utc>, i64)> {
-        let Proof::Certificate(source) = &self.proof else { return None };
-        let ends = SigningCertificate::from_pem(source.read().ok()?.expose_secret()).ok()?.ends()?;
+        let ends = self.endpoint.client.proof.ends()?;
         Some((ends, ends.signed_duration_since((self.endpoint.clock)()).num_days()))
     }
 
-    fn read_secret(&self) -> Result<SecretString, AuthError> {
-        let (Proof::Secret(source) | Proof::Certificate(source)) = &self.proof;
-        source.read().map_err(|error| AuthError::new(PullErrorKind::Unauthorized, error.to_string(), error.hint()))
+    /// Puts a proof for one request beside the token that is bound to its key.
+    pub(super) fn prove(
+        &self,
+        method: &Method,
+        url: &Url,
+        token: &AccessToken,
+        headers: &mut HeaderMap,
+    ) -> Result<Proven, AuthError> {
+        let proven =
+            self.endpoint.possession.prove(Party::Api, method, url, Some(&token.token), self.servers_time())?;
+        proven.put(headers);
+        Ok(proven)
     }
 
-    fn present<'a>(&self, secret: &'a SecretString, at: DateTime<Utc>) -> Result<Presented<'a>, AuthError> {
-        let pem = match &self.proof {
-            Proof::Secret(_) => return Ok(Presented::Secret(secret)),
-            Proof::Certificate(_) => secret.expose_secret(),
-        };
-        SigningCertificate::from_pem(pem)
-            .and_then(|certificate| certificate.assertion(&self.endpoint.client_id, self.endpoint.url.as_str(), at))
-            .map(Presented::Assertion)
-            .map_err(|error| {
-                let hint = "give a PEM with the certificate and its RSA private key (PKCS#8 or PKCS#1)";
-                AuthError::new(PullErrorKind::Unauthorized, error.to_string(), hint)
-            })
+    /// Keeps the nonce of an API's answer and gives back the newest one.
+    pub(super) fn note(&self, headers: &HeaderMap) -> Option<String> {
+        self.endpoint.possession.note(Party::Api, headers);
+        self.endpoint.possession.nonce(Party::Api)
     }
 
-    /// Asks until the endpoint says yes or no. `ahead` corrects our clock.
-    async fn ask(&self, secret: &SecretString, ahead: TimeDelta) -> Result<Result<Minted, Refused>, AuthError> {
-        // Checked before anything is sent; inside the loop the same call cannot fail any more.
-        self.present(secret, (self.endpoint.clock)() + ahead)?;
+    /// The time by the server's clock, as far as it is known.
+    fn servers_time(&self) -> DateTime<Utc> {
+        let ahead = self.endpoint.offset.seconds().and_then(TimeDelta::try_seconds).unwrap_or_default();
+        (self.endpoint.clock)() + ahead
+    }
+
+    /// The time that goes into an assertion: ours, until it was found to be wrong.
+    fn time(&self) -> DateTime<Utc> {
+        if self.corrected.load(Ordering::Relaxed) { self.servers_time() } else { (self.endpoint.clock)() }
+    }
+
+    /// From now on assertions are dated by the server's clock, if that makes a difference.
+    fn correct(&self) -> bool {
+        let differs = self.endpoint.offset.seconds().is_some_and(|seconds| seconds != 0);
+        self.corrected.fetch_or(differs, Ordering::Relaxed);
+        differs
+    }
+
+    /// Whether a refusal may come from a wrong clock: it says so, or it says nothing and the clocks are far apart.
+    fn may_be_the_clock(&self, error: &str, codes: &[u64], stated: Option<bool>) -> bool {
+        let signs = self.endpoint.client.proof.signs() || self.endpoint.possession.proving();
+        let far = self.endpoint.offset.seconds().is_some_and(|seconds| seconds.unsigned_abs() > SUSPECT_SECS);
+        let vague = codes.is_empty() && ["invalid_client", "invalid_grant", "invalid_dpop_proof"].contains(&error);
+        stated.unwrap_or(signs && far && vague)
+    }
+
+    /// One attempt, repeated at once if the endpoint asks for a proof of possession, or for its nonce in it.
+    async fn attempt(&self, secret: &SecretString) -> Result<Granted, Failure> {
+        let Endpoint { client, possession, .. } = &self.endpoint;
+        let (mut may_begin, mut may_renew) = (true, true);
+        loop {
+            let presented = client.proof.present(secret, client, self.time()).map_err(Failure::Own)?;
+            let proof = possession
+                .proving()
+                .then(|| {
+                    let time = self.servers_time();
+                    possession.prove(Party::Authorization, &Method::POST, &client.token_url, None, time)
+                })
+                .transpose()
+                .map_err(|error| Failure::Own(error.into()))?;
+            let refused = match self.endpoint.exchange(&presented, proof.as_ref()).await {
+                Ok(granted) => return Ok(granted),
+                Err(refused) => refused,
+            };
+            let Refused::Status { status: 400 | 401, error, .. } = &refused else {
+                return Err(Failure::Theirs(refused));
+            };
+            let again = match (error.as_str(), &proof) {
+                // There is no grant here that could be invalid: this is how `oidc-provider` misses a proof.
+                ("use_dpop_nonce" | "invalid_dpop_proof" | "invalid_grant", None) => {
+                    std::mem::take(&mut may_begin) && possession.begin()
+                }
+                ("use_dpop_nonce" | "invalid_dpop_proof", Some(sent)) => {
+                    possession.nonce(Party::Authorization) != sent.nonce && std::mem::take(&mut may_renew)
+                }
+                _ => false,
+            };
+            if !again {
+                return Err(Failure::Theirs(refused));
+            }
+            tracing::debug!(client_id = client.client_id, "the token endpoint asks for a proof of possession");
+        }
+    }
+
+    /// Asks until the endpoint says yes or no.
+    async fn ask(&self, secret: &SecretString) -> Result<Result<Granted, Refused>, AuthError> {
         let rules = &self.endpoint.http.limits().retry;
         let tried = retrying(rules, || async {
-            let presented = match self.present(secret, (self.endpoint.clock)() + ahead) {
-                Ok(presented) => presented,
-                Err(error) => return Attempt::Take(Err(Failure::Own(error))),
-            };
-            match self.endpoint.exchange(&presented).await {
-                Ok(minted) => Attempt::Take(Ok(minted)),
-                Err(Refused::Status { status, asked, error, codes }) if passing(status) => {
-                    Attempt::Again(Err(Failure::Theirs(Refused::Status { status, asked, error, codes })), asked)
+            match self.attempt(secret).await {
+                Err(Failure::Theirs(refused)) if is_passing(&refused) => {
+                    let asked = if let Refused::Status { asked, .. } = &refused { *asked } else { None };
+                    Attempt::Again(Err(Failure::Theirs(refused)), asked)
                 }
-                Err(Refused::Transport(error)) if !matches!(error, TransportError::TooBig { .. }) => {
-                    Attempt::Again(Err(Failure::Theirs(Refused::Transport(error))), None)
-                }
-                Err(refused) => Attempt::Take(Err(Failure::Theirs(refused))),
+                got => Attempt::Take(got),
             }
         })
         .await;
@@ -105,10 +163,36 @@ impl ClientCredentials {
                 format!("the token endpoint asks to wait for {} s", wait.as_secs()),
                 "wait; something else uses this application's credentials heavily",
             )),
-            Tried { got: Ok(minted), .. } => Ok(Ok(minted)),
+            Tried { got: Ok(granted), .. } => Ok(Ok(granted)),
             Tried { got: Err(Failure::Theirs(refused)), .. } => Ok(Err(refused)),
             Tried { got: Err(Failure::Own(error)), .. } => Err(error),
         }
+    }
+
+    /// Takes a token that is good for what was asked for.
+    fn accept(&self, granted: Granted) -> Result<Minted, AuthError> {
+        let Granted { minted, scopes } = granted;
+        let client = &self.endpoint.client;
+        if let Some(missing) = client.missing(scopes.as_deref()) {
+            return Err(AuthError::new(
+                PullErrorKind::Forbidden,
+                format!("the token was given without the scope {missing}"),
+                format!("grant {missing} to the application {}", client.client_id),
+            ));
+        }
+        let life = minted.life.map(|life| life.as_secs());
+        tracing::debug!(client_id = client.client_id, proof = %client.proof, kind = ?minted.kind, life, "access token");
+        Ok(minted)
+    }
+
+    /// The error for a refusal that is final; a clock that is far off is named beside whatever else is said.
+    fn final_word(&self, refused: &Refused) -> AuthError {
+        let mut error = explain(refused);
+        let apart = self.endpoint.offset.seconds().filter(|seconds| seconds.unsigned_abs() > SUSPECT_SECS);
+        if let Some(seconds) = apart.filter(|_| self.endpoint.client.proof.signs()) {
+            error.hint = format!("{}; the server's clock is {seconds} s ahead of this machine's", error.hint);
+        }
+        error
     }
 }
 
@@ -117,99 +201,42 @@ enum Failure {
     Theirs(Refused),
 }
 
-fn passing(status: u16) -> bool {
-    reqwest::StatusCode::from_u16(status).is_ok_and(is_passing)
+fn is_passing(refused: &Refused) -> bool {
+    match refused {
+        Refused::Status { status, .. } => passing(*status),
+        Refused::Transport(error) => !matches!(error, TransportError::TooBig { .. }),
+        Refused::NotAToken(_) | Refused::Unbound => false,
+    }
 }
 
 impl Mint for ClientCredentials {
     async fn mint(&self) -> Result<Minted, AuthError> {
-        let mut secret = self.read_secret()?;
-        let mut ahead = TimeDelta::zero();
+        let client = &self.endpoint.client;
+        client.require_sane()?;
+        let mut secret = client.proof.read()?;
         let (mut may_reread, mut may_correct) = (true, true);
         loop {
-            let refused = match self.ask(&secret, ahead).await? {
-                Ok(minted) => return Ok(minted),
+            let refused = match self.ask(&secret).await? {
+                Ok(granted) => return self.accept(granted),
                 Err(refused) => refused,
             };
-            let Refused::Status { error, codes, .. } = &refused else { return Err(explain(&refused)) };
-            if may_correct && codes.contains(&CLOCK_WRONG) {
+            let Refused::Status { status, error, codes, stated, .. } = &refused else { return Err(explain(&refused)) };
+            tracing::debug!(client_id = client.client_id, status, error, ?codes, "no access token");
+            let clock = self.may_be_the_clock(error, codes, stated.map(|known| known.clock));
+            if may_correct && clock && self.correct() {
                 may_correct = false;
-                if let Some(seconds) = self.endpoint.offset.seconds().filter(|seconds| *seconds != 0) {
-                    ahead = TimeDelta::try_seconds(seconds).unwrap_or_default();
-                    continue;
-                }
+                continue;
             }
             if may_reread && error == "invalid_client" {
                 may_reread = false;
                 // A rotated secret takes effect without a restart.
-                let again = self.read_secret()?;
+                let again = client.proof.read()?;
                 if again.expose_secret() != secret.expose_secret() {
                     secret = again;
                     continue;
                 }
             }
-            return Err(explain(&refused));
-        }
-    }
-}
-
-/// What an AADSTS number means, and what to do.
-fn known(code: u64) -> Option<(&'static str, &'static str)> {
-    Some(match code {
-        7_000_215 => {
-            ("the client secret is wrong", "store the secret's *value*, not its id, from the app registration")
-        }
-        7_000_222 => ("the client secret has expired", "create a new secret in the app registration and store it"),
-        700_016 => ("the application is not known in this tenant", "check client_id and tenant"),
-        700_027 => (
-            "the certificate is not the application's",
-            "upload this certificate to the app registration's certificates",
-        ),
-        700_024 => ("the assertion is outside its validity", "set this machine's clock (NTP)"),
-        90_002 => ("the tenant does not exist", "check tenant: its id or a verified domain"),
-        900_023 => ("the tenant is neither an id nor a domain", "check tenant: its id or a verified domain"),
-        1_002_012 | 70_011 => ("the scope is not valid for this cloud", "check graph_url and login_url: same cloud?"),
-        53_003 => ("a conditional-access policy blocks the application", "exclude the application from the policy"),
-        7_000_112 => ("the application is disabled in this tenant", "enable it under enterprise applications"),
-        _ => return None,
-    })
-}
-
-fn explain(refused: &Refused) -> AuthError {
-    match refused {
-        Refused::Transport(error) => AuthError::new(
-            match error {
-                TransportError::Unreachable(_) => PullErrorKind::Unreachable,
-                TransportError::CutShort(_) => PullErrorKind::Protocol,
-                TransportError::TooBig { .. } => PullErrorKind::BoundReached,
-            },
-            format!("the token endpoint gave no usable answer: {error}"),
-            "check login_url, name resolution, proxy and firewall",
-        ),
-        Refused::NotAToken(why) => AuthError::new(
-            PullErrorKind::Protocol,
-            format!("the token endpoint's answer is not a token: {why}"),
-            "check login_url; a proxy may have answered in its place",
-        ),
-        Refused::Status { status, .. } if (300..400).contains(status) => AuthError::new(
-            PullErrorKind::ForeignLink,
-            format!("the token endpoint redirects (status {status}); redirects are not followed with a credential"),
-            "check login_url",
-        ),
-        Refused::Status { status: 429, .. } => {
-            AuthError::new(PullErrorKind::Throttled, "the token endpoint is still throttling", "wait and try again")
-        }
-        Refused::Status { status, .. } if passing(*status) => AuthError::new(
-            PullErrorKind::RemoteFailure,
-            format!("the token endpoint fails with status {status}"),
-            "wait and try again; see the provider's status page",
-        ),
-        Refused::Status { status, error, codes, .. } => {
-            let code = codes.first().map(|code| format!(", AADSTS{code}")).unwrap_or_default();
-            let known = codes.iter().find_map(|code| known(*code));
-            let (meaning, hint) = known.unwrap_or(("no token was given", "check tenant, client_id and the credential"));
-            let error = if error.is_empty() { "no error code" } else { error };
-            AuthError::new(PullErrorKind::Unauthorized, format!("{meaning} ({error}{code}, status {status})"), hint)
+            return Err(self.final_word(&refused));
         }
     }
 }

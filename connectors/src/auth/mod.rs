@@ -1,22 +1,32 @@
-//! Access tokens by the client-credentials grant (RFC 6749, section 4.4).
+//! Access tokens by the client-credentials grant (RFC 6749, section 4.4), and every other way to prove who asks.
 //!
 //! ```text
-//! access       what goes into a request: a fixed header, or a token
+//! access       what goes into a request: a fixed header, or a token with whatever must stand beside it
 //! cache        one token per connection: shared, fetched once at a time, renewed early
-//! credentials  one token request: secret or certificate, what a refusal means, what may be tried again
+//! credentials  one token request, and what may be tried again
+//! client       what is configured: token endpoint, scopes, and how the client proves itself
+//! refusal      what a token endpoint's refusal means: Entra's numbers, Okta's sentences, OAuth's errors
 //! exchange     the `oauth2` crate on our own HTTP client, which sees status and headers
-//! assertion    the signed statement a certificate makes instead of a secret (RFC 7523)
+//! assertion    the signed statement a key makes instead of a secret (RFC 7523)
+//! dpop         the proof that the sender holds the key its token is bound to (RFC 9449)
+//! key          private keys from PEM and JWK, and how they sign
 //! ```
 //!
-//! Invariant: no token, secret, assertion or body of the token endpoint is in any error, `Debug` text or log line.
+//! Invariant: no token, secret, assertion, proof or body of the token endpoint is in any error, `Debug` text or log line.
 //! Invariant: a repeated token request is a new request, with a new assertion.
 //! Deliberately absent: other grants, refresh tokens, reading what is inside an access token.
 
 mod access;
 mod assertion;
 mod cache;
+mod client;
 mod credentials;
+mod dpop;
 mod exchange;
+mod key;
+mod refusal;
+#[cfg(test)]
+mod testing;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -26,10 +36,12 @@ use reqwest::header::{DATE, HeaderMap};
 
 use crate::error::{PullError, PullErrorKind};
 
-pub use access::{Access, Put};
+pub use access::{Access, Facts, Put};
 pub use assertion::{AssertionError, SigningCertificate};
-pub use cache::{AccessToken, Mint, Minted, TokenCache};
-pub use credentials::{ClientCredentials, Proof};
+pub use cache::{AccessToken, Held, Mint, Minted, TokenCache, TokenKind};
+pub use client::{OAuthClient, Proof};
+pub use credentials::ClientCredentials;
+pub use dpop::Dpop;
 
 /// Where the wall-clock time comes from. A library does not read the clock by itself; whoever builds the parts says how.
 pub type WallClock = fn() -> DateTime<Utc>;

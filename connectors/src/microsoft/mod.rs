@@ -34,7 +34,7 @@ use std::collections::BTreeMap;
 use url::Url;
 
 use crate::attributes::AttributeName;
-use crate::auth::{ClientCredentials, Proof, TokenCache, WallClock};
+use crate::auth::{ClientCredentials, OAuthClient, Proof, TokenCache, WallClock};
 use crate::directory::{ExternalId, Presence, Pull, SourceName};
 use crate::error::{PullError, PullErrorKind};
 use crate::http::{HttpClient, HttpLimits, is_loopback, require_safe};
@@ -87,8 +87,8 @@ impl Microsoft {
             Credential::Secret(source) => Proof::Secret(source.clone()),
             Credential::Certificate(source) => Proof::Certificate(source.clone()),
         };
-        let credentials =
-            ClientCredentials::new(http.clone(), token_url, config.client_id.clone(), scope, proof, clock);
+        let client = OAuthClient { scopes: vec![scope], ..OAuthClient::new(token_url, &config.client_id, proof) };
+        let credentials = ClientCredentials::new(http.clone(), client, clock);
         let graph = Graph::new(http, TokenCache::new(credentials), config.graph_url.clone());
         let fingerprint = cursor::fingerprint(&config, &fields);
         Ok(Self { config, fields, fingerprint, graph })

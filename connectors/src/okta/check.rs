@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::config::{OktaCredential, OktaScope};
 use super::cursor::{AppMark, earlier, stamp};
 use super::fault::{Fault, permission};
-use super::full::{NARROW, USERS};
+use super::full::{EVERYBODY, NARROW, USERS};
 use super::groups::{self, MEMBERS};
 use super::items::LogEvent;
 use super::log::LOGS;
@@ -71,9 +71,8 @@ pub(super) async fn check(source: &Okta) -> Vec<CheckLine> {
             Ok(found) => lines.extend(found),
             Err(fault) => lines.push(bad(&fault.into())),
         }
-    } else {
-        lines.push(log_line(&session, source).await);
     }
+    lines.push(log_line(&session, source).await);
     lines.extend(headroom(source));
     lines
 }
@@ -98,7 +97,7 @@ fn clock_line(source: &Okta) -> Option<CheckLine> {
 
 /// Reads one user as a pull would, so that what a role hides shows here and not at night.
 async fn one_user(source: &Okta, session: &Session<'_>) -> Result<CheckLine, Fault> {
-    let search = [("search", "id pr"), ("limit", "1")];
+    let search = [("search", EVERYBODY), ("limit", "1")];
     let page = session.page(USERS, &session.org().url(&["users"], &search), Users(&source.fields)).await?;
     let Some(item) = page.items.into_iter().next() else {
         let hint = permission(USERS).to_owned();
@@ -155,17 +154,21 @@ async fn one_app(source: &Okta, session: &Session<'_>, text: &str) -> Result<Vec
 }
 
 async fn log_line(session: &Session<'_>, source: &Okta) -> CheckLine {
-    const WITHOUT: &str =
-        "the System Log cannot be read: people who are deleted for good are noticed at the next full pull only";
+    let without = match source.config.scope {
+        OktaScope::App(_) => "the System Log cannot be read: it is needed only where the administrator role is limited",
+        OktaScope::Everybody | OktaScope::Groups(_) => {
+            "the System Log cannot be read: people who are deleted for good are noticed at the next full pull only"
+        }
+    };
     let hint = permission(LOGS);
     if session.org().is_without_logs() {
-        return remark(format!("{WITHOUT} (a token was given without the scope okta.logs.read only)"), hint);
+        return remark(format!("{without} (a token was given without the scope okta.logs.read only)"), hint);
     }
     let since = stamp(earlier(session.org_time((source.clock)())));
     let url = session.org().url(&["logs"], &[("since", &since), ("sortOrder", "ASCENDING"), ("limit", "1")]);
     match session.page(LOGS, &url, Plain::<LogEvent>::new()).await {
         Ok(_) => good("the System Log can be read"),
-        Err(fault) if fault.is_forbidden() => remark(format!("{WITHOUT} ({})", fault.in_words()), hint),
+        Err(fault) if fault.is_forbidden() => remark(format!("{without} ({})", fault.in_words()), hint),
         Err(fault) => bad(&fault.into()),
     }
 }

@@ -120,15 +120,15 @@ pub(super) async fn confirm(
 async fn ask(source: &Okta, session: &Session<'_>, followed: &Followed, id: &ExternalId) -> Result<Answer, Fault> {
     let mut groups = BTreeSet::new();
     let mut here = None;
-    if let Some(app) = &followed.app {
-        if let Some(item) = apps::assignment(source, session, &app.id, id).await? {
-            about(id, apps::ASSIGNED, item.id.as_ref())?;
-            groups.insert(app.id.clone());
-            here = Some(match read(&source.statuses, item) {
-                Ok(known) => Point::Here(known),
-                Err(spoilt) => Point::Unreadable(spoilt.why),
-            });
-        }
+    if let Some(app) = &followed.app
+        && let Some(item) = apps::assignment(source, session, &app.id, id).await?
+    {
+        about(id, apps::ASSIGNED, item.id.as_ref())?;
+        groups.insert(app.id.clone());
+        here = Some(match read(&source.statuses, item) {
+            Ok(known) => Point::Here(known),
+            Err(spoilt) => Point::Unreadable(spoilt.why),
+        });
     }
     let point = match here {
         Some(point) => point,
@@ -146,7 +146,11 @@ async fn ask(source: &Okta, session: &Session<'_>, followed: &Followed, id: &Ext
         return Ok(Answer::Settled(Presence::Here { record, groups: None }));
     }
     if !followed.groups.is_empty() {
-        groups.extend(groups::of_person(session, followed, id).await?);
+        match groups::of_person(session, followed, id).await {
+            Ok(more) => groups.extend(more),
+            Err(fault) if fault.is_not_found() => return Ok(Answer::NotFound),
+            Err(fault) => return Err(fault),
+        }
     }
     Ok(Answer::Settled(Presence::Here { record, groups: Some(groups) }))
 }

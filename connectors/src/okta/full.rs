@@ -24,7 +24,7 @@ use crate::error::{PullError, PullErrorKind};
 pub(super) const USERS: &str = "GET /api/v1/users";
 
 /// Everybody: the plain list leaves deactivated people out, a search does not.
-const EVERYBODY: &str = "lastUpdated ge \"1970-01-01T00:00:00.000Z\"";
+pub(super) const EVERYBODY: &str = "lastUpdated ge \"1970-01-01T00:00:00.000Z\"";
 
 /// What a pull starts from.
 pub(super) struct From<'a> {
@@ -47,7 +47,10 @@ struct Making<'a, 'o> {
 /// Reads everybody.
 pub(super) async fn full(source: &Okta, session: &Session<'_>, from: From<'_>) -> Result<Pull, Fault> {
     let From { previous, known, at } = from;
-    session.org().widen();
+    if previous.as_ref().is_none_or(|state| state.followed.app.is_none()) {
+        // Not every few minutes: a refused token request is an entry in the org's log.
+        session.org().widen();
+    }
     let mut notes = Vec::new();
     let resolved = match previous.as_ref().filter(|_| matches!(source.config.scope, OktaScope::App(_))) {
         Some(state) => Resolved { followed: state.followed.clone(), counts: BTreeMap::new(), note: None },

@@ -104,4 +104,15 @@ mod tests {
         let two = ["<https://o.example.com/1>; rel=\"next\"", "<https://o.example.com/2>; rel=\"next\""];
         assert_eq!(check(&two), Err(LinkError::Two));
     }
+
+    proptest::proptest! {
+        /// Whatever a server sends, a link is a part of it, and nothing panics.
+        #[test]
+        fn no_link_is_made_up(header in "[<>;,= \"a-z/:]{0,60}") {
+            if let Ok(Some(link)) = check(&[&header]) {
+                let shown = format!("<{link}>");
+                proptest::prop_assert!(header.contains(&shown));
+            }
+        }
+    }
 }

@@ -149,7 +149,10 @@ impl<'o> Session<'o> {
         }
         let refused = match remote.ask(ask, pace, &self.meter).await {
             Err(RemoteError::Auth(error))
-                if matches!(error.kind, PullErrorKind::Unauthorized | PullErrorKind::Forbidden) =>
+                if matches!(
+                    error.kind,
+                    PullErrorKind::Unauthorized | PullErrorKind::Forbidden | PullErrorKind::Refused
+                ) =>
             {
                 error
             }

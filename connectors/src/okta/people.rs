@@ -59,7 +59,7 @@ pub(super) struct Spoilt {
 
 /// Reads one record.
 pub(super) fn read(statuses: &Statuses, item: UserItem) -> Result<Known, Spoilt> {
-    let UserItem { id, status, changed, attributes, spare, spoilt } = item;
+    let UserItem { id, status, changed, attributes, spare, spoilt, .. } = item;
     let spoilt_by = |id: Option<ExternalId>, why: String, blank: bool| Err(Spoilt { id, why, blank });
     let Some(id) = id else {
         return spoilt_by(None, spoilt.unwrap_or_else(|| "the record has no id".to_owned()), false);

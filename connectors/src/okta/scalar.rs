@@ -14,8 +14,10 @@ use crate::attributes::SEPARATOR;
 pub(super) enum Value {
     /// `null`, or blank.
     None,
-    /// Trimmed; of a list, its values one a line, in their order, each once.
+    /// Trimmed.
     Text(Box<str>),
+    /// The values of a list, one a line, in their order, each once.
+    Lines(Box<str>),
     /// An object, or a list that holds one.
     Wrong,
 }
@@ -72,7 +74,7 @@ impl<'de> Visitor<'de> for ValueVisitor {
         while let Some(Inner(value, is_list)) = seq.next_element()? {
             match value {
                 _ if is_list => wrong = true,
-                Value::Wrong => wrong = true,
+                Value::Wrong | Value::Lines(_) => wrong = true,
                 Value::None => {}
                 Value::Text(text) => {
                     // A value of a list is one line; a break inside it would make two of it.
@@ -86,7 +88,7 @@ impl<'de> Visitor<'de> for ValueVisitor {
         Ok(match lines.as_slice() {
             _ if wrong => Value::Wrong,
             [] => Value::None,
-            lines => Value::Text(lines.join(SEPARATOR.encode_utf8(&mut [0; 4])).into()),
+            lines => Value::Lines(lines.join(SEPARATOR.encode_utf8(&mut [0; 4])).into()),
         })
     }
 
@@ -172,7 +174,9 @@ mod tests {
             ("[\"B\", \"A\", \" B \", 3, false]", Some("B\nA\n3\nfalse")),
             ("[\"two\\nlines\"]", Some("two lines")),
         ] {
-            assert_eq!(check(json), expected.map_or(Value::None, |text| Value::Text(text.into())), "{json}");
+            let lines = json.starts_with('[');
+            let of = |text: &str| if lines { Value::Lines(text.into()) } else { Value::Text(text.into()) };
+            assert_eq!(check(json), expected.map_or(Value::None, of), "{json}");
         }
         for json in ["{}", "{\"a\": [1]}", "[{}]", "[[\"a\"]]", "[\"a\", {\"b\": 1}]"] {
             assert_eq!(check(json), Value::Wrong, "{json}");

@@ -89,6 +89,8 @@ pub(super) struct UserItem {
     pub(super) attributes: Vec<(AttributeName, Option<Box<str>>)>,
     /// For attributes that have no value otherwise.
     pub(super) spare: Vec<(AttributeName, Box<str>)>,
+    /// The id of the user inside an assignment.
+    user: Option<ExternalId>,
     /// What could not be read.
     pub(super) spoilt: Option<String>,
 }
@@ -107,7 +109,7 @@ impl UserItem {
         let text = match value {
             Value::None => return,
             Value::Wrong => return self.spoil(&format!("{prefix}{}", field.property)),
-            Value::Text(text) => text,
+            Value::Text(text) | Value::Lines(text) => text,
         };
         for becomes in &field.becomes {
             if becomes.spare {
@@ -118,17 +120,12 @@ impl UserItem {
         }
     }
 
-    fn take_id(&mut self, value: Value) {
+    fn id_of(&mut self, value: Value) -> Option<ExternalId> {
         match value {
-            Value::Text(text) => {
-                let id = ExternalId::from(&*text);
-                match &self.id {
-                    Some(other) if *other != id => self.spoil("id"),
-                    _ => self.id = Some(id),
-                }
-            }
-            Value::None | Value::Wrong => self.spoil("id"),
+            Value::Text(text) => return Some(ExternalId::from(&*text)),
+            Value::None | Value::Lines(_) | Value::Wrong => self.spoil("id"),
         }
+        None
     }
 }
 
@@ -161,6 +158,9 @@ impl<'de> DeserializeSeed<'de> for Assignments<'_> {
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<UserItem, D::Error> {
         let mut item = UserItem::default();
         Object { what: What::Assignment, fields: self.0, item: &mut item }.deserialize(deserializer)?;
+        if item.user.is_some() && item.user != item.id {
+            item.spoil("_embedded.user.id");
+        }
         Ok(item)
     }
 }
@@ -172,6 +172,8 @@ enum What {
     Assignment,
     /// `_embedded` of an assignment.
     Embedded,
+    /// The user in it.
+    AssignedUser,
     UserProfile,
     AppProfile,
 }
@@ -179,9 +181,9 @@ enum What {
 impl What {
     fn name(self) -> &'static str {
         match self {
-            Self::User => "_embedded.user",
-            Self::Assignment => "",
+            Self::User | Self::Assignment => "",
             Self::Embedded => "_embedded",
+            Self::AssignedUser => "_embedded.user",
             Self::UserProfile => "profile",
             Self::AppProfile => "appuser profile",
         }
@@ -197,8 +199,7 @@ struct Object<'a, 'f> {
 
 impl Object<'_, '_> {
     fn wrong(self) {
-        // The outermost object has no id yet.
-        if matches!(self.what, What::User | What::Assignment) && self.item.id.is_none() {
+        if matches!(self.what, What::User | What::Assignment) {
             self.item.not_an_object();
         } else {
             self.item.spoil(self.what.name());
@@ -236,13 +237,13 @@ impl<'f> Visitor<'_> for Key<'f> {
     fn visit_str<E>(self, name: &str) -> Result<Slot<'f>, E> {
         let Self(what, fields) = self;
         Ok(match (what, name) {
-            (What::User | What::Assignment, "id") => Slot::Id,
-            (What::User, "status") => Slot::Status,
-            (What::User, "lastUpdated") => Slot::Changed,
-            (What::User, "profile") => Slot::Inner(What::UserProfile),
+            (What::User | What::Assignment | What::AssignedUser, "id") => Slot::Id,
+            (What::User | What::AssignedUser, "status") => Slot::Status,
+            (What::User | What::AssignedUser, "lastUpdated") => Slot::Changed,
+            (What::User | What::AssignedUser, "profile") => Slot::Inner(What::UserProfile),
             (What::Assignment, "profile") => Slot::Inner(What::AppProfile),
             (What::Assignment, "_embedded") => Slot::Inner(What::Embedded),
-            (What::Embedded, "user") => Slot::Inner(What::User),
+            (What::Embedded, "user") => Slot::Inner(What::AssignedUser),
             (What::UserProfile, name) => {
                 fields.of_user(name).map_or(Slot::Other, |field| Slot::Field("profile.", field))
             }
@@ -273,11 +274,18 @@ impl<'de> Visitor<'de> for Object<'_, '_> {
         let Self { what, fields, item } = self;
         while let Some(slot) = map.next_key_seed(Key(what, fields))? {
             match slot {
-                Slot::Id => item.take_id(map.next_value()?),
+                Slot::Id => {
+                    let id = item.id_of(map.next_value()?);
+                    if what == What::AssignedUser {
+                        item.user = id;
+                    } else {
+                        item.id = id;
+                    }
+                }
                 Slot::Status => match map.next_value()? {
                     Value::Text(status) => item.status = Some(status),
                     Value::None => {}
-                    Value::Wrong => item.spoil("status"),
+                    Value::Lines(_) | Value::Wrong => item.spoil("status"),
                 },
                 Slot::Changed => {
                     if let Value::Text(text) = map.next_value()? {
@@ -298,7 +306,7 @@ impl<'de> Visitor<'de> for Object<'_, '_> {
 
     fn visit_unit<E>(self) -> Result<(), E> {
         // A profile that is `null` is one without values.
-        if matches!(self.what, What::User | What::Assignment) && self.item.id.is_none() {
+        if matches!(self.what, What::User | What::Assignment) {
             self.item.not_an_object();
         }
         Ok(())

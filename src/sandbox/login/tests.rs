@@ -145,6 +145,8 @@ async fn faults_strike_sign_in_too() {
     assert_eq!(ask(&tenant, &faults, &tenant.tenant_id(), &right).await, (200, Value::Null));
     faults.add(fault(FaultKind::NullFields));
     assert_eq!(ask(&tenant, &faults, &tenant.tenant_id(), &right).await.1["access_token"], Value::Null);
+    faults.add(fault(FaultKind::Redirect));
+    assert_eq!(ask(&tenant, &faults, &tenant.tenant_id(), &right).await, (302, Value::Null));
     assert!(ask(&tenant, &faults, &tenant.tenant_id(), &right).await.1["access_token"].is_string());
-    assert_eq!(tenant.requests()["POST /token"], 4);
+    assert_eq!(tenant.requests()["POST /token"], 5);
 }

@@ -75,7 +75,8 @@ impl Org {
             let steps = steps(tenant, self.read);
             self.read = tenant.store.version();
             let (mut users, mut groups) = (BTreeSet::new(), BTreeSet::new());
-            if steps.iter().any(|step| !matches!(step, Step::Profile { .. })) {
+            let moved = steps.iter().any(|step| !matches!(step, Step::Profile { .. }));
+            if moved {
                 self.forget_members();
             }
             for step in &steps {
@@ -84,7 +85,9 @@ impl Org {
             for &user in &users {
                 self.touch(user, tenant.store.users[user].modified.timestamp_millis());
             }
-            self.reassign(tenant);
+            if moved {
+                self.reassign(tenant);
+            }
             if let Some(mut index) = self.index.take() {
                 index.note(self, tenant, &users, &groups);
                 self.index = Some(index);

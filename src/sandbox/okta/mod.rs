@@ -85,6 +85,9 @@ impl OktaOrg {
     }
 
     /// Its HTTP interface; `root` is its own address as clients call it: links, audiences and proofs are about it.
+    ///
+    /// Faults are those of the service `okta`. A status of 429 with the code `concurrency` is the refusal of too many
+    /// requests at once: limit and remaining read 0.
     pub fn router(&self, faults: Faults, root: String) -> Router {
         let service = Service { okta: self.clone(), faults, root: root.trim_end_matches('/').to_owned() };
         Router::new().fallback(serve).with_state(service)
@@ -104,8 +107,11 @@ impl OktaOrg {
 
     /// Changes settings. Assignments made here are not told in the System Log; those that follow from a membership are.
     pub fn configure(&self, change: impl FnOnce(&mut Settings)) {
+        // Outside of the locks: a change may ask for ids.
+        let mut settings = self.lock().settings.clone();
+        change(&mut settings);
         self.with(|tenant, org| {
-            change(&mut org.settings);
+            org.settings = settings;
             org.forget_role();
             org.assigned = org.assignments(tenant);
             match (org.settings.index_lag_millis, &org.index) {

@@ -160,7 +160,7 @@ impl World<'_> {
         if !trimmed.contains("omitCredentials") {
             object["credentials"] = json!({ "provider": { "type": "OKTA", "name": "OKTA" } });
         }
-        if !trimmed.contains("omitCredentialsLinks") {
+        if !trimmed.contains("omitCredentialsLinks") && !self.root.is_empty() {
             object["_links"] = json!({ "self": { "href": format!("{}/api/v1/users/{id}", self.root) } });
         }
         Some(object)

@@ -55,7 +55,7 @@ impl Listed for World<'_> {
 }
 
 impl World<'_> {
-    /// The world without a call, for what is rendered ahead of one.
+    /// The world without a call, for what is rendered ahead of one; without an address, links are left out.
     pub(super) fn bare(tenant: &TenantState, org: &Org, work: impl FnOnce(&World<'_>)) {
         let call = Call::read(Method::GET, &Uri::default(), HeaderMap::new(), &[]);
         work(&World { tenant, org, call: &call, root: "" });

@@ -252,7 +252,7 @@ pub(crate) async fn one_person_then_nobody(kind: &Kind) {
 }
 
 pub(crate) async fn a_hundred_thousand_people(kind: &Kind) {
-    let people = 100_000;
+    let people = kind.crowd;
     let rig = Rig::of(kind, people).await;
     let everybody = rig.present();
     assert!(everybody.len() > people * 8 / 10, "{}", everybody.len());

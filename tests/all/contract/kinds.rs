@@ -1,12 +1,14 @@
 //! Every kind of source. One place to add one: a function here and its name in the list of [`super`].
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use connectors::http::HttpLimits;
 use connectors::microsoft::{Credential, Microsoft, MicrosoftConfig};
+use connectors::okta::{Okta, OktaConfig, OktaCredential, OktaScope};
 use connectors::{AttributeName, SecretSource, Source};
 use rollcall::sandbox::Sandbox;
-use rollcall::sandbox::scene::{AGENTS, CLIENT_ID};
+use rollcall::sandbox::okta::{AppSettings, PageCaps, RateLimits};
+use rollcall::sandbox::scene::{AGENTS, CLIENT_ID, CLIENT_SECRET};
 use url::Url;
 
 use crate::world::now;
@@ -22,6 +24,8 @@ pub(crate) struct Kind {
     pub(crate) everybody: bool,
     /// Whether members of nested groups count.
     pub(crate) nested: bool,
+    /// How many people the big case has.
+    pub(crate) crowd: usize,
     /// Sets the server's character.
     pub(crate) prepare: fn(&Sandbox),
     /// Sets how many people a page has.
@@ -71,6 +75,7 @@ pub(crate) fn microsoft_everybody() -> Kind {
         listings: &["GET /users/delta"],
         everybody: true,
         nested: false,
+        crowd: 100_000,
         prepare: |_| {},
         pages: graph_pages,
         source: |sandbox, secret, limits| microsoft(sandbox, secret, limits, |_| {}),
@@ -101,5 +106,83 @@ pub(crate) fn microsoft_nested() -> Kind {
             })
         },
         ..microsoft_groups()
+    }
+}
+
+fn okta(sandbox: &Sandbox, secret: &SecretSource, limits: HttpLimits, scope: OktaScope) -> Source {
+    let config = OktaConfig {
+        name: "okta".into(),
+        org_url: Url::parse(&sandbox.addresses.okta_url).unwrap(),
+        credential: OktaCredential::Token(secret.clone()),
+        scope,
+        rule_groups: BTreeSet::new(),
+        wanted: wanted(),
+        fields: BTreeMap::new(),
+        statuses: BTreeMap::new(),
+        rate_share: 0.8,
+    };
+    Source::Okta(Box::new(Okta::with_limits(config, now, limits).unwrap()))
+}
+
+/// An org whose rate limits are out of the way; they have tests of their own.
+fn okta_org(sandbox: &Sandbox) {
+    sandbox.okta.add_api_token(CLIENT_SECRET);
+    let agents = sandbox.tenant.group_id(AGENTS).unwrap();
+    sandbox.okta.configure(|settings| {
+        let many = u32::MAX;
+        settings.limits = RateLimits {
+            users: many,
+            user: many,
+            groups: many,
+            group: many,
+            apps: many,
+            app: many,
+            logs: many,
+            other: many,
+            ..RateLimits::default()
+        };
+        settings.app = AppSettings::default().group(&agents);
+    });
+}
+
+fn okta_pages(sandbox: &Sandbox, size: usize) {
+    sandbox.okta.configure(|settings| {
+        let PageCaps { users, groups: _, members, app_users, logs } = &mut settings.caps;
+        for cap in [users, members, app_users, logs] {
+            *cap = size;
+        }
+    });
+}
+
+/// The whole org.
+pub(crate) fn okta_everybody() -> Kind {
+    Kind {
+        service: "okta",
+        listings: &["GET /api/v1/users"],
+        everybody: true,
+        nested: true,
+        crowd: 100_000,
+        prepare: okta_org,
+        pages: okta_pages,
+        source: |sandbox, secret, limits| okta(sandbox, secret, limits, OktaScope::Everybody),
+    }
+}
+
+/// Named groups.
+pub(crate) fn okta_groups() -> Kind {
+    Kind {
+        listings: &["GET /api/v1/groups/{id}/users"],
+        everybody: false,
+        source: |sandbox, secret, limits| okta(sandbox, secret, limits, OktaScope::Groups(vec![AGENTS.to_owned()])),
+        ..okta_everybody()
+    }
+}
+
+/// An application's people.
+pub(crate) fn okta_app() -> Kind {
+    Kind {
+        listings: &["GET /api/v1/apps/{id}/users"],
+        source: |sandbox, secret, limits| okta(sandbox, secret, limits, OktaScope::App("Amazon Connect".to_owned())),
+        ..okta_groups()
     }
 }

@@ -57,4 +57,7 @@ contract! {
     microsoft_everybody
     microsoft_groups
     microsoft_nested
+    okta_everybody
+    okta_groups
+    okta_app
 }

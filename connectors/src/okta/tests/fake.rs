@@ -272,6 +272,10 @@ impl World {
         self.faults.push((part.to_owned(), times, answer));
     }
 
+    pub(super) fn all_happened(&self) -> bool {
+        self.happenings.is_empty()
+    }
+
     /// No faults any more.
     pub(super) fn heal(&mut self) {
         self.faults.clear();
@@ -293,6 +297,9 @@ impl World {
         let path = path.trim_start_matches("/api/v1").to_owned();
         let address = if shown.is_empty() { path.clone() } else { format!("{path}?{}", shown.join("&")) };
         self.seen.push(address.clone());
+        let header = |name: &str| request.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        assert!(header("content-type").contains("okta-response=omitCredentials"), "answers are asked for lean");
+        assert!(header("accept") == "application/json" && header("user-agent").starts_with("rollcall/"));
         if request.headers.get("authorization").is_none_or(|value| value != self.credential.as_str()) {
             return refusal(401, "E0000011");
         }

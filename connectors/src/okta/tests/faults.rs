@@ -14,7 +14,7 @@ fn page(body: &Value) -> ResponseTemplate {
 fn scope_of(part: &str) -> OktaScope {
     match part {
         "/users?" => OktaScope::Everybody,
-        "/apps/" => OktaScope::App(app_id(1)),
+        "/users?expand=user" => OktaScope::App(app_id(1)),
         _ => groups(&["Agents"]),
     }
 }
@@ -29,6 +29,10 @@ async fn no_broken_page_becomes_a_list() {
         let next = |link: &str| format!("<{link}>; rel=\"next\"");
         let html = ResponseTemplate::new(200).set_body_raw("<html>Sign in</html>", "text/html");
         let cut = ResponseTemplate::new(200).set_body_raw(r#"[{"id":"00u"#, "application/json");
+        let far_away = refusal(429, "E0000047")
+            .insert_header("x-rate-limit-limit", "600")
+            .insert_header("x-rate-limit-remaining", "0")
+            .insert_header("x-rate-limit-reset", "1999999999");
         let after = ResponseTemplate::new(200).set_body_raw("[] x", "application/json");
         vec![
             ("loop", with(&[next(&format!("{own}/api/v1/loop?after=1"))]), Protocol),
@@ -53,13 +57,14 @@ async fn no_broken_page_becomes_a_list() {
             ("cookie expected", refusal(403, "E0000005"), Unauthorized),
             ("not there", refusal(404, "E0000007"), NotFound),
             ("throttled for long", refusal(429, "E0000047").insert_header("retry-after", "301"), Throttled),
+            ("throttled until far away", far_away, Throttled),
             ("throttled for ever", refusal(429, "E0000047").insert_header("retry-after", "0"), Throttled),
             ("timed out for ever", refusal(500, "E0000009"), RemoteFailure),
             ("down", refusal(503, "E0000010"), RemoteFailure),
         ]
     };
     let count = broken("x").len();
-    for part in ["/users?", "/users?limit", "/apps/"] {
+    for part in ["/users?", "/users?limit", "/users?expand=user"] {
         for at in 0..count {
             let fake = company().await;
             let (name, answer, kind) = broken(&fake.server.uri()).swap_remove(at);

@@ -68,6 +68,10 @@ async fn a_change_during_a_pull_is_seen_by_the_next_one() {
     let parts = ["/groups?", "/groups/", "/users?", "/logs?"];
     for part in parts {
         for first in [true, false] {
+            if part == "/groups?" && !first {
+                // A single group is asked for by its id.
+                continue;
+            }
             let mut rig = Rig::new(company().await, groups(&["Agents"]), &[]);
             if !first {
                 rig.start().await;
@@ -87,6 +91,7 @@ async fn a_change_during_a_pull_is_seen_by_the_next_one() {
                 rig.known = mirror.users.keys().cloned().collect();
                 rig.fake.world().tick(120);
             }
+            assert!(rig.fake.world().all_happened(), "{part}");
             let expected = truth(&rig, true);
             if first {
                 assert_eq!(mirror.present(true), expected, "{part}");

@@ -88,7 +88,8 @@ async fn people_are_confirmed_by_what_the_role_can_prove() {
 async fn a_confirmation_says_which_followed_groups_a_person_is_in() {
     let group = |number: u32| -> ExternalId { group_id(number).into() };
     let app: ExternalId = app_id(1).into();
-    let table: [(OktaScope, &[&str], u32, Option<Vec<ExternalId>>); 8] = [
+    type Row<'a> = (OktaScope, &'a [&'a str], u32, Option<Vec<ExternalId>>);
+    let table: [Row<'_>; 8] = [
         (OktaScope::Everybody, &[], 1, None),
         (OktaScope::Everybody, &[RULE], 4, None),
         (groups(&["Agents"]), &[], 5, Some(vec![group(1)])),
@@ -148,7 +149,9 @@ async fn a_list_shorter_than_the_orgs_own_count_removes_nobody() {
     let edges = [1, 3, 4, 5, 9].map(|member| Edge { group: group_id(1).into(), member: person(member) });
     assert_eq!(delta.joined, edges.into());
     assert!(delta.notes[0].contains("lists 5 people where the org counts 6"), "{:?}", delta.notes);
-    let listings = |rig: &Rig| rig.seen().iter().filter(|address| address.contains("/users?limit")).count();
+    let listings = |rig: &Rig| {
+        rig.seen().iter().filter(|address| address.starts_with("/groups/") && address.contains("/users?")).count()
+    };
     assert_eq!(listings(&rig), 2 * 2, "two pages, twice");
     // It is tried again twice, and then waits for the next change.
     for expected in [4, 4, 0] {
@@ -243,6 +246,42 @@ async fn a_lost_place_in_the_log_is_read_again_from_an_hour_back() {
 }
 
 #[tokio::test]
+async fn a_long_log_is_read_over_its_pages_and_a_very_long_one_over_several_pulls() {
+    for (events, requests, polls) in [(1_500, 2, 1), (25_000, 20, 2)] {
+        let mut rig = Rig::new(company().await, OktaScope::Everybody, &[]);
+        rig.start().await;
+        for _ in 0..events {
+            rig.fake.world().log(
+                "group.user_membership.add",
+                "FAILURE",
+                &[("User", id(1)), ("UserGroup", group_id(1))],
+            );
+        }
+        rig.fake.world().delete(2);
+        for poll in 1..=polls {
+            rig.seen();
+            let delta = rig.delta().await;
+            assert_eq!(delta.patches.len(), usize::from(poll == polls), "{events} events, poll {poll}");
+            let asked = rig.seen().iter().filter(|address| address.starts_with("/logs")).count();
+            assert!(poll > 1 || asked == requests, "{events} events: {asked}");
+        }
+    }
+}
+
+/// Somebody who is gone in the middle of being asked for is asked for like anybody who is gone.
+#[tokio::test]
+async fn somebody_deleted_between_two_questions_is_gone() {
+    let fake = company().await;
+    let part = format!("/users/{}", id(1));
+    fake.world().happens(&part, |world| world.delete(1));
+    // The groups of nobody are not found.
+    fake.world().fault(&format!("{part}/groups"), 1, fake::refusal(404, "E0000007"));
+    let rig = Rig::new(fake, groups(&["Agents"]), &[]);
+    let found = rig.source.confirm(&[person(1)]).await.unwrap();
+    assert_eq!(presence(&found, 1), "gone");
+}
+
+#[tokio::test]
 async fn only_what_succeeded_and_is_confirmed_counts_as_deleted() {
     let mut rig = Rig::new(company().await, OktaScope::Everybody, &[]);
     rig.start().await;
@@ -290,6 +329,21 @@ async fn a_service_app_without_the_logs_scope_works_without_hints() {
     assert_eq!(tokens(&rig), 0, "remembered");
     let lines = rig.source.check().await;
     assert!(lines.iter().any(|line| line.ok && line.text.contains("okta.logs.read")), "{lines:?}");
+    // Assignments are listed in full every few minutes; the refused token is not asked for every time.
+    rig.fake.world().granted = Some(&["okta.users.read", "okta.groups.read", "okta.apps.read"]);
+    let mut listed = Rig::with(rig.fake, OktaScope::App("Contact centre".into()), &[], |config| {
+        config.credential = OktaCredential::Service {
+            client_id: "0oaclient".into(),
+            private_key: SecretSource::File(key.0.clone()),
+            key_id: Some("k1".into()),
+            dpop: false,
+        };
+    });
+    listed.start().await;
+    assert_eq!(tokens(&listed), 2);
+    assert!(listed.full().await.content().notes.is_empty());
+    assert_eq!(tokens(&listed), 0);
+    let rig = listed;
     rig.fake.world().granted = None;
     let other = Rig::with(rig.fake, groups(&["Agents"]), &[], |config| {
         config.credential = OktaCredential::Service {

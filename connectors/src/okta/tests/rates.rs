@@ -183,7 +183,7 @@ async fn a_wait_that_is_too_long_is_an_error_that_says_so() {
         .insert_header("x-rate-limit-limit", "600")
         .insert_header("x-rate-limit-remaining", "10")
         .insert_header("x-rate-limit-reset", "1999999999");
-    fake.world().fault("/groups?search", 1, spent);
+    fake.world().fault("/groups?expand", 1, spent);
     let rig = Rig::new(fake, groups(&["Agents"]), &[]);
     // The group was not found in that answer; asked again, the bucket is used up for years.
     assert_eq!(rig.pull().await.unwrap_err().kind, PullErrorKind::NotFound);

@@ -54,6 +54,10 @@ async fn faults_bend_pages() {
     lab.strike(op, FaultKind::ForeignLink);
     let foreign = lab.get(path).await.body;
     assert!(foreign["@odata.nextLink"].as_str().unwrap().starts_with("http://127.0.0.2:1/"));
+    lab.strike(op, FaultKind::Redirect);
+    let moved = lab.get(path).await;
+    assert_eq!(moved.status, 302);
+    assert!(moved.headers["location"].to_str().unwrap().starts_with("http://127.0.0.2:1/v1.0/users/delta?"));
     lab.strike(op, FaultKind::NullFields);
     let nulls = lab.get(path).await.body;
     assert_eq!(nulls["value"][0], json!({ "id": lab.user(0), "displayName": null }));

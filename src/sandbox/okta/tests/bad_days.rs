@@ -133,3 +133,42 @@ async fn every_operation_has_its_name() {
     let request = Request::delete("/api/v1/users").header("authorization", format!("SSWS {TOKEN}"));
     lab.send(request.body(Body::empty()).unwrap()).await.refused(405, "E0000022");
 }
+
+#[tokio::test]
+async fn scripts_pull_the_levers() {
+    let lab = Lab::new(company(3, &[("A", 0..2)]));
+    lab.okta.set_service_app(super::super::ServiceApp::new("client"));
+    let control = super::super::control_router(lab.okta.clone());
+    let ask = async |method: &str, path: &str, body: Value| {
+        let request = Request::builder().method(method).uri(path).header("content-type", "application/json");
+        let response = control.clone().oneshot(request.body(Body::from(body.to_string())).unwrap()).await.unwrap();
+        let status = response.status().as_u16();
+        let body = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
+        (status, serde_json::from_slice::<Value>(&body).unwrap_or(Value::Null))
+    };
+    let ids = ask("GET", "/okta/ids", Value::Null).await.1;
+    assert_eq!((&ids["users"][lab.user(1)], &ids["app"]), (&json!(lab.okta(1)), &json!(lab.okta.app_id())));
+    assert_eq!(ids["groups"]["A"], lab.okta_group("A"));
+    let login = lab.tenant.users()[1].user_principal_name.clone();
+    assert_eq!(ask("POST", "/okta/status", json!({ "id": login, "status": "LOCKED_OUT" })).await.0, 204);
+    let user = format!("/users/{}", lab.okta(1));
+    assert_eq!(lab.get(&user).await.body["status"], "LOCKED_OUT");
+    assert_eq!(ask("POST", "/okta/status", json!({ "id": lab.user(1) })).await.0, 204);
+    assert_eq!(lab.get(&user).await.body["status"], "ACTIVE");
+    assert_eq!(ask("POST", "/okta/status", json!({ "id": "nobody" })).await.0, 404);
+    assert_eq!(ask("POST", "/okta/role", json!({ "groups": ["A"] })).await.0, 204);
+    assert_eq!(lab.get("/users").await.items().len(), 2);
+    assert_eq!(ask("POST", "/okta/role", json!({})).await.0, 204);
+    lab.get("/users").await.refused(403, "E0000006");
+    assert_eq!(ask("POST", "/okta/role", json!({ "full": true })).await.0, 204);
+    let link = lab.get("/logs").await.next().unwrap();
+    assert_eq!(ask("POST", "/okta/expire-log-links", Value::Null).await.0, 204);
+    assert_eq!(lab.get(&link).await.status, 400);
+    assert_eq!(ask("POST", "/okta/expire-nonces", Value::Null).await.0, 204);
+    assert_eq!(ask("GET", "/okta/requests", Value::Null).await.1["GET /api/v1/logs"], 2);
+    assert_eq!(ask("POST", "/okta/revoke", json!({})).await.0, 204);
+    assert_eq!(lab.get("/users").await.status, 200, "API tokens stay");
+    assert_eq!(ask("POST", "/okta/revoke", json!({ "token": TOKEN })).await.0, 204);
+    assert_eq!(ask("POST", "/okta/revoke", json!({ "token": TOKEN })).await.0, 404);
+    lab.get("/users").await.refused(401, "E0000011");
+}

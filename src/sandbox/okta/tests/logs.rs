@@ -26,7 +26,7 @@ async fn a_poll_never_ends_and_never_repeats() {
     assert_eq!(third.items()[0]["target"][0]["id"], lab.okta(1));
     assert_eq!(lab.get(&third.next().unwrap()).await.items().len(), 0);
     assert_eq!(kinds(&lab.get(&first.next().unwrap()).await), kinds(&second), "a link may be called again");
-    lab.get(&format!("{}&since={BEGAN}", link)).await.refused(400, "E0000001");
+    lab.get(&format!("{link}&since={BEGAN}")).await.refused(400, "E0000001");
     lab.okta.expire_log_links();
     lab.get(&link).await.refused(400, "E0000001");
     assert_eq!(lab.get("/logs").await.items().len(), 5);

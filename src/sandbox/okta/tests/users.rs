@@ -1,5 +1,9 @@
 //! Lists of users, searches, statuses.
 
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+
 use super::*;
 
 #[tokio::test]
@@ -195,11 +199,56 @@ async fn searches_are_late_and_point_reads_are_not() {
 
 #[tokio::test]
 async fn many_people_are_listed_without_gaps() {
-    let lab = Lab::new(Company::plain(20_000));
+    let lab = Lab::new(Company::plain(4_000));
     let sorted = "/users?search=lastUpdated ge \"2020-01-01T00:00:00.000Z\"&sortBy=lastUpdated&limit=200";
     for link in ["/users", "/users?search=status eq \"ACTIVE\"", sorted] {
         let (all, sizes) = lab.walk(link).await;
-        let seen: std::collections::BTreeSet<&str> = ids(&all).into_iter().collect();
-        assert_eq!((all.len(), sizes.len(), seen.len()), (20_000, 100, 20_000), "{link}");
+        let seen: BTreeSet<&str> = ids(&all).into_iter().collect();
+        assert_eq!((all.len(), sizes.len(), seen.len()), (4_000, 20, 4_000), "{link}");
+    }
+}
+
+/// Walks a listing; between two pages somebody changes. Who is still there at the end, and how often each was seen.
+async fn walk_while_changing(lab: &Lab, link: String, steps: &[(usize, u8)]) -> (BTreeSet<String>, Vec<String>) {
+    let (mut seen, mut next, mut steps) = (Vec::new(), Some(link), steps.iter());
+    while let Some(link) = next {
+        let answer = lab.get(&link).await;
+        seen.extend(answer.ids().iter().map(|id| (*id).to_owned()));
+        next = answer.next();
+        let Some((index, what)) = steps.next() else { continue };
+        lab.pass(1);
+        let user = lab.user(*index);
+        // A step that the account's state does not allow is none.
+        let _ = match what {
+            0 => lab.tenant.update_user(&user, [("department".to_owned(), json!(link))].into_iter().collect()),
+            1 => lab.tenant.disable(&user),
+            2 => lab.tenant.soft_delete(&user),
+            3 => lab.tenant.restore(&user),
+            _ => lab.tenant.hard_delete(&user),
+        };
+    }
+    let all = lab.walk("/users?search=id pr").await.0;
+    (ids(&all).into_iter().map(str::to_owned).collect(), seen)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    #[test]
+    fn nobody_is_missed_while_people_change(
+        steps in prop::collection::vec((0_usize..12, 0_u8..5), 0..12),
+        limit in 1_usize..5,
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        runtime.block_on(async {
+            let lab = Lab::new(Company::plain(12));
+            let (left, seen) = walk_while_changing(&lab, format!("/users?search=id pr&limit={limit}"), &steps).await;
+            let once: BTreeSet<String> = seen.iter().cloned().collect();
+            prop_assert!(left.is_subset(&once) && once.len() == seen.len(), "each is seen, and once");
+            let lab = Lab::new(Company::plain(12));
+            let sorted = format!("/users?search=id pr&sortBy=lastUpdated&sortOrder=asc&limit={limit}");
+            let (left, seen) = walk_while_changing(&lab, sorted, &steps).await;
+            prop_assert!(left.is_subset(&seen.into_iter().collect()), "each is seen, the changed ones twice");
+            Ok(())
+        })?;
     }
 }
