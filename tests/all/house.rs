@@ -75,8 +75,10 @@ fn imports_point_down_only() {
 
 #[test]
 fn capabilities_have_one_maker() {
-    let makers =
-        [("ApprovedPlan::by_guard(", "src/planner/guard.rs"), ("LastPageSeen::witnessed(", "connectors/src/paging.rs")];
+    let makers = [
+        ("ApprovedPlan::by_guard(", "src/planner/guard.rs"),
+        ("LastPageSeen::witnessed(", "connectors/src/paging/mod.rs"),
+    ];
     for (call, maker) in makers {
         let callers: Vec<_> = sources()
             .into_iter()

@@ -6,4 +6,5 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 mod oauth;
+mod scim;
 mod server;

@@ -6,7 +6,7 @@
 use url::Url;
 
 use super::config::{OktaConfig, OktaCredential, OktaScope};
-use crate::auth::{Access, ClientCredentials, Proof, TokenCache, WallClock};
+use crate::auth::{Access, Dpop, OAuthClient, Proof, WallClock};
 use crate::error::{PullError, PullErrorKind};
 use crate::http::HttpClient;
 
@@ -43,11 +43,14 @@ pub(super) fn access(
 ) -> Result<Access, PullError> {
     match &config.credential {
         OktaCredential::Token(secret) => Ok(Access::Scheme { scheme: "SSWS", secret: secret.clone() }),
-        OktaCredential::Service { client_id, private_key, key_id: _, dpop: _ } => {
-            let proof = Proof::Certificate(private_key.clone());
-            let (url, scope) = (token_url(config)?, scopes.join(" "));
-            let credentials = ClientCredentials::new(http, url, client_id.clone(), scope, proof, clock);
-            Ok(Access::OAuth(TokenCache::new(credentials)))
+        OktaCredential::Service { client_id, private_key, key_id, dpop } => {
+            let proof = Proof::PrivateKey { source: private_key.clone(), key_id: key_id.clone() };
+            let client = OAuthClient {
+                scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
+                dpop: if *dpop { Dpop::Always } else { Dpop::WhenAsked },
+                ..OAuthClient::new(token_url(config)?, client_id.clone(), proof)
+            };
+            Ok(Access::oauth(http, client, clock))
         }
     }
 }

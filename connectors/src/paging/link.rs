@@ -1,17 +1,14 @@
-//! A page walker that is fed by hand: it decides which link comes next and when a listing has been read to its end.
+//! A listing whose pages carry the link of the next one.
 //!
-//! It does no IO. Whoever fetches pages shows it the links of each one; it answers with the next link or with the
-//! evidence that there is none.
-//!
-//! Invariant: [`LastPageSeen`] is made here and nowhere else, and only from a page that ends its listing.
 //! Invariant: every walk ends: pages are bounded, and a link that was followed before is refused.
 //! Invariant: a link is taken as it is, whole; only its origin is looked at, which must be the one of the first link.
 //! Deliberately absent: building links. A paging token is opaque; nobody takes one apart.
 
 use std::collections::BTreeSet;
 
-use url::{Origin, Url};
+use url::Url;
 
+use super::{last_page_seen, same_origin};
 use crate::directory::LastPageSeen;
 
 /// How a listing says that it is over.
@@ -103,16 +100,6 @@ pub enum PagingError {
     },
 }
 
-/// Whether `link` has the scheme, host and port of `root`, and no user name or password of its own.
-#[must_use]
-pub fn same_origin(root: &Url, link: &Url) -> bool {
-    let origin = root.origin();
-    matches!(origin, Origin::Tuple(..))
-        && origin == link.origin()
-        && link.username().is_empty()
-        && link.password().is_none()
-}
-
 impl Walker {
     /// A walk that starts at `first` and may read `max_pages` pages.
     #[must_use]
@@ -155,12 +142,10 @@ impl Walker {
             }
             (None, Some(delta), _) => {
                 let delta = Some(self.own_link(delta)?);
-                Ok(Turn::Done(End { proof: LastPageSeen::witnessed(), delta, pages: page }))
+                Ok(Turn::Done(End { proof: last_page_seen(), delta, pages: page }))
             }
             (None, None, Ending::DeltaLink) => Err(PagingError::NoLink { page }),
-            (None, None, Ending::NoLink) => {
-                Ok(Turn::Done(End { proof: LastPageSeen::witnessed(), delta: None, pages: page }))
-            }
+            (None, None, Ending::NoLink) => Ok(Turn::Done(End { proof: last_page_seen(), delta: None, pages: page })),
         }
     }
 
