@@ -8,6 +8,8 @@ use std::sync::Arc;
 use anyhow::Context;
 use connectors::Source;
 use connectors::microsoft::Microsoft;
+use connectors::okta::Okta;
+use connectors::scim::Scim;
 
 use crate::config::{Config, SourceConfig};
 use crate::connect::{AmazonConnect, Quotas};
@@ -64,11 +66,19 @@ pub async fn assemble(config: &Config, now: fn() -> Time, purpose: &str) -> anyh
 pub fn sources(config: &Config, now: fn() -> Time) -> anyhow::Result<Vec<Arc<Source>>> {
     let mut sources = Vec::new();
     for source in &config.sources {
-        sources.push(Arc::new(match source {
-            SourceConfig::Microsoft(microsoft) => Source::Microsoft(Box::new(Microsoft::new(microsoft.clone(), now)?)),
-        }));
+        let built = build(source, now).with_context(|| format!("[source.{}]", source.name()))?;
+        sources.push(Arc::new(built));
     }
     Ok(sources)
+}
+
+/// Nothing is read or sent yet: a secret is read when the first request needs it.
+fn build(source: &SourceConfig, now: fn() -> Time) -> Result<Source, connectors::PullError> {
+    Ok(match source {
+        SourceConfig::Microsoft(config) => Source::Microsoft(Box::new(Microsoft::new(config.clone(), now)?)),
+        SourceConfig::Okta(config) => Source::Okta(Box::new(Okta::new(config.clone(), now)?)),
+        SourceConfig::Scim(config) => Source::Scim(Box::new(Scim::new(config.clone(), now)?)),
+    })
 }
 
 fn quota(target: &AmazonConnect, operation: Operation) -> (f64, u32) {

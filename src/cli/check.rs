@@ -70,7 +70,9 @@ fn configuration(config: &Config) -> Line {
         count(config.rules.mappings.len(), "mapping", "mappings"),
         count(config.reports.len(), "report", "reports")
     );
-    Line { place: "configuration".to_owned(), ok: true, text, hint: None }
+    let names: Vec<&str> = config.sources.iter().map(|source| source.name().as_str()).collect();
+    let order = if names.len() > 1 { format!("; precedence {}", names.join(" before ")) } else { String::new() };
+    Line { place: "configuration".to_owned(), ok: true, text: text + &order, hint: None }
 }
 
 /// The rules' own tests.

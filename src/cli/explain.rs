@@ -8,8 +8,9 @@ use serde_json::json;
 use super::observed::{self, Observed};
 use super::style::{self, Style, column};
 use super::{Door, Exit, history, plan_screen};
+use crate::assemble;
 use crate::model::{Authority, Decision, JournalEntry, Observation, Stage, Time};
-use crate::planner::{self, Explanation};
+use crate::planner::{self, Explanation, OtherRecord};
 use crate::store::JournalRow;
 
 /// Journal entries that are shown.
@@ -38,7 +39,12 @@ pub(super) async fn explain(door: &Door, person: &str) -> anyhow::Result<Exit> {
             return Ok(Exit::Failed);
         }
     };
-    let explanation = planner::explain(&seen, &config.rules, key, &|_, attribute| attribute.to_string());
+    // Built from the configuration only; nothing is reached. What cannot be built is named as the rules name it.
+    let sources = assemble::sources(&config, super::now).unwrap_or_default();
+    let explanation = planner::explain(&seen, &config.rules, key, &|source, attribute| {
+        let source = sources.iter().find(|known| known.name() == source);
+        source.map_or_else(|| attribute.to_string(), |source| source.field_of(attribute))
+    });
     let past = store.person_history(key, HISTORY).await?;
     if door.json {
         println!("{}", as_json(&explanation));
@@ -59,8 +65,17 @@ fn as_json(explanation: &Explanation) -> serde_json::Value {
         .iter()
         .map(|facet| json!({"facet": facet.facet, "authority": facet.authority, "state": facet.state}))
         .collect();
+    let attributes: Vec<_> = explanation
+        .attributes
+        .iter()
+        .map(|shown| json!({"name": shown.name, "value": shown.value, "field": shown.field}))
+        .collect();
+    let other = |other: &OtherRecord| json!({"person": other.person, "matched": other.matched, "why": other.why});
     json!({
-        "person": explanation.person, "presence": explanation.presence, "rules": rules, "facets": facets,
+        "person": explanation.person, "presence": explanation.presence, "status": explanation.status,
+        "attributes": attributes, "decided_by": explanation.decided_by.as_ref().map(other),
+        "decides_for": explanation.decides_for.iter().map(other).collect::<Vec<_>>(),
+        "rules": rules, "facets": facets,
         "connect_user": explanation.user.as_ref().map(|user| json!({"id": user.id, "username": user.username})),
         "decision": explanation.decision, "changes": explanation.changes, "findings": explanation.findings,
     })
@@ -130,7 +145,28 @@ fn directory(out: &mut String, explanation: &Explanation, seen: &Observation) {
         .collect();
     let groups =
         if groups.is_empty() { "no followed group".to_owned() } else { format!("groups {}", groups.join(", ")) };
-    section(out, "directory", [format!("{} · {}", facts.join(" · "), explanation.presence), groups].into_iter());
+    let status = explanation.status.as_ref().map(|status| format!(" ({status})")).unwrap_or_default();
+    let standing = format!("{} · {}{status}", facts.join(" · "), explanation.presence);
+    section(out, "directory", [standing, groups].into_iter());
+    section(
+        out,
+        "attributes",
+        explanation.attributes.iter().map(|shown| {
+            let value = shown.value.replace(attributes::SEPARATOR, ", ");
+            format!("{} {}  ← {}", column(shown.name.as_str(), 16), column(&value, 32), shown.field)
+        }),
+    );
+    let others = explanation
+        .decided_by
+        .iter()
+        .map(|other| format!("decided by {}: same {}, {}", other.person, other.matched, other.why))
+        .chain(
+            explanation
+                .decides_for
+                .iter()
+                .map(|other| format!("decides for {}: same {}, {}", other.person, other.matched, other.why)),
+        );
+    section(out, "same person", others);
 }
 
 /// A section of the screen: its name beside the first line, nothing if there are no lines.

@@ -6,12 +6,34 @@ use anyhow::Context;
 use clap::Args;
 
 use super::Exit;
-use crate::sandbox::scene::{self, CLIENT_SECRET, ConfigText, SceneSettings};
+use crate::sandbox::scene::{self, CLIENT_SECRET, ConfigText, SceneSettings, SceneSource};
+use crate::sandbox::scim::Character;
 use crate::sandbox::{Ports, QuotaSettings, Sandbox};
+
+/// The kinds of directory the sandbox speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Directory {
+    /// Microsoft Entra ID.
+    Entra,
+    /// Okta.
+    Okta,
+    /// A SCIM 2.0 server.
+    Scim,
+}
+
+fn character(name: &str) -> Result<Character, String> {
+    serde_json::from_value(name.replace('-', "_").into()).map_err(|error| error.to_string())
+}
 
 /// What `sandbox` takes.
 #[derive(Debug, Clone, Args)]
 pub(super) struct SandboxArgs {
+    /// Which directory the configuration names.
+    #[arg(long, value_enum, default_value = "entra")]
+    source: Directory,
+    /// What kind of SCIM server it is (`strict`, `sloppy`, `cursor_only`, …).
+    #[arg(long, value_name = "NAME", default_value = "strict", value_parser = character)]
+    character: Character,
     /// Accounts in the directory.
     #[arg(long, default_value_t = 120)]
     people: usize,
@@ -61,7 +83,13 @@ pub(super) async fn sandbox(args: &SandboxArgs) -> anyhow::Result<Exit> {
         settings.connect.quota = QuotaSettings::unlimited();
     }
     let sandbox = scene::start(settings).await.context("the sandbox cannot listen on loopback")?;
+    let source = match args.source {
+        Directory::Entra => SceneSource::Entra,
+        Directory::Okta => SceneSource::Okta { app: false },
+        Directory::Scim => SceneSource::Scim { character: args.character },
+    };
     let text = ConfigText {
+        sources: vec![source],
         quota: args.unlimited.then_some((10_000.0, 10_000, 1.0)),
         everybody: args.everybody,
         first_run_applies: args.first_run_applies,

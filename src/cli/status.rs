@@ -40,7 +40,9 @@ pub(super) async fn status(door: &Door) -> anyhow::Result<Exit> {
         println!(
             "{}",
             json!({
-                "contact_centre": config.name, "enabled": config.enabled, "people": people, "last_run": last,
+                "contact_centre": config.name,
+                "sources": config.sources.iter().map(|source| source.name().as_str()).collect::<Vec<_>>(),
+                "enabled": config.enabled, "people": people, "last_run": last,
                 "held_plan": held.as_ref().map(|held| json!({"digest": held.digest, "message": held.message})),
                 "quarantined": quarantined, "waiting": waiting, "in_doubt": doubts,
                 "worked_on_by": holder.map(|(holder, _)| holder),
@@ -56,6 +58,14 @@ pub(super) async fn status(door: &Door) -> anyhow::Result<Exit> {
     line("people", number(people));
     line("last run", last.as_ref().map_or("none yet → rollcall plan".to_owned(), |run| run_line(run, now)));
     let by = holder.map_or("nobody".to_owned(), |(holder, since)| format!("{holder}, {}", style::relative(since, now)));
+    if config.sources.len() > 1 {
+        let of = |source: &crate::config::SourceConfig| format!("{} ({})", source.name(), source.product());
+        line("sources", config.sources.iter().map(of).collect::<Vec<_>>().join(", then "));
+    }
+    for (source, why) in last.iter().filter_map(|run| run.summary.as_ref()).flat_map(|summary| &summary.frozen) {
+        line("", style.bad(format!("source {source} could not be read in the last run: {}", why.message)));
+        line("", format!("→ {}", why.hint));
+    }
     line("worked on", format!("by {by}"));
     if !config.enabled {
         line("switch", style.bad("off (enabled = false): nothing runs by the clock"));

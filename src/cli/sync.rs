@@ -22,6 +22,7 @@ pub(super) async fn plan(door: &Door, args: &PlanArgs) -> anyhow::Result<Exit> {
     Ok(match &ending {
         Ending::Failed { .. } => Exit::Failed,
         Ending::Ran { refusal: Some(_), .. } => Exit::Refused,
+        Ending::Ran { summary, .. } if !summary.frozen.is_empty() => Exit::Partly,
         Ending::Ran { plan, .. } if detailed_exit_code && !plan.is_empty() => Exit::Pending,
         Ending::Ran { .. } => Exit::Done,
     })
@@ -40,7 +41,7 @@ pub(super) async fn now(door: &Door, args: &SyncArgs) -> anyhow::Result<Exit> {
     Ok(match &ending {
         Ending::Failed { .. } => Exit::Failed,
         Ending::Ran { refusal: Some(_), .. } => Exit::Refused,
-        Ending::Ran { summary, .. } if summary.incomplete() || summary.quarantined > 0 => Exit::Partly,
+        Ending::Ran { summary, .. } if summary.partly() => Exit::Partly,
         Ending::Ran { .. } => Exit::Done,
     })
 }
@@ -98,6 +99,9 @@ fn show(door: &Door, ending: &Ending, whole_plan: bool, all: bool) {
                         println!("{line}");
                     }
                 }
+            }
+            for line in sync_screen::frozen(summary, style) {
+                println!("{line}");
             }
         }
     }

@@ -129,11 +129,31 @@ impl Watch for Screen {
 
 /// A plan in one line.
 fn one_line(counts: PlanCounts) -> String {
-    let PlanCounts { joins, adopts, changes, leaves, held, shadowed: _, calls: _ } = counts;
-    let parts = [(joins, "join"), (adopts, "adopt"), (changes, "change"), (leaves, "leave"), (held, "held")];
+    let PlanCounts { joins, adopts, changes, leaves, held, shadowed, calls: _ } = counts;
+    let parts = [
+        (joins, "join"),
+        (adopts, "adopt"),
+        (changes, "change"),
+        (leaves, "leave"),
+        (held, "held"),
+        (shadowed, "decided by another source"),
+    ];
     let parts: Vec<String> =
         parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{} {what}", number(*n))).collect();
     if parts.is_empty() { "nothing to do".to_owned() } else { parts.join(" · ") }
+}
+
+/// Sources that could not be read: said last, because nothing else on the screen is about their people.
+pub(super) fn frozen(summary: &RunSummary, style: Style) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (source, why) in &summary.frozen {
+        lines.push(format!("  {} source {source} could not be read: {}", style.bad("!"), why.message));
+        lines.push("      its people are left as they are; those of the other sources went on".to_owned());
+        if !why.hint.is_empty() {
+            lines.push(format!("      → {}", why.hint));
+        }
+    }
+    lines
 }
 
 /// The last lines of a run.

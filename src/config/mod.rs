@@ -178,7 +178,8 @@ fn read(root: &Section<'_>, path: &Path) -> Option<Config> {
     let default = root.optional("default", |item| Some(persona::default(&item.section()?, &types)));
     let mappings = mapping::read(root.sections("mapping"), &types);
     let policy::Adopt { by: adopt, first_run_applies, rename } = policy::adopt(&root.section("adopt"));
-    let sources = source::read(&root.section("source"), &source::Needs::of(&fields, &mappings));
+    let same_person = source::same_person(root);
+    let sources = source::read(root, &source::Needs::of(&fields, &mappings, &same_person));
     let rules = Rules {
         sources: sources
             .iter()
@@ -186,10 +187,10 @@ fn read(root: &Section<'_>, path: &Path) -> Option<Config> {
                 name: source.config.name().clone(),
                 guests: source.guests,
                 first_run_applies,
-                application_profile: false,
+                application_profile: source.config.has_application_profile(),
             })
             .collect(),
-        same_person: Rules::SAME_PERSON.map(Into::into).to_vec(),
+        same_person,
         fields,
         default,
         mappings,

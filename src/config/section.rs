@@ -180,8 +180,15 @@ impl<'a> Section<'a> {
 
     /// The value of a key, if it is there.
     pub(super) fn get(&self, key: &'static str) -> Option<Item<'a>> {
-        self.asked.borrow_mut().push(key);
+        self.ask(key);
         self.find(key)
+    }
+
+    fn ask(&self, key: &'static str) {
+        let mut asked = self.asked.borrow_mut();
+        if !asked.contains(&key) {
+            asked.push(key);
+        }
     }
 
     /// The value of a key, read by one of the typed readers.
@@ -258,7 +265,7 @@ impl<'a> Section<'a> {
     /// Of several keys that exclude each other, the one that is there. More than one is a problem.
     pub(super) fn at_most_one(&self, keys: &[&'static str]) -> Option<&'static str> {
         let here: Vec<_> = keys.iter().filter(|key| self.find(key).is_some()).copied().collect();
-        self.asked.borrow_mut().extend(keys);
+        keys.iter().for_each(|key| self.ask(key));
         if let [_, second, ..] = here[..] {
             self.problem(second, format!("does not go together with {}", here[0]), "keep one of them".to_owned());
         }

@@ -44,6 +44,33 @@ impl Item<'_> {
         number.filter(|number| *number >= least).or_else(|| self.wrong(&format!("a whole number, {least} or more")))
     }
 
+    /// A whole number from `least` to `most`.
+    pub(super) fn whole(&self, least: u32, most: u32) -> Option<u32> {
+        let number = match self.value() {
+            DeValue::Integer(digits) => u32::from_str_radix(digits.as_str(), digits.radix()).ok(),
+            _ => None,
+        };
+        let expected = || {
+            if most - least == 1 {
+                format!("{least} or {most}")
+            } else {
+                format!("a whole number from {least} to {most}")
+            }
+        };
+        number.filter(|number| (least..=most).contains(number)).or_else(|| self.wrong(&expected()))
+    }
+
+    /// A number of bytes, plain or with a unit (`"32MiB"`), from `least` to `most`.
+    pub(super) fn bytes(&self, least: usize, most: usize) -> Option<usize> {
+        let bytes = match self.value() {
+            DeValue::Integer(digits) => usize::from_str_radix(digits.as_str(), digits.radix()).ok(),
+            DeValue::String(text) => bytes(text.trim()),
+            _ => None,
+        };
+        let expected = || format!("a size such as \"32MiB\", from {} to {}", size(least), size(most));
+        bytes.filter(|bytes| (least..=most).contains(bytes)).or_else(|| self.wrong(&expected()))
+    }
+
     /// A number that `fits`; `expected` says which ones do.
     pub(super) fn number(&self, expected: &str, fits: impl FnOnce(f64) -> bool) -> Option<f64> {
         let number: Option<f64> = match self.value() {
@@ -198,6 +225,21 @@ fn duration_secs(text: &str) -> Option<u64> {
     number.parse::<u64>().ok()?.checked_mul(unit_secs).filter(|secs| *secs <= LONGEST_SECS)
 }
 
+const UNITS: &[(&str, usize)] = &[("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
+
+fn bytes(text: &str) -> Option<usize> {
+    let unit_at = text.find(|c: char| !c.is_ascii_digit())?;
+    let (number, unit) = text.split_at(unit_at);
+    let (_, factor) = UNITS.iter().find(|(name, _)| *name == unit.trim())?;
+    number.parse::<usize>().ok()?.checked_mul(*factor)
+}
+
+/// A size with the largest unit it is whole in.
+fn size(bytes: usize) -> String {
+    let fits = UNITS.iter().find(|(_, factor)| bytes >= *factor && bytes.is_multiple_of(*factor));
+    fits.map_or_else(|| bytes.to_string(), |(unit, factor)| format!("{}{unit}", bytes / factor))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -214,6 +256,19 @@ mod tests {
         for text in ["", "2", "2x", "m", "-1s", "1.5h", "99999999999999999999d", "999999999999d", "1h30m"] {
             check(text, None);
         }
+    }
+
+    #[test]
+    fn sizes_have_a_number_and_a_binary_unit() {
+        let check = |text: &str, expected: Option<usize>| assert_eq!(bytes(text), expected, "{text}");
+        check("32MiB", Some(32 << 20));
+        check("1 GiB", Some(1 << 30));
+        check("64KiB", Some(64 << 10));
+        check("512B", Some(512));
+        for text in ["", "32", "MiB", "32MB", "32mib", "-1B", "1.5MiB", "99999999999999999999GiB"] {
+            check(text, None);
+        }
+        assert_eq!((size(64 << 10), size(1 << 30), size(1_000)), ("64KiB".into(), "1GiB".into(), "1000B".into()));
     }
 
     #[test]

@@ -9,6 +9,8 @@ use chrono::{DateTime, Utc};
 
 use super::company::{Company, Person};
 use super::connect::{ConnectSettings, Destination, IdentityInfo, User};
+use super::okta::AppSettings;
+use super::scim::{Character, Credential};
 use super::tenant::{App, Tenant};
 use super::{Ports, Sandbox, Settings};
 
@@ -36,6 +38,33 @@ const HIERARCHY: &[&[&str]] = &[
     &["EMEA", "Berlin", "Support"],
     &["EMEA", "Berlin", "Billing"],
 ];
+
+/// One directory of the configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SceneSource {
+    /// `[source.entra]`: the company in Entra ID.
+    Entra,
+    /// `[source.okta]`: the company in Okta.
+    Okta {
+        /// Whom the application is assigned to, instead of the agents' group.
+        app: bool,
+    },
+    /// `[source.hr]`: the SCIM server.
+    Scim {
+        /// What kind of server it is.
+        character: Character,
+    },
+}
+
+impl SceneSource {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Entra => "entra",
+            Self::Okta { .. } => "okta",
+            Self::Scim { .. } => "hr",
+        }
+    }
+}
 
 /// What to put on the scene.
 #[derive(Debug, Clone)]
@@ -86,6 +115,7 @@ pub async fn start(scene: SceneSettings) -> io::Result<Sandbox> {
     let agents = agents(&company, existing);
     let sandbox = Sandbox::start(Settings { ports, connect, app: Some(app), ..Settings::new(now, company) }).await?;
     // Whoever is there already has been there for a while.
+    open_doors(&sandbox);
     sandbox.clock.set(now - chrono::TimeDelta::days(90));
     furnish(&sandbox, &agents, foreign);
     sandbox.clock.set(now);
@@ -106,6 +136,15 @@ fn agents(company: &Company, count: usize) -> Vec<Person> {
         text("surname").is_some() && text("givenName").is_some() && login.len() <= 64 && login.chars().all(allowed)
     });
     takable.take(count).cloned().collect()
+}
+
+/// Okta and the SCIM server take the client secret as API token and bearer; the application is the agents'.
+fn open_doors(sandbox: &Sandbox) {
+    sandbox.okta.add_api_token(CLIENT_SECRET);
+    if let Some(agents) = sandbox.tenant.group_id(AGENTS) {
+        sandbox.okta.configure(|settings| settings.app = AppSettings::default().group(&agents));
+    }
+    sandbox.scim.accept(Credential::Bearer(CLIENT_SECRET.to_owned()));
 }
 
 fn furnish(sandbox: &Sandbox, agents: &[Person], foreign: usize) {
@@ -163,6 +202,8 @@ fn furnish(sandbox: &Sandbox, agents: &[Person], foreign: usize) {
 /// What a configuration for the scene may say differently.
 #[derive(Debug, Clone, Default)]
 pub struct ConfigText {
+    /// The directories, in order of precedence; none means Entra ID.
+    pub sources: Vec<SceneSource>,
     /// `requests a second, burst` of every operation, and the share rollcall takes of it; the documented quota otherwise.
     pub quota: Option<(f64, u32, f64)>,
     /// The whole tenant instead of the agents' group.
@@ -179,20 +220,50 @@ pub struct ConfigText {
     pub more: String,
 }
 
+/// One `[source.*]`; makes the SCIM server what the source says it is.
+fn source(source: SceneSource, sandbox: &Sandbox, tenant: &Tenant, everybody: bool) -> String {
+    let addresses = &sandbox.addresses;
+    let groups = if everybody { String::new() } else { format!("groups        = [\"{AGENTS}\"]\n") };
+    let secret = "{ file = \"client-secret\" }";
+    match source {
+        SceneSource::Entra => format!(
+            "[source.entra]\nkind          = \"microsoft\"\ntenant        = \"{}\"\nclient_id     = \"{CLIENT_ID}\"\n\
+             client_secret = {secret}\ngraph_url     = \"{}\"\nlogin_url     = \"{}\"\n{groups}",
+            tenant.tenant_id(),
+            addresses.graph_url,
+            addresses.login_url
+        ),
+        SceneSource::Okta { app } => {
+            let scope = if app { format!("app           = \"{}\"\n", sandbox.okta.app_id()) } else { groups };
+            let url = &addresses.okta_url;
+            format!(
+                "[source.okta]\nkind          = \"okta\"\norg_url       = \"{url}\"\napi_token     = {secret}\n{scope}"
+            )
+        }
+        SceneSource::Scim { character } => {
+            sandbox.scim.set_character(character);
+            let url = &addresses.scim_url;
+            format!(
+                "[source.hr]\nkind          = \"scim\"\nbase_url      = \"{url}\"\nbearer        = {secret}\n{groups}"
+            )
+        }
+    }
+}
+
 /// A configuration for the scene. The secret is expected in the file `client-secret` beside it.
 #[must_use]
 pub fn configuration(sandbox: &Sandbox, tenant: &Tenant, text: &ConfigText) -> String {
-    let ConfigText { quota, everybody, leaver, authority, guard, first_run_applies, more } = text;
+    let ConfigText { sources, quota, everybody, leaver, authority, guard, first_run_applies, more } = text;
     let (rate, burst, share) = quota.unwrap_or((2.0, 5, 1.0));
-    let groups = if *everybody { String::new() } else { format!("groups        = [\"{AGENTS}\"]") };
+    let sources = if sources.is_empty() { &[SceneSource::Entra][..] } else { sources };
+    let tables: Vec<String> = sources.iter().map(|one| source(*one, sandbox, tenant, *everybody)).collect();
+    let names: Vec<&str> = sources.iter().map(|one| one.name()).collect();
+    let precedence = if names.len() > 1 { format!("precedence = {names:?}\n") } else { String::new() };
     let or = |given: &Option<String>, otherwise: &str| given.clone().unwrap_or_else(|| otherwise.to_owned());
     let addresses = &sandbox.addresses;
     let words = [
-        ("tenant", tenant.tenant_id()),
-        ("client_id", CLIENT_ID.to_owned()),
-        ("graph", addresses.graph_url.clone()),
-        ("login", addresses.login_url.clone()),
-        ("groups", groups),
+        ("precedence", precedence),
+        ("sources", tables.join("\n")),
         ("instance", sandbox.connect.instance_arn()),
         ("connect", addresses.connect_url.clone()),
         ("logs", addresses.logs_url.clone()),
