@@ -115,6 +115,7 @@ mod tests {
             ("one page", &[(&[1, 2], Some(2)), (&[], Some(2))], None),
             ("a short last page", &[(&[1, 2], Some(3)), (&[3], Some(3))], None),
             ("a full last page", &[(&[1, 2], Some(4)), (&[3, 4], Some(4)), (&[], Some(4))], None),
+            ("one page, and no total", &[(&[1, 2], None), (&[], None)], Some(Doubt::Unwitnessed)),
             ("startIndex ignored", &[(&[1, 2], Some(5)), (&[1, 2], Some(5))], Some(Doubt::NotPaging { page: 2 })),
             ("total of the page", &[(&[1, 2], Some(2)), (&[3], Some(1)), (&[], Some(0))], Some(Doubt::Unwitnessed)),
             ("no totals", &[(&[1, 2], None), (&[3], None), (&[], None)], Some(Doubt::Unwitnessed)),
