@@ -111,7 +111,7 @@ async fn follow(character: Character, people: u32, scoped: bool) -> Result<(), T
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1600))]
+    #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
     fn nobody_who_exists_is_missing_from_a_snapshot(character in character(), people in 1_u32..14, scoped: bool) {
