@@ -57,7 +57,7 @@ pub const SEPARATOR: char = '\n';
 
 /// Canonical name and the other spellings that mean the same.
 pub static KNOWN: &[(&str, &[&str])] = &[
-    (USERNAME, &["user_principal_name", "userPrincipalName", "upn", "login", "userName"]),
+    (USERNAME, &["user_principal_name", "userPrincipalName", "upn", "login"]),
     (MAILBOX_NAME, &["mailboxName"]),
     (MAIL, &["email", "emailAddress"]),
     (GIVEN_NAME, &["givenName", "first_name", "firstName"]),

@@ -72,6 +72,7 @@ mod tests {
     use crate::directory::ExternalId;
     use crate::paging::{Doubt, Verdict};
 
+    type Row<'a> = (&'a str, &'a [Page<'a>], Option<Option<Doubt>>);
     type Page<'a> = (&'a [&'a str], Option<u64>, Option<&'a str>);
 
     fn walk(pages: &[Page<'_>]) -> Option<Ended> {
@@ -88,7 +89,7 @@ mod tests {
 
     #[test]
     fn only_a_page_without_a_next_one_ends_it() {
-        let table: &[(&str, &[Page<'_>], Option<Option<Doubt>>)] = &[
+        let table: &[Row<'_>] = &[
             ("two pages", &[(&["1", "2"], Some(3), Some("a")), (&["3"], Some(3), None)], Some(None)),
             (
                 "two pages without a total",

@@ -126,6 +126,7 @@ mod tests {
                 &[(&[1, 2], Some(2)), (&[1, 2], Some(2))],
                 Some(Doubt::NotPaging { page: 2 }),
             ),
+            ("one page, and no total", &[(&[1, 2], None), (&[], None)], Some(Doubt::Unwitnessed)),
             ("startIndex ignored", &[(&[1, 2], Some(5)), (&[1, 2], Some(5))], Some(Doubt::NotPaging { page: 2 })),
             ("total of the page", &[(&[1, 2], Some(2)), (&[3], Some(1)), (&[], Some(0))], Some(Doubt::Unwitnessed)),
             ("no totals", &[(&[1, 2], None), (&[3], None), (&[], None)], Some(Doubt::Unwitnessed)),

@@ -1,8 +1,8 @@
 //! What the pages of a listing add up to: distinct ids against the totals the server gave.
 //!
 //! A total counts as a witness only when it was once greater than the page it came with: some servers write the size of
-//! the page there. Without such a witness several pages prove nothing alone, because people may have shifted between
-//! them; a second reading that shows exactly the same ids does.
+//! the page there. Without such a witness pages prove nothing alone, because people may have shifted between them; a
+//! second reading that shows exactly the same ids does.
 //!
 //! Invariant: whatever does not add up is a [`Doubt`], never an end.
 
@@ -42,7 +42,7 @@ pub enum Doubt {
     Moved,
     /// Pages overlapped, and no figure says whether anybody fell between two of them.
     Overlapping,
-    /// Several pages, and no figure that could be trusted.
+    /// No figure that could be trusted.
     Unwitnessed,
 }
 
@@ -85,8 +85,6 @@ pub fn agreed(one: &Ended, other: &Ended) -> Option<LastPageSeen> {
 pub(super) struct Tally {
     ids: HashSet<ExternalId>,
     pages: u32,
-    /// Pages that were not empty.
-    full_pages: u32,
     largest: u64,
     total: Option<u64>,
     witnessed: bool,
@@ -112,13 +110,12 @@ impl Tally {
         self.ids.extend(ids.iter().cloned());
         let fresh = self.distinct() - before;
         self.pages += 1;
-        self.full_pages += u32::from(received > 0);
         self.largest = self.largest.max(received);
         self.overlap |= fresh < received;
         // Some servers say 0 beyond the end; that is about the page.
         if let Some(total) = total.filter(|total| received > 0 || *total > 0) {
             self.moved |= self.total.is_some_and(|before| before != total);
-            self.witnessed |= total > received && (received > 0 || total > self.distinct());
+            self.witnessed |= total > received;
             self.total = Some(total);
         }
         Added { received, fresh }
@@ -147,7 +144,8 @@ impl Tally {
             Some(total) if self.witnessed && total != distinct => Some(Doubt::Miscounted { distinct, total }),
             Some(_) if self.witnessed => None,
             _ if self.overlap => Some(Doubt::Overlapping),
-            _ if self.full_pages > 1 => Some(Doubt::Unwitnessed),
+            // Even one page: somebody may have left it, and others moved up, before the empty one was asked for.
+            _ if distinct > 0 => Some(Doubt::Unwitnessed),
             _ => None,
         };
         self.ended(doubt)
@@ -161,7 +159,7 @@ impl Tally {
             Some(_) if self.witnessed && self.moved => Some(Doubt::Moved),
             Some(total) if self.witnessed && total != distinct => Some(Doubt::Miscounted { distinct, total }),
             Some(_) if self.witnessed => None,
-            _ if self.full_pages > 1 => Some(Doubt::Unwitnessed),
+            _ if self.pages > 1 => Some(Doubt::Unwitnessed),
             _ => None,
         };
         self.ended(doubt)

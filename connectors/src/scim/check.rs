@@ -63,7 +63,7 @@ async fn look(source: &Scim, session: &Session<'_>, lines: &mut Vec<CheckLine>) 
     users(source, &survey, lines);
     memberships(&survey, lines);
     if survey.doubt.is_none() {
-        survey.state(source, session).await?;
+        survey.state(source, session, (source.clock)()).await?;
     }
     changes(source, &survey.learned, lines);
     differences(&survey, lines);

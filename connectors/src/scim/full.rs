@@ -8,6 +8,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::{DateTime, Utc};
+
 use super::Scim;
 use super::config::MembershipFrom;
 use super::cursor::{Filter, Join, Learned, Side, State, Tagged, Watermark};
@@ -61,7 +63,7 @@ pub(super) async fn full(
         let message = "the server lists nobody, and people are known";
         return Err(PullError::new(PullErrorKind::Implausible, "GET /Users", message, hint).into());
     }
-    let state = survey.state(source, session).await?;
+    let state = survey.state(source, session, request.at).await?;
     source.remember(&survey.learned, survey.people.ids().next());
     Ok(Pull::Full(survey.wholly(source, session, &state.write())))
 }
@@ -163,13 +165,8 @@ impl Survey {
             longest: self.found.longest,
             users: &users,
         };
-        let Choice { side, doubtful } = choose(&sides)?;
-        if let Some(group) = doubtful.first() {
-            let length = lengths.get(group).copied().unwrap_or_default();
-            self.doubt.get_or_insert(format!(
-                "the member list of group {group} has exactly {length} entries, as a list has that was cut, and nothing shows that it was not"
-            ));
-        }
+        let Choice { side, doubt } = choose(&sides)?;
+        self.doubt = self.doubt.take().or(doubt);
         self.learned.side = Some(side);
         self.members = match (side, resolved) {
             (Side::Users, _) => users,
@@ -235,14 +232,19 @@ impl Survey {
     }
 
     /// The cursor, with a watermark if polls are possible.
-    pub(super) async fn state(&mut self, source: &Scim, session: &Session<'_>) -> Result<State, Fault> {
+    pub(super) async fn state(
+        &mut self,
+        source: &Scim,
+        session: &Session<'_>,
+        at: DateTime<Utc>,
+    ) -> Result<State, Fault> {
         let follows = !self.found.followed.is_empty();
         let by_users = follows && self.learned.side == Some(Side::Users);
         let by_name = follows && self.learned.join == Some(Join::Username);
         let mut watermark = None;
         let nested = follows && source.config().nested;
         if source.config().incremental && !by_users && !by_name && !nested {
-            let newest = self.people.newest();
+            let newest = self.people.newest(at);
             if let (None, Some(newest), Some(everybody)) = (&self.learned.filter, newest, self.facts) {
                 let outcome = probe::filter(source, session, &self.learned, everybody.distinct, newest).await?;
                 self.learned.filter = Some(outcome);

@@ -174,6 +174,13 @@ pub(super) async fn list<R: Reader>(
         if let Some(proof) = agreed(&first_end, &ended) {
             return Ok(Listed::Whole { content, proof, facts });
         }
+        let distrusted = matches!(first_end.verdict, Verdict::Doubtful(Doubt::NotPaging { .. }));
+        if doubt == Doubt::Unwitnessed && distrusted {
+            // Found out how to page; now there is something to compare another reading with.
+            reader.add(&mut earlier, content);
+            before = Some((earlier, ended));
+            continue;
+        }
         reader.add(&mut earlier, content);
         let distinct = first_end.ids.union(&ended.ids).count().try_into().unwrap_or(u64::MAX);
         return Ok(Listed::Part { content: earlier, why: words(doubt), facts: Facts { distinct, ..facts } });

@@ -135,8 +135,8 @@ pub(super) struct Sides<'a> {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Choice {
     pub(super) side: Side,
-    /// Lists that may have been cut, with no witness for or against.
-    pub(super) doubtful: Vec<ExternalId>,
+    /// Why the members of a group may not be all.
+    pub(super) doubt: Option<String>,
 }
 
 /// Chooses the side that is complete.
@@ -149,44 +149,56 @@ pub(super) fn choose(sides: &Sides<'_>) -> Result<Choice, PullError> {
     let listed = sides.members.unwrap_or(&none);
     let users_say = sides.users.values().any(|members| !members.is_empty());
     let side = match (sides.configured, sides.members) {
-        (MembershipFrom::UserGroups, _) => return Ok(Choice { side: Side::Users, doubtful: Vec::new() }),
-        (MembershipFrom::Auto, None) => return Ok(Choice { side: Side::Users, doubtful: Vec::new() }),
+        (MembershipFrom::UserGroups, _) => return Ok(Choice { side: Side::Users, doubt: None }),
+        (MembershipFrom::Auto, None) => return Ok(Choice { side: Side::Users, doubt: None }),
         (MembershipFrom::GroupMembers, _) => Side::Members,
         (MembershipFrom::Auto, Some(members)) if members.values().all(BTreeSet::is_empty) && users_say => {
-            return Ok(Choice { side: Side::Users, doubtful: Vec::new() });
+            return Ok(Choice { side: Side::Users, doubt: None });
         }
         (MembershipFrom::Auto, Some(_)) => sides.before.unwrap_or(Side::Members),
     };
-    if side == Side::Users {
-        return Ok(Choice { side, doubtful: Vec::new() });
-    }
-    let mut doubtful = Vec::new();
+    let mut doubt = None;
     let (mut fewer_listed, mut fewer_named) = (false, false);
     for (group, members) in listed {
         let named = sides.users.get(group).unwrap_or(&nobody);
         let length = sides.lengths.get(group).copied().unwrap_or(members.len());
-        let missing = named.difference(members).count();
         let explained = sides.holding_groups.contains(group);
-        if is_suspicious(length) && sides.whole && missing > 0 && !explained {
+        let missing = if explained || !sides.whole { 0 } else { named.difference(members).count() };
+        fewer_listed |= missing > 0;
+        fewer_named |= sides.whole && members.difference(named).next().is_some();
+        if side == Side::Users {
+            continue;
+        }
+        if is_suspicious(length) && missing > 0 {
             return Err(cut(group, length, missing));
         }
         let witnessed = sides.longest > length || (users_say && named.is_superset(members) && sides.whole);
         if is_suspicious(length) && !witnessed && sides.configured == MembershipFrom::Auto {
-            doubtful.push(group.clone());
+            doubt.get_or_insert_with(|| format!(
+                "the member list of group {group} has exactly {length} entries, as a list has that was cut, and nothing shows that it was not"
+            ));
         }
-        fewer_listed |= missing > 0 && !explained;
-        fewer_named |= members.difference(named).next().is_some();
-    }
-    if sides.configured == MembershipFrom::Auto && sides.before.is_none() && sides.whole && users_say && fewer_listed {
-        if fewer_named {
-            let message =
-                "`members` of groups and `groups` of users contradict each other, each lacking people of the other";
-            let hint = "find out which side is complete and set membership to \"group.members\" or \"user.groups\"";
-            return Err(PullError::new(PullErrorKind::Implausible, "GET /Groups", message, hint));
+        if missing > 0 && sides.before.is_some() {
+            doubt.get_or_insert_with(|| format!("{missing} users name group {group} and are not in its member list"));
         }
-        return Ok(Choice { side: Side::Users, doubtful: Vec::new() });
     }
-    Ok(Choice { side, doubtful })
+    match (side, sides.before) {
+        (Side::Users, _) if fewer_named => Err(contradiction()),
+        (Side::Members, None) if sides.configured == MembershipFrom::Auto && users_say && fewer_listed => {
+            if fewer_named {
+                return Err(contradiction());
+            }
+            Ok(Choice { side: Side::Users, doubt: None })
+        }
+        _ => Ok(Choice { side, doubt }),
+    }
+}
+
+fn contradiction() -> PullError {
+    let message =
+        "`members` of groups and `groups` of users contradict each other: people are in the one and not in the other";
+    let hint = "find out which side is complete and set membership to \"group.members\" or \"user.groups\"";
+    PullError::new(PullErrorKind::Implausible, "GET /Groups", message, hint)
 }
 
 fn cut(group: &ExternalId, length: usize, missing: usize) -> PullError {
@@ -208,6 +220,7 @@ mod tests {
     /// Chooses for one group, by who is listed and who names it.
     fn check(
         configured: MembershipFrom,
+        before: Option<Side>,
         listed: u32,
         named: std::ops::Range<u32>,
         longest: usize,
@@ -217,7 +230,7 @@ mod tests {
         let lengths = BTreeMap::from([("g".into(), listed as usize)]);
         let sides = Sides {
             configured,
-            before: None,
+            before,
             whole: true,
             members: Some(&members),
             lengths: &lengths,
@@ -225,7 +238,7 @@ mod tests {
             longest: longest.max(listed as usize),
             users: &users,
         };
-        choose(&sides).map(|choice| (choice.side, choice.doubtful.len())).map_err(|_| ())
+        choose(&sides).map(|choice| (choice.side, usize::from(choice.doubt.is_some()))).map_err(|_| ())
     }
 
     #[test]
@@ -247,7 +260,23 @@ mod tests {
             ("users, as configured", UserGroups, 100, 0..120, 0, Ok((Side::Users, 0))),
         ];
         for (name, configured, listed, named, longest, expected) in table {
-            assert_eq!(check(configured, listed, named, longest), expected, "{name}");
+            assert_eq!(check(configured, None, listed, named, longest), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_side_that_was_complete_and_is_not_any_more_removes_nobody() {
+        use MembershipFrom::Auto;
+        let table = [
+            ("members as before", Side::Members, 5, 0..5, Ok((Side::Members, 0))),
+            ("somebody is listed no more", Side::Members, 4, 0..5, Ok((Side::Members, 1))),
+            ("users as before", Side::Users, 3, 0..5, Ok((Side::Users, 0))),
+            ("users say less than groups", Side::Users, 5, 0..3, Err(())),
+            ("users say nothing any more", Side::Users, 5, 0..0, Err(())),
+            ("groups say nothing any more", Side::Members, 0, 0..5, Ok((Side::Users, 0))),
+        ];
+        for (name, before, listed, named, expected) in table {
+            assert_eq!(check(Auto, Some(before), listed, named, 0), expected, "{name}");
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::config::AbsentActive;
 use super::fields::Fields;
@@ -16,6 +16,9 @@ use super::user::UserItem;
 use super::wire::{ListPage, NotAList, users};
 use crate::attributes::{Attributes, USERNAME};
 use crate::directory::{ExternalId, Standing, Unreadable, UserRecord};
+
+/// How far the server's clock may be ahead of ours.
+const CLOCKS_DIFFER: TimeDelta = TimeDelta::minutes(10);
 
 /// One person.
 #[derive(Debug)]
@@ -150,9 +153,12 @@ impl People {
         self.persons.keys().chain(self.spoilt.keys())
     }
 
-    /// The last change of anybody, and who it was.
-    pub(super) fn newest(&self) -> Option<(DateTime<Utc>, &ExternalId)> {
-        self.persons.iter().filter_map(|(id, person)| Some((person.modified?, id))).max()
+    /// The last change of anybody, and who it was. A date in the future is nobody's last change: a watermark there would
+    /// hide every change until then.
+    pub(super) fn newest(&self, at: DateTime<Utc>) -> Option<(DateTime<Utc>, &ExternalId)> {
+        let latest = at + CLOCKS_DIFFER;
+        let changes = self.persons.iter().filter_map(|(id, person)| Some((person.modified?, id)));
+        changes.filter(|(modified, _)| *modified <= latest).max()
     }
 
     /// Ids by username in lower case; a username that two have names nobody.

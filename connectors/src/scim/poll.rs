@@ -70,7 +70,7 @@ pub(super) async fn poll(
             Err(fault) => return Err(fault),
         }
     }
-    if let Some((newest, who)) = people.newest().filter(|(newest, _)| *newest >= watermark.newest) {
+    if let Some((newest, who)) = people.newest(request.at).filter(|(newest, _)| *newest >= watermark.newest) {
         state.watermark = Some(Watermark { newest, who: who.clone() });
     }
     state.learned.active_said |= people.says_active();

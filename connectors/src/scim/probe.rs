@@ -66,13 +66,14 @@ pub(super) async fn discover(source: &Scim, session: &Session<'_>, at: DateTime<
     })
 }
 
-/// A discovery document, if there is one. Only what makes every further request pointless is an error.
+/// A discovery document, if there is one. Only no answer at all is an error.
 async fn hint(session: &Session<'_>, path: &str) -> Result<Option<Vec<u8>>, Fault> {
     let operation = format!("GET /{path}");
     let url = session.url(path, &[])?;
     match session.get(&operation, &url).await {
         Ok(answer) => Ok(Some(answer.body)),
-        Err(fault) if fault.status().is_some_and(|status| !(300..400).contains(&status)) => {
+        // Whatever is wrong, the listing will say so if it matters.
+        Err(fault) if fault.status().is_some() => {
             tracing::debug!(operation, status = fault.status(), "discovery is not available");
             Ok(None)
         }

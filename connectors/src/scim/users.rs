@@ -64,6 +64,7 @@ pub(super) async fn read(
 ) -> Result<Came, Fault> {
     let groups = asks_groups(source, found);
     let mut shown = Vec::new();
+    let first_time = learned.paging.is_none();
     if learned.projection.is_none() {
         (learned.projection, shown) = projection(source, session, learned, groups).await?;
     }
@@ -84,6 +85,9 @@ pub(super) async fn read(
         listed => came(listed, learned),
     };
     let lacks = |came: &Came, shown: &[ExternalId]| came.doubt.is_none() && shown.iter().any(|id| !came.people.has(id));
+    if shown.is_empty() && first_time && came.facts.is_some() && came.doubt.is_none() {
+        shown = probe::shown(source, session, learned).await?;
+    }
     if !lacks(&came, &shown) {
         return Ok(came);
     }

@@ -120,9 +120,21 @@ async fn quirk_17_dates_that_are_compared_as_text_are_found_out() {
 }
 
 #[tokio::test]
+async fn a_change_in_the_future_does_not_hide_those_of_today() {
+    let mut rig = company(Character::default(), |_| {}).await;
+    let future = json!({"meta": {"lastModified": "2099-01-01T00:00:00Z"}});
+    rig.fake.world().users[0].1.extend(future.as_object().unwrap().clone());
+    rig.start().await;
+    rig.fake.world().put("u5", json!({"active": false}));
+    let delta = rig.delta().await;
+    let changed = delta.records.iter().find(|record| record.id.as_str() == "u5").map(|record| record.standing);
+    assert_eq!(changed, Some(Standing::Disabled));
+}
+
+#[tokio::test]
 async fn memberships_of_users_or_by_name_cannot_be_polled() {
     let users = Character { shows: Shows::Never, ..Character::default() };
-    let named = Character { names: Names::ByUserName, ..Character::default() };
+    let named = Character { names: Names::UserName, ..Character::default() };
     for character in [users, named] {
         let mut rig = company(character, |_| {}).await;
         rig.start().await;

@@ -59,9 +59,9 @@ pub(super) enum Shows {
 /// What a member's `value` is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Names {
-    ById,
-    ByUserName,
-    ByReference,
+    Id,
+    UserName,
+    Reference,
 }
 
 /// Everything that differs between servers.
@@ -109,7 +109,7 @@ impl Default for Character {
             filters: Filters::Work,
             projects: Projects::Works,
             shows: Shows::InLists,
-            names: Names::ById,
+            names: Names::Id,
             cut: None,
             user_groups: true,
             discovery: true,
@@ -330,9 +330,9 @@ impl World {
         let kind = if self.groups.iter().any(|group| group.0 == id) { "Groups" } else { "Users" };
         let reference = format!("{}/{kind}/{}", self.base, super::super::server::encode(id));
         match self.character.names {
-            Names::ById => json!({"value": id, "$ref": reference}),
-            Names::ByUserName => json!({"value": format!("{id}@example.com").to_uppercase()}),
-            Names::ByReference => json!({"value": "opaque", "$ref": reference}),
+            Names::Id => json!({"value": id, "$ref": reference}),
+            Names::UserName => json!({"value": format!("{id}@example.com").to_uppercase()}),
+            Names::Reference => json!({"value": "opaque", "$ref": reference}),
         }
     }
 

@@ -48,7 +48,7 @@ async fn quirk_13_members_are_found_wherever_they_are_shown() {
         (Shows::Alone, false),
         (Shows::Never, true),
     ] {
-        for names in [Names::ById, Names::ByUserName, Names::ByReference] {
+        for names in [Names::Id, Names::UserName, Names::Reference] {
             let character = Character { shows, user_groups, names, ..Character::default() };
             let mut rig = company(character, |_| {}).await;
             for round in 0..2 {

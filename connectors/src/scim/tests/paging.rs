@@ -153,7 +153,7 @@ async fn quirk_22_a_redirect_is_explained_and_never_followed() {
     assert_eq!(error.kind, PullErrorKind::ForeignLink);
     assert!(error.message.contains("https://new.example.com"), "{error}");
     assert!(!error.message.contains("ada") && error.hint.contains("base_url"), "{error}");
-    assert_eq!(rig.asked().len(), 1);
+    assert_eq!((error.operation.as_str(), rig.asked().len()), ("GET /Users", 3), "discovery and one look at the users");
 }
 
 #[tokio::test]
