@@ -13,6 +13,7 @@ use reqwest::header::HeaderMap;
 use url::Url;
 
 use crate::auth::{Access, AuthError};
+use crate::http::RetryRules;
 use crate::http::{
     Answer, Attempt, GaveUp, HttpClient, Meter, Outgoing, TransportError, is_passing, retry_after, retrying,
 };
@@ -109,6 +110,12 @@ impl Remote {
     #[must_use]
     pub fn root(&self) -> &Url {
         &self.root
+    }
+
+    /// The rules of the loop over attempts.
+    #[must_use]
+    pub fn retry_rules(&self) -> &RetryRules {
+        &self.http.limits().retry
     }
 
     /// How it is proved who asks.

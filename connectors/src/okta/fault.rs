@@ -62,6 +62,11 @@ impl Fault {
         self.0.status == Some(500)
     }
 
+    /// The request itself was refused.
+    pub(super) fn is_refused(&self) -> bool {
+        self.0.status == Some(400)
+    }
+
     /// Something the next attempt may not meet.
     pub(super) fn is_passing(&self) -> bool {
         matches!(

@@ -1,8 +1,8 @@
 //! Talking to an Okta org: one request, one page, one listing.
 //!
 //! Invariant: a listing has been read to its end when [`Walker`] says so, and only then.
-//! Invariant: a page that takes the org too long is asked for again from the same place with half the size, down to
-//! [`super::pace::SMALLEST_PAGE`]; nothing is skipped by it.
+//! Invariant: a page that takes the org too long is asked for again from the same place, in the end with half the size,
+//! down to [`super::pace::SMALLEST_PAGE`]; nothing is skipped by it.
 //! Invariant: a scope that only hints need costs nothing but the hints: a service app that is refused a token asks once
 //! more without the System Log, and that is remembered until the next full pull.
 
@@ -25,6 +25,9 @@ use crate::error::{PullError, PullErrorKind};
 use crate::http::{Answer, HttpClient, Meter};
 use crate::paging::{Ending, Links, PagingError, Turn, Walker};
 use crate::remote::{Ask, Remote, RemoteError, Replied};
+
+/// How often a link is asked for again as it is, when the org takes too long.
+const LINK_TRIES: u32 = 3;
 
 /// Pages of one listing: five times what a million users take at 200 a page.
 const MAX_PAGES: u32 = 25_000;
@@ -183,23 +186,41 @@ impl<'o> Session<'o> {
     where
         S: for<'de> DeserializeSeed<'de, Value = T> + Copy,
     {
-        let mut url = Cow::Borrowed(url);
-        let answer = loop {
-            match self.get(operation, &url).await {
-                Ok(answer) => break answer,
-                Err(fault) if fault.is_too_large() => match smaller_page(&url) {
-                    Some(smaller) => url = Cow::Owned(smaller),
-                    None => return Err(fault),
-                },
-                Err(fault) => return Err(fault),
-            }
-        };
+        let answer = self.in_time(operation, url).await?;
         let items = wire::page(&answer.body, seed).map_err(|error| Fault::unreadable(operation, &answer, &error))?;
         let next = links::next(&answer.headers).map_err(|error| {
             let hint = "check proxies that may change answers of Okta";
             PullError::new(PullErrorKind::Protocol, operation, error.to_string(), hint)
         })?;
         Ok(Page { items, next })
+    }
+
+    /// The answer of a page. A first page that takes too long is asked for with half the size. A link is to be taken as it
+    /// is: it is asked for again, and only then tried with half the size, which an org may refuse.
+    async fn in_time(&self, operation: &str, url: &Url) -> Result<Answer, Fault> {
+        let is_link = url.query_pairs().any(|(name, _)| name == "after");
+        let mut again = if is_link { LINK_TRIES } else { 0 };
+        let rules = self.org.remote.retry_rules();
+        let mut asked = Cow::Borrowed(url);
+        let mut too_large: Option<Fault> = None;
+        loop {
+            match (self.get(operation, &asked).await, too_large.take()) {
+                (Ok(answer), _) => return Ok(answer),
+                (Err(fault), _) if fault.is_too_large() => {
+                    if again > 0 {
+                        again -= 1;
+                        tokio::time::sleep(rules.pause(LINK_TRIES - again, fastrand::f64())).await;
+                    } else {
+                        let Some(smaller) = smaller_page(&asked) else { return Err(fault) };
+                        asked = Cow::Owned(smaller);
+                    }
+                    too_large = Some(fault);
+                }
+                // The link was altered, and is refused for that: what was wrong before is the news.
+                (Err(fault), Some(before)) if is_link && fault.is_refused() => return Err(before),
+                (Err(fault), _) => return Err(fault),
+            }
+        }
     }
 
     /// Reads a listing to its end. `take` gets each item with its page, counted from 1.

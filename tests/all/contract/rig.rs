@@ -146,6 +146,11 @@ impl Rig {
 /// Attempts come at once: the waits between them are proven elsewhere.
 fn limits() -> HttpLimits {
     let pause = Duration::from_millis(1);
-    let retry = RetryRules { first_pause: pause, longest_pause: pause, ..RetryRules::default() };
+    let retry = RetryRules {
+        first_pause: pause,
+        longest_pause: pause,
+        longest_wait: Duration::from_secs(3),
+        ..RetryRules::default()
+    };
     HttpLimits { retry, ..HttpLimits::default() }
 }

@@ -126,17 +126,30 @@ async fn a_list_that_takes_too_long_is_read_in_smaller_pages() {
     );
 }
 
-/// From the page that failed, not from the start.
+/// From the page that failed, not from the start; and the link as it is first, because it is to be taken so.
 #[tokio::test]
-async fn a_page_that_takes_too_long_is_read_in_smaller_pieces_from_its_place() {
+async fn a_link_that_takes_too_long_is_asked_for_again_and_then_read_in_smaller_pieces_from_its_place() {
+    for (failures, expected) in [(1, &[true, true, true, true, true][..]), (4, &[true, true, true, true, true, false])]
+    {
+        let fake = company().await;
+        fake.world().fault("/users?after", failures, refusal(500, "E0000009"));
+        let mut rig = Rig::new(fake, OktaScope::Everybody, &[]);
+        assert_eq!(rig.full().await.content().users.len(), 10);
+        let asked: Vec<String> = rig.seen().into_iter().filter(|address| address.starts_with("/users?")).collect();
+        let limits: Vec<bool> = asked.iter().map(|address| address.contains("limit=200")).collect();
+        assert_eq!(limits[..expected.len()], *expected, "{failures} failures: {asked:?}");
+    }
+}
+
+/// An org that refuses a link that was altered: the failure before is what is told.
+#[tokio::test]
+async fn a_link_that_may_not_be_altered_fails_with_what_was_wrong_before() {
     let fake = company().await;
-    fake.world().fault("/users?after", 1, refusal(500, "E0000009"));
-    let mut rig = Rig::new(fake, OktaScope::Everybody, &[]);
-    assert_eq!(rig.full().await.content().users.len(), 10);
-    let asked: Vec<String> = rig.seen().into_iter().filter(|address| address.starts_with("/users?")).collect();
-    let limits: Vec<bool> = asked.iter().map(|address| address.contains("limit=200")).collect();
-    // The link that the next page brings carries the smaller size on.
-    assert_eq!(limits, [true, true, false, false, false], "{asked:?}");
+    fake.world().fault("limit=100", 9, refusal(400, "E0000001"));
+    fake.world().fault("/users?after", 9, refusal(500, "E0000009"));
+    let rig = Rig::new(fake, OktaScope::Everybody, &[]);
+    let error = rig.pull().await.unwrap_err();
+    assert!(error.message.contains("500"), "{error}");
 }
 
 #[tokio::test]
