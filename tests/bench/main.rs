@@ -1,7 +1,7 @@
 //! Measurements, each beside a named floor. Run by `scripts/bench`, in release.
 //!
-//! `people N`: N people pulled, stored and planned by `rollcall plan`, beside fetching and parsing the same pages with
-//! reqwest and serde. `day`: a working day on 2,000 adopted Connect users at the documented quota, beside the least time
+//! `people N [KIND]`: N people pulled, stored and planned by `rollcall plan`, beside fetching and parsing the same pages
+//! with reqwest and serde; from every kind of source, or one (`microsoft`, `okta`, `scim`). `day`: a working day on 2,000 adopted Connect users at the documented quota, beside the least time
 //! the token buckets allow.
 
 #![expect(clippy::print_stdout, reason = "figures are printed")]
@@ -9,6 +9,7 @@
 #![recursion_limit = "256"]
 
 mod day;
+mod floor;
 mod people;
 mod process;
 
@@ -18,7 +19,12 @@ async fn main() {
     match arguments.next().as_deref() {
         Some("people") => {
             let people = arguments.next().and_then(|text| text.parse().ok()).unwrap_or(100_000);
-            people::measure(people).await;
+            let only = arguments.next().map(|name| name.to_ascii_lowercase());
+            for kind in people::Kind::ALL {
+                if only.as_ref().is_none_or(|only| format!("{kind:?}").to_ascii_lowercase() == *only) {
+                    people::measure(kind, people).await;
+                }
+            }
         }
         Some("day") => day::measure().await,
         // `cargo test --benches` and the like only see that it builds.

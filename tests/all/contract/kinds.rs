@@ -92,6 +92,7 @@ pub(crate) fn microsoft_groups() -> Kind {
         source: |sandbox, secret, limits| {
             microsoft(sandbox, secret, limits, |config| config.scope_groups = Some(vec![AGENTS.to_owned()]))
         },
+        crowd: 10_000,
         ..microsoft_everybody()
     }
 }
@@ -107,6 +108,7 @@ pub(crate) fn microsoft_nested() -> Kind {
                 config.nested = true;
             })
         },
+        crowd: 10_000,
         ..microsoft_groups()
     }
 }
@@ -176,6 +178,7 @@ pub(crate) fn okta_groups() -> Kind {
         listings: &["GET /api/v1/groups/{id}/users"],
         everybody: false,
         source: |sandbox, secret, limits| okta(sandbox, secret, limits, OktaScope::Groups(vec![AGENTS.to_owned()])),
+        crowd: 10_000,
         ..okta_everybody()
     }
 }
@@ -185,6 +188,7 @@ pub(crate) fn okta_app() -> Kind {
     Kind {
         listings: &["GET /api/v1/apps/{id}/users"],
         source: |sandbox, secret, limits| okta(sandbox, secret, limits, OktaScope::App("Amazon Connect".to_owned())),
+        crowd: 10_000,
         ..okta_groups()
     }
 }
@@ -246,6 +250,7 @@ pub(crate) fn scim_cursors() -> Kind {
 pub(crate) fn scim_index() -> Kind {
     Kind {
         source: |sandbox, secret, limits| scim(sandbox, secret, limits, |config| config.paging = Paging::Index),
+        crowd: 10_000,
         ..scim_cursors()
     }
 }
