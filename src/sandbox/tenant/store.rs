@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value};
 
 use super::TenantError;
@@ -178,10 +178,14 @@ impl Store {
     /// Moves a company in. Its people do not stand in the log: nobody can have a token from before they were there.
     pub(in crate::sandbox) fn new(company: Company, at: DateTime<Utc>) -> Result<Self, TenantError> {
         let Company { tenant_id: _, domain: _, people, groups, devices } = company;
-        let mut store = Self { now: at, ..Self::default() };
-        for person in people {
+        let mut store = Self::default();
+        for (index, person) in people.into_iter().enumerate() {
+            // Nobody was hired in the same minute as everybody else: watermarks would have nothing to tell apart.
+            let minutes = i64::try_from(index % 100_000).unwrap_or_default();
+            store.now = at - TimeDelta::minutes(60 + 10 * minutes);
             store.add_user(person)?;
         }
+        store.now = at;
         for (index, device) in devices.iter().enumerate() {
             store.by_id.insert(device.clone(), Object::Device(index));
         }

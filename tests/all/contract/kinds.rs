@@ -40,7 +40,7 @@ fn wanted() -> BTreeSet<AttributeName> {
     ["department", "mail", "title", "business_phone", "mobile_phone"].into_iter().map(AttributeName::from).collect()
 }
 
-fn microsoft(
+pub(crate) fn microsoft(
     sandbox: &Sandbox,
     secret: &SecretSource,
     limits: HttpLimits,
@@ -113,7 +113,7 @@ pub(crate) fn microsoft_nested() -> Kind {
     }
 }
 
-fn okta(sandbox: &Sandbox, secret: &SecretSource, limits: HttpLimits, scope: OktaScope) -> Source {
+pub(crate) fn okta(sandbox: &Sandbox, secret: &SecretSource, limits: HttpLimits, scope: OktaScope) -> Source {
     let config = OktaConfig {
         name: "okta".into(),
         org_url: Url::parse(&sandbox.addresses.okta_url).unwrap(),
@@ -129,7 +129,7 @@ fn okta(sandbox: &Sandbox, secret: &SecretSource, limits: HttpLimits, scope: Okt
 }
 
 /// An org whose rate limits are out of the way; they have tests of their own.
-fn okta_org(sandbox: &Sandbox) {
+pub(crate) fn okta_org(sandbox: &Sandbox) {
     sandbox.okta.add_api_token(CLIENT_SECRET);
     let agents = sandbox.tenant.group_id(AGENTS).unwrap();
     sandbox.okta.configure(|settings| {
@@ -193,7 +193,12 @@ pub(crate) fn okta_app() -> Kind {
     }
 }
 
-fn scim(sandbox: &Sandbox, secret: &SecretSource, limits: HttpLimits, change: impl FnOnce(&mut ScimConfig)) -> Source {
+pub(crate) fn scim(
+    sandbox: &Sandbox,
+    secret: &SecretSource,
+    limits: HttpLimits,
+    change: impl FnOnce(&mut ScimConfig),
+) -> Source {
     let mut config = ScimConfig {
         name: "hr".into(),
         base_url: Url::parse(&sandbox.addresses.scim_url).unwrap(),
@@ -219,7 +224,7 @@ fn scim(sandbox: &Sandbox, secret: &SecretSource, limits: HttpLimits, change: im
     Source::Scim(Box::new(Scim::with_limits(config, now, limits).unwrap()))
 }
 
-fn scim_server(sandbox: &Sandbox, character: Character) {
+pub(crate) fn scim_server(sandbox: &Sandbox, character: Character) {
     sandbox.scim.set_character(character);
     sandbox.scim.accept(Accepted::Bearer(CLIENT_SECRET.to_owned()));
 }

@@ -144,7 +144,7 @@ impl Rig {
 }
 
 /// Attempts come at once: the waits between them are proven elsewhere.
-fn limits() -> HttpLimits {
+pub(crate) fn limits() -> HttpLimits {
     let pause = Duration::from_millis(1);
     let retry = RetryRules {
         first_pause: pause,
