@@ -7,6 +7,7 @@ mod contract;
 mod house;
 mod mass_loss;
 mod process;
+mod scim_bad_days;
 mod several;
 mod spine;
 mod world;

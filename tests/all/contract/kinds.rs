@@ -189,7 +189,12 @@ pub(crate) fn okta_app() -> Kind {
     }
 }
 
-fn scim(sandbox: &Sandbox, secret: &SecretSource, limits: HttpLimits, change: impl FnOnce(&mut ScimConfig)) -> Source {
+pub(crate) fn scim(
+    sandbox: &Sandbox,
+    secret: &SecretSource,
+    limits: HttpLimits,
+    change: impl FnOnce(&mut ScimConfig),
+) -> Source {
     let mut config = ScimConfig {
         name: "hr".into(),
         base_url: Url::parse(&sandbox.addresses.scim_url).unwrap(),
@@ -224,7 +229,7 @@ fn scim_pages(sandbox: &Sandbox, size: usize) {
     sandbox.scim.configure(|settings| settings.max_page = size);
 }
 
-fn agents(config: &mut ScimConfig) {
+pub(crate) fn agents(config: &mut ScimConfig) {
     config.scope_groups = Some(vec![AGENTS.to_owned()]);
 }
 
