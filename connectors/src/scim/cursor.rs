@@ -100,6 +100,17 @@ pub(super) struct Learned {
     pub(super) tags: Option<bool>,
     /// Whether anybody says `active: true`.
     pub(super) active_said: bool,
+    /// People of each followed group at the last full pull.
+    pub(super) sizes: BTreeMap<ExternalId, usize>,
+}
+
+/// So many may leave a group at once, and a tenth of it, before a second witness is asked: the users' own `groups`.
+const FEW: usize = 2;
+
+/// Whether a group lost so many that its list alone is not believed.
+pub(super) fn lost_many(before: usize, now: usize) -> bool {
+    let lost = before.saturating_sub(now);
+    lost > FEW && lost * 10 > before
 }
 
 /// From where a poll goes on.

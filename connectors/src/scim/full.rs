@@ -292,6 +292,7 @@ impl Survey {
         if watermark.is_some() && self.learned.tags.is_none() {
             self.learned.tags = tags(session, &self.learned, &self.found).await?;
         }
+        self.learned.sizes = self.members.iter().map(|(id, people)| (id.clone(), people.len())).collect();
         let mut state = State::new(source.fingerprint(), self.learned.clone(), self.scope.clone());
         let use_tags = self.learned.tags == Some(true) && !source.config().nested;
         let followed = self.found.followed.keys().cloned().collect();

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use chrono::TimeDelta;
 
 use super::Scim;
-use super::cursor::{Join, Learned, State, Watermark, digest};
+use super::cursor::{Join, Learned, State, Watermark, digest, lost_many};
 use super::fault::Fault;
 use super::follow::{self, answered};
 use super::group::MemberRef;
@@ -33,9 +33,6 @@ const OVERLAP: TimeDelta = TimeDelta::minutes(5);
 
 /// People who joined a group and are read one by one; for more, everybody is read.
 const MOST_JOINERS: usize = 200;
-
-/// So many may leave a group at once, and a tenth of it, before a second witness is asked: the users' own `groups`.
-const FEW: usize = 2;
 
 /// Member lists as they were read, and the groups as they were asked for.
 #[derive(Default)]
@@ -103,8 +100,7 @@ pub(super) async fn poll(
     for (id, (members, _)) in &lists {
         let Some(tagged) = state.groups.get_mut(id) else { continue };
         let there = members.difference(&gone).count();
-        let lost = tagged.people.saturating_sub(there);
-        if lost > FEW && lost * 10 > tagged.people {
+        if lost_many(tagged.people, there) {
             tracing::info!(group = %id, before = tagged.people, now = there, "a group lost many of its members; everybody is read again");
             return Ok(None);
         }

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use super::Scim;
 use super::config::{MembershipFrom, Paging, ScimConfig};
-use super::cursor::{Join, Learned, Method, Side};
+use super::cursor::{Join, Learned, Method, Side, lost_many};
 use super::fault::{Fault, not_a_resource};
 use super::follow::{Found, answered};
 use super::listing::{Facts, How, Listed, Listing, list};
@@ -186,7 +186,9 @@ fn candidates(
     let mut people = BTreeSet::new();
     for id in scope {
         let members = found.followed.get(id)?.members.as_ref()?;
-        if is_suspicious(members.len()) {
+        // What needs a second witness needs the listing of everybody.
+        let before = learned.sizes.get(id).copied().unwrap_or_default();
+        if is_suspicious(members.len()) || lost_many(before, members.len()) {
             return None;
         }
         for member in members.iter().filter(|member| !is_group(member, &found.all, |_| false)) {

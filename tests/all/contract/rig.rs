@@ -111,19 +111,6 @@ impl Rig {
         known
     }
 
-    pub(crate) async fn pull_only(&self) -> String {
-        let known = BTreeSet::new();
-        let at = std::time::Instant::now();
-        let request = PullRequest { cursor: None, known: &known, at: now() };
-        let pulled = self.source.pull(request).await.unwrap();
-        match &pulled {
-            connectors::Pull::Full(snapshot) => {
-                format!("{} people in {:?}", snapshot.content().users.len(), at.elapsed())
-            }
-            connectors::Pull::Delta(_) => "delta".to_owned(),
-        }
-    }
-
     /// What is stored of somebody, by login name.
     pub(crate) async fn attribute(&self, login: &str, name: &str) -> Option<String> {
         let source = self.source.name().clone();

@@ -38,6 +38,10 @@ async fn rounds(character: Character) -> [u64; 4] {
             tenant.add_member(&team(number), id).unwrap();
         }
     }
+    // Everybody was made long ago; since then somebody has changed.
+    rig.sandbox.clock.advance(std::time::Duration::from_secs(3_600));
+    let title = json!({ "jobTitle": "Lead" });
+    tenant.update_user(&people[1], title.as_object().cloned().unwrap()).unwrap();
     let mut costs = [0; 4];
     for (at, full) in [true, true, false, false].into_iter().enumerate() {
         if at == 3 {
@@ -56,47 +60,15 @@ async fn rounds(character: Character) -> [u64; 4] {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn rounds_cost_what_is_written() {
+async fn rounds_cost_no_more_than_written() {
     let costs = [
-        ("by cursor", rounds(Character::Strict).await, [0; 4]),
-        ("by index", rounds(Character::NoDiscovery).await, [0; 4]),
-        ("no filter", rounds(Character::FilterIgnoring).await, [0; 4]),
-        ("members alone", rounds(Character::MembersOmitted).await, [0; 4]),
-        ("groups on users", rounds(Character::GroupsOnUsersOnly).await, [0; 4]),
+        ("by cursor", rounds(Character::Strict).await, [30, 21, 11, 13]),
+        ("by index", rounds(Character::NoDiscovery).await, [32, 23, 14, 16]),
+        ("no filter", rounds(Character::FilterIgnoring).await, [28, 23, 23, 23]),
+        ("members alone", rounds(Character::MembersOmitted).await, [42, 33, 14, 16]),
+        ("groups on users", rounds(Character::GroupsOnUsersOnly).await, [37, 33, 33, 33]),
     ];
-    let wrong: Vec<_> = costs.iter().filter(|(_, got, expected)| got != expected).collect();
+    let dearer = |got: &[u64; 4], most: &[u64; 4]| got.iter().zip(most).any(|(got, most)| got > most);
+    let wrong: Vec<_> = costs.iter().filter(|(_, got, most)| dearer(got, most)).collect();
     assert!(wrong.is_empty(), "{wrong:?}");
-}
-
-fn memory(field: &str) -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with(field)).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1024
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn measure_a_hundred_thousand() {
-    for everybody in [true, false] {
-        let kind = if everybody { kinds::scim_cursors() } else { Kind { source: ten_teams, ..kinds::scim_groups() } };
-        let rig = Rig::of(&kind, 100_000).await;
-        if !everybody {
-            let tenant = &rig.sandbox.tenant;
-            let people: Vec<String> = tenant.users().into_iter().map(|user| user.id).collect();
-            for number in 0..TEAMS {
-                tenant.add_group(&team(number), &format!("Team {number}")).unwrap();
-                for id in people.iter().skip(number * 150).take(203) {
-                    tenant.add_member(&team(number), id).unwrap();
-                }
-            }
-        }
-        std::fs::write("/proc/self/clear_refs", "5").ok();
-        let (rss, before) = (memory("VmRSS"), requests(&rig));
-        let pulled = rig.pull_only().await;
-        eprintln!(
-            "everybody {everybody}: {pulled}; {} requests; rss {rss} MB, peak {} MB, then {} MB",
-            requests(&rig) - before,
-            memory("VmHWM"),
-            memory("VmRSS")
-        );
-    }
 }
