@@ -8,6 +8,7 @@ mod house;
 mod mass_loss;
 mod process;
 mod requests;
+mod scim_bad_days;
 mod several;
 mod spine;
 mod world;

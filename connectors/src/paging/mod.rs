@@ -25,7 +25,7 @@ use crate::directory::LastPageSeen;
 pub use cursor::{CursorTurn, CursorWalker};
 pub use index::{IndexTurn, IndexWalker};
 pub use link::{End, Ending, Links, PagingError, Turn, Walker};
-pub use tally::{Doubt, Ended, Sheet, Verdict, agreed};
+pub use tally::{Doubt, Ended, Sheet, Verdict, agreed, moving};
 
 /// Whether `link` has the scheme, host and port of `root`, and no user name or password of its own.
 #[must_use]

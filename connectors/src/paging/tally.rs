@@ -80,6 +80,20 @@ pub fn agreed(one: &Ended, other: &Ended) -> Option<LastPageSeen> {
     (to_the_end(one) && to_the_end(other) && one.ids == other.ids).then(last_page_seen)
 }
 
+/// Two readings to the end of a listing that moved meanwhile: people were added or removed, as on any large server at work.
+/// Together they show as many as the server's last figure says. Somebody may still have slipped through both, so silence
+/// about a person proves nothing.
+#[must_use]
+pub fn moving(one: &Ended, other: &Ended) -> Option<LastPageSeen> {
+    let moved = |ended: &Ended| matches!(ended.verdict, Verdict::Doubtful(Doubt::Moved));
+    let to_the_end =
+        |ended: &Ended| matches!(ended.verdict, Verdict::Doubtful(Doubt::Moved | Doubt::Miscounted { .. }));
+    let counted = other.total.is_some_and(|total| count(one.ids.union(&other.ids).count()) >= total);
+    let steady = !one.overlapped && !other.overlapped;
+    let fits = (moved(one) || moved(other)) && to_the_end(one) && to_the_end(other);
+    (fits && counted && steady).then(last_page_seen)
+}
+
 /// The sums of a walk so far.
 #[derive(Debug, Default)]
 pub(super) struct Tally {

@@ -82,6 +82,9 @@ fn users(source: &Scim, survey: &Survey, lines: &mut Vec<CheckLine>) {
             lines.push(wrong(format!("{people} users came, and there may be more: {doubt}"), hint));
         }
         (None, None) => lines.push(good(format!("{people} users were read one by one, as members of the groups"))),
+        (None, Some(_)) if survey.moving => lines.push(good(format!(
+            "{people} users came while others were added or removed; whoever is missing is asked for singly before it counts"
+        ))),
         (None, Some(_)) => lines.push(good(format!("{people} users can be read, and that is everybody"))),
     }
     if let Some(facts) = survey.facts {

@@ -16,7 +16,7 @@ use super::config::ScimConfig;
 use crate::directory::{Cursor, ExternalId, Scope};
 
 /// Raised when the form or the meaning of a cursor changes.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// How long what was found out about a server is believed.
 const GOOD_FOR: TimeDelta = TimeDelta::days(7);
@@ -100,6 +100,17 @@ pub(super) struct Learned {
     pub(super) tags: Option<bool>,
     /// Whether anybody says `active: true`.
     pub(super) active_said: bool,
+    /// People of each followed group at the last full pull.
+    pub(super) sizes: BTreeMap<ExternalId, usize>,
+}
+
+/// So many may leave a group at once, and a tenth of it, before a second witness is asked: the users' own `groups`.
+const FEW: usize = 2;
+
+/// Whether a group lost so many that its list alone is not believed.
+pub(super) fn lost_many(before: usize, now: usize) -> bool {
+    let lost = before.saturating_sub(now);
+    lost > FEW && lost * 10 > before
 }
 
 /// From where a poll goes on.
@@ -111,11 +122,23 @@ pub(super) struct Watermark {
     pub(super) who: ExternalId,
 }
 
+impl Watermark {
+    /// The last change of `who`. Never later than now: a record that is ahead of its server's clock would hide what
+    /// others change until then.
+    pub(super) fn of(newest: DateTime<Utc>, who: &ExternalId, at: DateTime<Utc>) -> Self {
+        Self { newest: newest.min(at), who: who.clone() }
+    }
+}
+
 /// A followed group, with the tag of the member list that was read last.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Tagged {
     pub(super) name: Option<String>,
     pub(super) tag: Option<String>,
+    /// People in it. A list that has become much shorter is judged by a full pull.
+    pub(super) people: usize,
+    /// Over the entries of the list, to find a tag that stays although they change.
+    pub(super) digest: Option<String>,
 }
 
 /// What a cursor holds.
@@ -128,6 +151,14 @@ pub(super) struct State {
     pub(super) groups: BTreeMap<ExternalId, Tagged>,
     /// Absent where the next pull has to be a full one.
     pub(super) watermark: Option<Watermark>,
+    /// Counts polls: each reads another group without its tag.
+    pub(super) turn: usize,
+}
+
+/// Over the entries of a member list.
+pub(super) fn digest(members: &BTreeSet<ExternalId>) -> String {
+    let ids: Vec<&str> = members.iter().map(ExternalId::as_str).collect();
+    URL_SAFE_NO_PAD.encode(Sha256::digest(serde_json::json!(ids).to_string()))
 }
 
 /// Over everything in the configuration that changes what is read, or how.
@@ -182,7 +213,7 @@ impl Learned {
 impl State {
     pub(super) fn new(fingerprint: &str, learned: Learned, scope: Scope) -> Self {
         let fingerprint = fingerprint.to_owned();
-        Self { version: VERSION, fingerprint, learned, scope, groups: BTreeMap::new(), watermark: None }
+        Self { version: VERSION, fingerprint, learned, scope, groups: BTreeMap::new(), watermark: None, turn: 0 }
     }
 
     /// What a cursor holds, if it can be used at `at`.

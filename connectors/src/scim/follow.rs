@@ -83,7 +83,7 @@ impl Reader for ReadGroups<'_> {
 
     fn take(&self, content: &mut Groups, mut record: GroupItem, _page: u32) {
         content.longest = content.longest.max(record.members.as_ref().map_or(0, Vec::len));
-        let named = |name: &str| self.wanted.iter().any(|wanted| wanted.eq_ignore_ascii_case(name));
+        let named = |name: &str| self.wanted.iter().any(|wanted| same_name(wanted, name));
         if !self.all_members && !named(record.id.as_str()) && !record.name.as_deref().is_some_and(named) {
             record.members = None;
         }
@@ -135,14 +135,10 @@ pub(super) async fn find(
             found.proofs.push(proof);
             found.take(wanted, content, true)?;
         }
-        Ok(Listed::Part { content, why, .. }) => {
-            found.take(wanted, content, false)?;
-            if let Some(name) = wanted.iter().find(|name| !found.ids.contains_key(*name)) {
-                let message = format!("group `{name}` was not found, and the listing of groups is not whole: {why}");
-                let hint = "name the group by its id";
-                return Err(PullError::new(PullErrorKind::Implausible, "GET /Groups", message, hint).into());
-            }
+        Ok(Listed::Moving { content, .. }) => {
+            named_by_id(&mut found, wanted, content, "groups came and went meanwhile")?
         }
+        Ok(Listed::Part { content, why, .. }) => named_by_id(&mut found, wanted, content, &why)?,
         Ok(Listed::Stopped) => {
             if !by_filter(session, learned, wanted, &mut found).await? {
                 let all = listing_of(source, session, learned, wanted, with_members, false).await?;
@@ -151,7 +147,7 @@ pub(super) async fn find(
                         found.proofs.push(proof);
                         found.take(wanted, content, true)?;
                     }
-                    Listed::Part { .. } | Listed::Stopped => return Err(not_whole().into()),
+                    Listed::Moving { .. } | Listed::Part { .. } | Listed::Stopped => return Err(not_whole().into()),
                 }
             }
         }
@@ -165,6 +161,14 @@ pub(super) async fn find(
         found.complete(source, session, learned).await?;
     }
     Ok(found)
+}
+
+/// Of a listing that may lack a group only ids can be used.
+fn named_by_id(found: &mut Found, wanted: &BTreeSet<String>, groups: Groups, why: &str) -> Result<(), PullError> {
+    found.take(wanted, groups, false)?;
+    let Some(name) = wanted.iter().find(|name| !found.ids.contains_key(*name)) else { return Ok(()) };
+    let message = format!("group `{name}` was not found, and the listing of groups is not whole: {why}");
+    Err(PullError::new(PullErrorKind::Implausible, "GET /Groups", message, "name the group by its id"))
 }
 
 fn not_whole() -> PullError {
@@ -388,7 +392,12 @@ impl Found {
             let known = known.filter(|members| !members.is_empty() && !is_suspicious(members.len()));
             let inner_members = match known {
                 Some(members) => members,
-                None => single(session, learned, &inner).await?.members.unwrap_or_default(),
+                None => match single(session, learned, &inner).await {
+                    Ok(group) => group.members.unwrap_or_default(),
+                    // A group that was deleted and still stands in a list: a whole listing says the same.
+                    Err(fault) if fault.is_gone() && !self.proofs.is_empty() && !self.all.contains(&inner) => continue,
+                    Err(fault) => return Err(fault),
+                },
             };
             self.all.insert(inner.clone());
             self.others.insert(inner, Followed { members: Some(inner_members.clone()), ..Followed::default() });
@@ -399,6 +408,11 @@ impl Found {
         }
         Ok(())
     }
+}
+
+/// Whether two names differ in case at most.
+fn same_name(one: &str, other: &str) -> bool {
+    one.eq_ignore_ascii_case(other) || one.to_lowercase() == other.to_lowercase()
 }
 
 /// The group that is meant by a text: its id, else its name, else its name in another case.
@@ -418,7 +432,7 @@ fn one_called(
         called.map(|(id, _)| id).collect()
     };
     let exact = with(&|other| other == name);
-    let found = if exact.is_empty() { with(&|other| other.to_lowercase() == name.to_lowercase()) } else { exact };
+    let found = if exact.is_empty() { with(&|other| same_name(other, name)) } else { exact };
     match found.as_slice() {
         [] => Ok(None),
         [one] => Ok(Some((*one).clone())),

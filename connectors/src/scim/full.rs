@@ -4,28 +4,32 @@
 //! removals: people who came are brought up to date, nobody is missing from it, and the next pull is a full one again.
 //!
 //! Invariant: a snapshot is made only of listings that are whole and member lists that nothing contradicts.
-//! Invariant: nobody where there were people is an error.
+//! Invariant: nobody where there were people is an error, and so are strangers only.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
 use super::Scim;
-use super::config::MembershipFrom;
-use super::cursor::{Filter, Join, Learned, Side, State, Tagged, Watermark};
+use super::config::{AbsentActive, MembershipFrom};
+use super::cursor::{Filter, Join, Learned, Side, State, Tagged, Watermark, digest};
 use super::fault::Fault;
 use super::follow::{self, Found};
 use super::listing::Facts;
 use super::members::{Choice, Members, Resolved, Sides, choose, is_group, resolve};
 use super::people::People;
+use super::poll;
 use super::probe;
 use super::server::Session;
 use super::users::{self, Came};
 use crate::directory::{
-    Cursor, DirectoryDelta, DirectoryGroup, Edge, ExternalId, LastPageSeen, Pull, Scope, SnapshotBuilder,
+    Cursor, DirectoryDelta, DirectoryGroup, Edge, ExternalId, LastPageSeen, Pull, Scope, Silence, SnapshotBuilder,
 };
 use crate::error::{PullError, PullErrorKind};
 use crate::source::PullRequest;
+
+/// Fewer people than this may all leave and be replaced from one pull to the next.
+const FEW: usize = 5;
 
 /// A full pull in the making.
 pub(super) struct Survey {
@@ -37,6 +41,8 @@ pub(super) struct Survey {
     pub(super) scope: Scope,
     /// Why people may exist who did not come.
     pub(super) doubt: Option<String>,
+    /// Whether somebody may have slipped through the listing.
+    pub(super) moving: bool,
     /// `None` if people were read one by one.
     pub(super) facts: Option<Facts>,
     pub(super) proofs: Vec<LastPageSeen>,
@@ -55,6 +61,7 @@ pub(super) async fn full(
         None => probe::discover(source, session, request.at).await?,
     };
     let mut survey = survey(source, session, learned).await?;
+    survey.refuse_strangers(request.known)?;
     if survey.doubt.is_some() {
         return Ok(Pull::Delta(survey.partly(source, session, request)?));
     }
@@ -86,15 +93,16 @@ pub(super) async fn survey(source: &Scim, session: &Session<'_>, mut learned: Le
     };
     let scope: Option<BTreeSet<ExternalId>> = ids_of(&found);
     let came = users::read(source, session, &mut learned, &found, scope.as_ref()).await?;
-    let Came { people, proofs, doubt, facts } = came;
+    let Came { people, proofs, doubt, moving, facts } = came;
     name_by_users(&mut found, &people, doubt.is_none())?;
     let scope = ids_of(&found).map_or(Scope::Everybody, Scope::Groups);
     let members = Members::new();
     let proofs = found.proofs.drain(..).chain(proofs).collect();
     let notes = Vec::new();
-    let mut survey = Survey { learned, found, people, members, scope, doubt, facts, proofs, notes };
+    let mut survey = Survey { learned, found, people, members, scope, doubt, moving, facts, proofs, notes };
     survey.join(source)?;
     survey.count_twins();
+    survey.count_silent(source);
     let said = survey.people.says_active();
     survey.learned.active_said = said || (survey.doubt.is_some() && survey.learned.active_said);
     Ok(survey)
@@ -199,6 +207,33 @@ impl Survey {
         Ok(())
     }
 
+    /// Everybody on the server, and nobody of those who are known: ids of another form, or another server. Taken as it is,
+    /// everybody would be removed and made anew.
+    fn refuse_strangers(&self, known: &BTreeSet<ExternalId>) -> Result<(), PullError> {
+        let people = self.people.ids().count();
+        let enough =
+            self.facts.is_some() && known.len() >= FEW && people > 0 && (self.doubt.is_none() || people >= known.len());
+        if !enough || known.iter().any(|id| self.people.has(id)) {
+            return Ok(());
+        }
+        let message = format!(
+            "the server lists {people} users, and none of the {} who are known: their ids have changed",
+            known.len()
+        );
+        let hint = "undo what changed the ids; if this is another server now, give the source another name; nobody was removed";
+        Err(PullError::new(PullErrorKind::Implausible, "GET /Users", message, hint))
+    }
+
+    /// Some say `active: true` and some say nothing: perhaps because they are not any more.
+    fn count_silent(&mut self, source: &Scim) {
+        let silent = self.people.persons.values().filter(|person| person.active.is_none()).count();
+        if source.config().absent_active == AbsentActive::Auto && silent > 0 && self.people.says_active() {
+            self.notes.push(format!(
+                "{silent} users do not say `active` and others do; they count as employed; set absent_active to \"left\" if the server leaves it out for disabled users, or to \"employed\""
+            ));
+        }
+    }
+
     fn count_twins(&mut self) {
         let twins = self.people.by_username().values().filter(|who| who.is_none()).count();
         if twins > 0 {
@@ -245,22 +280,29 @@ impl Survey {
         let nested = follows && source.config().nested;
         if source.config().incremental && !by_users && !by_name && !nested {
             let newest = self.people.newest(at);
-            if let (None, Some(newest), Some(everybody)) = (&self.learned.filter, newest, self.facts) {
+            let counted = self.facts.filter(|_| !self.moving);
+            if let (None, Some(newest), Some(everybody)) = (&self.learned.filter, newest, counted) {
                 let outcome = probe::filter(source, session, &self.learned, everybody.distinct, newest).await?;
                 self.learned.filter = Some(outcome);
             }
             if let (Some(Filter::Proven), Some((newest, who))) = (&self.learned.filter, newest) {
-                watermark = Some(Watermark { newest, who: who.clone() });
+                watermark = Some(Watermark::of(newest, who, at));
             }
         }
         if watermark.is_some() && self.learned.tags.is_none() {
             self.learned.tags = tags(session, &self.learned, &self.found).await?;
         }
+        self.learned.sizes = self.members.iter().map(|(id, people)| (id.clone(), people.len())).collect();
         let mut state = State::new(source.fingerprint(), self.learned.clone(), self.scope.clone());
         let use_tags = self.learned.tags == Some(true) && !source.config().nested;
+        let followed = self.found.followed.keys().cloned().collect();
+        let join = self.learned.join.unwrap_or(Join::Id);
         let tagged = |(id, group): (&ExternalId, &follow::Followed)| {
             let tag = group.tag.clone().filter(|_| use_tags);
-            (id.clone(), Tagged { name: group.name.clone(), tag })
+            let entries = group.members.as_deref().and_then(|list| poll::entries(list, &followed, join));
+            let digest = entries.as_ref().filter(|_| tag.is_some()).map(digest);
+            let people = self.members.get(id).map_or(0, BTreeSet::len);
+            (id.clone(), Tagged { name: group.name.clone(), tag, people, digest })
         };
         state.groups = self.found.followed.iter().map(tagged).collect();
         state.watermark = watermark;
@@ -282,6 +324,10 @@ impl Survey {
         let (users, unreadable) = people.records(wanted, source.config().absent_active, self.learned.active_said);
         builder.content.users = users;
         builder.content.unreadable = unreadable;
+        if self.moving {
+            // Two readings in a row may miss the same person; a leaver is one of whom a single read says so.
+            builder.content.silence = Silence::MustBeAsked;
+        }
         builder.content.notes = std::mem::take(&mut self.notes);
         builder.content.requests = session.requests();
         builder.complete(self.scope, cursor.clone(), self.proofs)

@@ -14,7 +14,7 @@ use super::wire::{Item, ListPage, NotAList};
 use crate::directory::{ExternalId, LastPageSeen};
 use crate::error::{PullError, PullErrorKind};
 use crate::paging::{
-    CursorTurn, CursorWalker, Doubt, Ended, IndexTurn, IndexWalker, PagingError, Sheet, Verdict, agreed,
+    CursorTurn, CursorWalker, Doubt, Ended, IndexTurn, IndexWalker, PagingError, Sheet, Verdict, agreed, moving,
 };
 
 use super::cursor::Method;
@@ -77,6 +77,8 @@ pub(super) struct Listing<'a> {
 pub(super) enum Listed<C> {
     /// Everybody.
     Whole { content: C, proof: LastPageSeen, facts: Facts },
+    /// Everybody but, perhaps, somebody who slipped through two readings while others came and left.
+    Moving { content: C, proof: LastPageSeen, facts: Facts },
     /// What was seen; others may exist.
     Part { content: C, why: String, facts: Facts },
     /// The first page was enough to see that another way is cheaper.
@@ -182,8 +184,13 @@ pub(super) async fn list<R: Reader>(
             continue;
         }
         reader.add(&mut earlier, content);
+        let unsettled = moving(&first_end, &ended);
         let distinct = first_end.ids.union(&ended.ids).count().try_into().unwrap_or(u64::MAX);
-        return Ok(Listed::Part { content: earlier, why: words(doubt), facts: Facts { distinct, ..facts } });
+        let facts = Facts { distinct, ..facts };
+        return Ok(match unsettled {
+            Some(proof) => Listed::Moving { content: earlier, proof, facts },
+            None => Listed::Part { content: earlier, why: words(doubt), facts },
+        });
     }
 }
 

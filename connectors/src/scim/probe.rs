@@ -63,6 +63,7 @@ pub(super) async fn discover(source: &Scim, session: &Session<'_>, at: DateTime<
         filter: None,
         tags: None,
         active_said: false,
+        sizes: BTreeMap::new(),
     })
 }
 

@@ -46,10 +46,12 @@ impl Server {
         let mut headers = HeaderMap::new();
         for (name, value) in &config.extra_headers {
             let pair = HeaderName::from_bytes(name.as_bytes()).ok().zip(HeaderValue::from_str(value).ok());
-            let (header, value) = pair.ok_or_else(|| {
+            let (header, mut value) = pair.ok_or_else(|| {
                 let message = format!("`{name}` or its value cannot be a header");
                 PullError::new(PullErrorKind::Refused, "configuration", message, "check extra_headers")
             })?;
+            // It may be a second credential.
+            value.set_sensitive(true);
             headers.insert(header, value);
         }
         headers.entry(ACCEPT).or_insert(HeaderValue::from_static(MEDIA_TYPES));

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use super::Scim;
 use super::config::{MembershipFrom, Paging, ScimConfig};
-use super::cursor::{Join, Learned, Method, Side};
+use super::cursor::{Join, Learned, Method, Side, lost_many};
 use super::fault::{Fault, not_a_resource};
 use super::follow::{Found, answered};
 use super::listing::{Facts, How, Listed, Listing, list};
@@ -27,6 +27,8 @@ pub(super) struct Came {
     pub(super) proofs: Vec<LastPageSeen>,
     /// Why others may exist.
     pub(super) doubt: Option<String>,
+    /// Whether others came and left while they were read, so that somebody may have slipped through.
+    pub(super) moving: bool,
     /// `None` if they were read one by one.
     pub(super) facts: Option<Facts>,
 }
@@ -110,15 +112,19 @@ fn came(listed: Listed<People>, learned: &mut Learned) -> Came {
     match listed {
         Listed::Whole { content: people, proof, facts } => {
             learned.paging = Some((facts.how.method, facts.how.count, facts.how.first));
-            Came { people, proofs: vec![proof], doubt: None, facts: Some(facts) }
+            Came { people, proofs: vec![proof], doubt: None, moving: false, facts: Some(facts) }
+        }
+        Listed::Moving { content: people, proof, facts } => {
+            learned.paging = Some((facts.how.method, facts.how.count, facts.how.first));
+            Came { people, proofs: vec![proof], doubt: None, moving: true, facts: Some(facts) }
         }
         Listed::Part { content: people, why, facts } => {
-            Came { people, proofs: Vec::new(), doubt: Some(why), facts: Some(facts) }
+            Came { people, proofs: Vec::new(), doubt: Some(why), moving: false, facts: Some(facts) }
         }
         // Nobody asked it to.
         Listed::Stopped => {
             let doubt = Some("the listing was left after its first page".to_owned());
-            Came { people: People::default(), proofs: Vec::new(), doubt, facts: None }
+            Came { people: People::default(), proofs: Vec::new(), doubt, moving: false, facts: None }
         }
     }
 }
@@ -153,7 +159,7 @@ pub(super) async fn listing(
             Err(fault) if fault.is_too_much() && !lean && !groups && learned.projection != Some(true) => lean = true,
             Err(fault) if fault.is_refusal() && learned.sort => learned.sort = false,
             Err(fault) if fault.is_refusal() && learned.projection == Some(true) => learned.projection = Some(false),
-            Ok(Listed::Whole { content, .. } | Listed::Part { content, .. })
+            Ok(Listed::Whole { content, .. } | Listed::Moving { content, .. } | Listed::Part { content, .. })
                 if learned.projection == Some(true) && content.persons.is_empty() && !content.spoilt.is_empty() =>
             {
                 learned.projection = Some(false);
@@ -180,7 +186,9 @@ fn candidates(
     let mut people = BTreeSet::new();
     for id in scope {
         let members = found.followed.get(id)?.members.as_ref()?;
-        if is_suspicious(members.len()) {
+        // What needs a second witness needs the listing of everybody.
+        let before = learned.sizes.get(id).copied().unwrap_or_default();
+        if is_suspicious(members.len()) || lost_many(before, members.len()) {
             return None;
         }
         for member in members.iter().filter(|member| !is_group(member, &found.all, |_| false)) {
@@ -218,7 +226,7 @@ async fn one_by_one(
             Err(fault) => return Err(fault),
         }
     }
-    Ok((!proofs.is_empty()).then_some(Came { people, proofs, doubt: None, facts: None }))
+    Ok((!proofs.is_empty()).then_some(Came { people, proofs, doubt: None, moving: false, facts: None }))
 }
 
 /// One person, by id.

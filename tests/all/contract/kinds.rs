@@ -233,7 +233,7 @@ fn scim_pages(sandbox: &Sandbox, size: usize) {
     sandbox.scim.configure(|settings| settings.max_page = size);
 }
 
-fn agents(config: &mut ScimConfig) {
+pub(crate) fn agents(config: &mut ScimConfig) {
     config.scope_groups = Some(vec![AGENTS.to_owned()]);
 }
 

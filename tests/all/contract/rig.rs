@@ -111,6 +111,18 @@ impl Rig {
         known
     }
 
+    /// What is stored of somebody, by login name.
+    pub(crate) async fn attribute(&self, login: &str, name: &str) -> Option<String> {
+        let source = self.source.name().clone();
+        let view = self.store.directory_view(&BTreeMap::new(), std::slice::from_ref(&source)).await.unwrap();
+        view.people
+            .values()
+            .find(|person| person.attributes.get(attributes::USERNAME) == Some(login))?
+            .attributes
+            .get(name)
+            .map(str::to_owned)
+    }
+
     /// Whoever is in the directory and in scope, by the server's own state.
     pub(crate) fn present(&self) -> BTreeSet<String> {
         let users = self.sandbox.tenant.users().into_iter().filter(|user| user.account_enabled);

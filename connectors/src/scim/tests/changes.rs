@@ -148,7 +148,7 @@ async fn a_followed_group_that_is_gone_stops_the_poll() {
     rig.start().await;
     rig.fake.world().groups.remove(0);
     let error = rig.error().await;
-    assert_eq!((error.kind, error.operation.as_str()), (PullErrorKind::NotFound, "GET /Groups/{id}"));
+    assert_eq!((error.kind, error.operation.as_str()), (PullErrorKind::NotFound, "GET /Groups"));
 }
 
 #[tokio::test]
@@ -185,4 +185,86 @@ async fn who_does_not_say_active_is_what_the_configuration_says() {
         let held = content.unreadable.iter().any(|one| one.id == Some("u1".into()));
         assert_eq!(held, expected.is_none(), "{absent:?} {others_say}");
     }
+}
+
+#[tokio::test]
+async fn a_tag_that_stays_although_the_members_change_is_found_out() {
+    let character = Character { deaf_tags: true, ..Character::default() };
+    let mut rig = company(character, |config| config.scope_groups = Some(vec!["Agents".to_owned()])).await;
+    rig.start().await;
+    rig.fake.world().set_members("g2", names([6, 7, 8]));
+    let mut changed = 0;
+    for _ in 0..2 {
+        changed += rig.delta().await.relisted.len();
+    }
+    assert!(changed > 0, "nobody noticed within as many polls as there are groups");
+    rig.fake.world().set_members("g1", names(3..=8));
+    let joined = rig.delta().await.relisted.remove(&"g1".into()).unwrap().into_members();
+    assert_eq!(joined, ids(3..=8), "tags are not believed any more");
+}
+
+#[tokio::test]
+async fn a_member_who_is_not_here_yet_is_asked_for_again() {
+    let mut rig = company(Character::default(), |config| config.scope_groups = Some(vec!["Agents".to_owned()])).await;
+    rig.start().await;
+    rig.fake.world().set_members("g1", names((3..=7).chain([77])));
+    for _ in 0..2 {
+        assert!(rig.delta().await.records.iter().all(|record| record.id.as_str() != "u77"));
+    }
+    rig.fake.world().put("u77", json!({}));
+    let came = rig.delta().await.records;
+    assert!(came.iter().any(|record| record.id.as_str() == "u77"), "{came:?}");
+}
+
+#[tokio::test]
+async fn a_list_that_lost_most_of_its_people_is_for_a_full_pull() {
+    for left in [vec![], names([3]), names([3, 4]), names([71, 72, 73, 74, 75])] {
+        let mut rig =
+            company(Character::default(), |config| config.scope_groups = Some(vec!["Agents".to_owned()])).await;
+        rig.start().await;
+        let shown = left.clone();
+        rig.fake.world().set_members("g1", left);
+        rig.pull().await.ok();
+        let asked = rig.asked();
+        assert!(asked.iter().any(|address| address.starts_with("Groups?")), "{shown:?}: {asked:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_group_that_is_not_there_any_more_leads_to_a_full_pull() {
+    let mut rig = company(Character::default(), |config| config.scope_groups = Some(vec!["Agents".to_owned()])).await;
+    rig.start().await;
+    rig.fake.world().groups.retain(|group| group.0 != "g1");
+    assert!(rig.error().await.to_string().contains("no group is called"));
+    rig.fake.world().group("g7", "Agents", names(3..=7));
+    assert_eq!(listed(&rig.full().await), ids(3..=7));
+}
+
+#[tokio::test]
+async fn a_record_from_the_future_hides_no_change() {
+    let mut rig = company(Character::default(), |_| {}).await;
+    let at = now() + TimeDelta::hours(1);
+    let date = |at: DateTime<Utc>| json!({"meta": {"lastModified": at.to_rfc3339()}}).as_object().unwrap().clone();
+    let change = |rig: &Rig, id: &str, at: DateTime<Utc>| {
+        let mut world = rig.fake.world();
+        let user = world.users.iter_mut().find(|(own, _)| own == id).unwrap();
+        user.1.extend(date(at));
+    };
+    change(&rig, "u9", at + TimeDelta::minutes(9));
+    rig.start().await;
+    change(&rig, "u2", at);
+    let delta = rig.delta().await;
+    assert!(delta.records.iter().any(|record| record.id.as_str() == "u2"), "{:?}", delta.records);
+}
+
+#[tokio::test]
+async fn strangers_only_are_another_server() {
+    let mut rig = company(Character::default(), |config| config.rule_groups.clear()).await;
+    rig.start().await;
+    for (id, user) in &mut rig.fake.world().users {
+        *id = format!("people/{id}");
+        user.insert("id".to_owned(), json!(id));
+    }
+    let error = rig.error().await;
+    assert!(error.to_string().contains("their ids have changed"), "{error}");
 }

@@ -90,6 +90,10 @@ pub(super) struct Character {
     pub(super) reads_singly: bool,
     /// Before this page (from 2) of a user listing is answered, this user leaves; once.
     pub(super) leaves_before: Option<(u32, String)>,
+    /// Somebody joins before a following page of a user listing, now and then.
+    pub(super) busy: bool,
+    /// A group's tag stays although its members change.
+    pub(super) deaf_tags: bool,
     /// More records than this on one page are too many.
     pub(super) too_many: Option<usize>,
 }
@@ -116,6 +120,8 @@ impl Default for Character {
             tags: true,
             reads_singly: true,
             leaves_before: None,
+            busy: false,
+            deaf_tags: false,
             too_many: None,
         }
     }
@@ -308,6 +314,10 @@ impl World {
                 self.character.leaves_before = Some((pages - 1, id));
             }
         }
+        if following && self.character.busy && self.seen.len().is_multiple_of(4) {
+            let number = 1_000 + self.users.len();
+            self.put(&format!("u{number}"), json!({}));
+        }
         let ids: Vec<String> = self.users.iter().map(|(id, _)| id.clone()).collect();
         let kept = match query.get("filter").map(|filter| (filter, self.character.filters)) {
             None | Some((_, Filters::AreIgnored)) => ids,
@@ -327,7 +337,7 @@ impl World {
     }
 
     fn member(&self, id: &str) -> Value {
-        let kind = if self.groups.iter().any(|group| group.0 == id) { "Groups" } else { "Users" };
+        let kind = if id.starts_with('g') { "Groups" } else { "Users" };
         let reference = format!("{}/{kind}/{}", self.base, super::super::server::encode(id));
         match self.character.names {
             Names::Id => json!({"value": id, "$ref": reference}),
@@ -338,6 +348,7 @@ impl World {
 
     fn shown_group(&self, id: &str, members: bool) -> Value {
         let (id, name, list, version) = self.groups.iter().find(|group| group.0 == id).unwrap();
+        let version = if self.character.deaf_tags { &0 } else { version };
         let mut group = json!({"id": id, "displayName": name, "meta": {"version": format!("W/\"{version}\"")}});
         if members {
             let most = self.character.cut.unwrap_or(usize::MAX);
@@ -359,7 +370,7 @@ impl World {
 
     fn one_group(&self, id: &str, tag: Option<String>) -> ResponseTemplate {
         let Some(group) = self.groups.iter().find(|group| group.0 == id) else { return refuse(404, "") };
-        let own = format!("W/\"{}\"", group.3);
+        let own = format!("W/\"{}\"", if self.character.deaf_tags { 0 } else { group.3 });
         if self.character.tags && tag.as_deref() == Some(&own) {
             return ResponseTemplate::new(304);
         }

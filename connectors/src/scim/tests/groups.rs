@@ -229,3 +229,21 @@ async fn a_404_counts_only_where_somebody_else_is_found() {
         assert_eq!(answers[&"u9".into()], Presence::Gone);
     }
 }
+
+#[tokio::test]
+async fn a_group_that_is_gone_and_still_a_member_is_no_fault() {
+    let rig = company(Character { user_groups: false, ..Character::default() }, |config| config.nested = true).await;
+    rig.fake.world().set_members("g1", names(3..=7).into_iter().chain(["g99".to_owned()]));
+    let Pull::Full(snapshot) = rig.pull().await.unwrap() else { panic!() };
+    assert_eq!(listed(&snapshot), ids(3..=7));
+}
+
+#[tokio::test]
+async fn names_are_compared_without_case_in_every_script() {
+    let character = Character { reads_singly: false, user_groups: false, ..Character::default() };
+    let rig =
+        company(character, |config| config.scope_groups = Some(vec!["äGENTEN".to_owned(), "Agents".to_owned()])).await;
+    rig.fake.world().group("g5", "Ägenten", names([1, 2]));
+    let Pull::Full(snapshot) = rig.pull().await.unwrap() else { panic!() };
+    assert_eq!(members(&snapshot, "g5"), ids([1, 2]));
+}

@@ -54,6 +54,8 @@ fn character() -> impl Strategy<Value = Character> {
             tags,
             reads_singly: true,
             leaves_before,
+            busy: false,
+            deaf_tags: false,
             too_many: None,
         }
     })

@@ -272,6 +272,17 @@ async fn somebody_who_leaves_between_pages_takes_nobody_along() {
 }
 
 #[tokio::test]
+async fn a_server_at_work_is_read_and_silence_proves_nothing() {
+    let character = Character { page: 20, busy: true, ..Character::default() };
+    let mut rig = Rig::new(character, 100, |_| {}).await;
+    for _ in 0..2 {
+        let snapshot = rig.full().await;
+        assert!(ids(1..=100).is_subset(&listed(&snapshot)));
+        assert_eq!(snapshot.content().silence, crate::directory::Silence::MustBeAsked);
+    }
+}
+
+#[tokio::test]
 async fn attributes_that_vanish_by_a_projection_are_not_lost() {
     for projects in
         [Projects::Works, Projects::Ignored, Projects::Refused, Projects::DropsExtension, Projects::DropsUserName]
