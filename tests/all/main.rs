@@ -6,7 +6,9 @@
 mod contract;
 mod house;
 mod mass_loss;
+mod okta_bad_days;
 mod process;
 mod several;
+mod several_bad_days;
 mod spine;
 mod world;

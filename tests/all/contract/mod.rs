@@ -11,8 +11,8 @@
 //! prints them as a table.
 
 mod cases;
-mod kinds;
-mod rig;
+pub(crate) mod kinds;
+pub(crate) mod rig;
 
 macro_rules! contract {
     ($($kind:ident)*) => { $( contract!(@kind $kind;
