@@ -177,7 +177,7 @@ async fn a_run_over_one_directory_changes_nobody_of_the_other() {
         let order = Order { full, source: Some("okta".into()), ..Order::new(RunId::fresh(), Trigger::Hand) };
         let ended = world.run(order).await.unwrap();
         assert!(ended.plan.is_empty(), "{:#?}", ended.plan.changes);
-        assert_eq!((ended.summary.result.as_str(), ended.summary.frozen.len()), ("done", 0));
+        assert_eq!((ended.summary.result.as_str(), ended.summary.frozen.len()), ("nothing_to_do", 0));
     }
     assert_eq!(world.sandbox.connect.journal().len(), before);
     // The first directory was asked for nothing; now it is, and its word counts.
