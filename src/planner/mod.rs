@@ -386,7 +386,12 @@ impl<'a> Planning<'a> {
         };
         let remembered = self.seen.memory.iter().filter(|(_, memory)| memory.link.is_some()).map(|(key, _)| key);
         let strange = correlate::strange_owners(self.seen).into_keys();
+        let mut unconfigured: std::collections::BTreeMap<&SourceName, std::collections::BTreeSet<&PersonKey>> =
+            Default::default();
         for person in strange.chain(remembered).filter(|person| !directory.people.contains_key(*person)) {
+            if rules.sources.iter().all(|source| source.name != person.source) {
+                unconfigured.entry(&person.source).or_default().insert(person);
+            }
             let why = if fresh(person) {
                 self.draft.owners_unknown.insert(person.clone());
                 "not in the directory view; to be asked for by id"
@@ -397,6 +402,15 @@ impl<'a> Planning<'a> {
         }
         for person in self.seen.memory.keys().filter(|person| !directory.people.contains_key(*person)) {
             self.draft.decide(person, Decision::NotObserved { why: "known from former times only".to_owned() });
+        }
+        for (source, people) in unconfigured {
+            self.draft.findings.push(Finding {
+                code: FindingCode::SourceNote,
+                person: None,
+                label: source.to_string(),
+                message: format!("not in the configuration; nothing happens to its {} Connect users", people.len()),
+                hint: format!("put [source.{source}] back, or see to these users in Connect"),
+            });
         }
     }
 

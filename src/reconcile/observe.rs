@@ -2,7 +2,7 @@
 //!
 //! Invariant: a source that could not be read to its end freezes its people for this run; the others go on.
 //! Invariant: absence without a tombstone is confirmed by asking for the person, before anything follows from it. Where
-//! too many are missing to be asked for, they stay unconfirmed until a second complete listing agrees.
+//! too many are missing together to be asked for, they stay unconfirmed until a second complete listing agrees.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -181,8 +181,9 @@ async fn pull<T: Target>(run: &Run<'_, T>, source: &Source) -> Result<Pulled, St
     let full = matches!(brought, connectors::Pull::Full(_));
     let outcome = store.apply_pull(Some(lease), name, brought, at).await?;
     let mut unproven = Vec::new();
-    if !outcome.missing.is_empty() && outcome.missing.len() <= MOST_CONFIRMED {
-        unproven = confirm(store, source, &outcome.missing, at).await?;
+    let ask = outcome.to_ask(MOST_CONFIRMED);
+    if !ask.is_empty() {
+        unproven = confirm(store, source, &ask, at).await?;
     }
     let seen = SourceSeen {
         people: outcome.people,

@@ -29,6 +29,8 @@ pub struct PullOutcome {
     pub left: u32,
     /// People who are missing without a word, from this pull or an earlier one; the directory is to be asked for them.
     pub missing: Vec<ExternalId>,
+    /// The same people by the pull that missed them first, the latest pull first.
+    pub missing_by_pull: Vec<Vec<ExternalId>>,
     /// What an administrator should know: records that could not be read and that name nobody, with their pages, and what
     /// the source itself has to say.
     pub notes: Vec<String>,
@@ -36,6 +38,23 @@ pub struct PullOutcome {
     pub people: u32,
     /// Requests it took.
     pub requests: u32,
+}
+
+impl PullOutcome {
+    /// Whom to ask for, where at most so many can be: everybody, or else those that one pull missed together, the latest
+    /// first. Very many who are missing since long ago must not keep a later leaver from being asked for.
+    #[must_use]
+    pub fn to_ask(&self, most: usize) -> Vec<ExternalId> {
+        let mut left = most;
+        let mut ask = Vec::new();
+        for together in &self.missing_by_pull {
+            if together.len() <= left {
+                left -= together.len();
+                ask.extend_from_slice(together);
+            }
+        }
+        ask
+    }
 }
 
 impl Store {

@@ -258,13 +258,19 @@ impl<'s> Step<'s> {
         if outcome.people == 0 && self.lost > 0 {
             return Err(StoreError::EmptiedOut { source_name: self.source.clone(), before: self.lost });
         }
-        let rows: Vec<String> = sqlx::query_scalar(
-            "SELECT id FROM person WHERE source = ?1 AND standing = 'missing_unconfirmed' ORDER BY id",
+        let rows: Vec<(String, Option<i64>)> = sqlx::query_as(
+            "SELECT id, missing_since FROM person WHERE source = ?1 AND standing = 'missing_unconfirmed' ORDER BY id",
         )
         .bind(self.source.as_str())
         .fetch_all(tx.conn()?)
         .await?;
-        outcome.missing = rows.into_iter().map(ExternalId::from).collect();
+        let mut by_pull: BTreeMap<Option<i64>, Vec<ExternalId>> = BTreeMap::new();
+        for (id, since) in rows {
+            let id = ExternalId::from(id);
+            by_pull.entry(since).or_default().push(id.clone());
+            outcome.missing.push(id);
+        }
+        outcome.missing_by_pull = by_pull.into_values().rev().collect();
         Ok(())
     }
 }

@@ -6,9 +6,11 @@
 mod contract;
 mod house;
 mod mass_loss;
+mod okta_bad_days;
 mod process;
 mod requests;
 mod scim_bad_days;
 mod several;
+mod several_bad_days;
 mod spine;
 mod world;

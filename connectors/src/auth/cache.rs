@@ -19,6 +19,9 @@ use crate::error::PullErrorKind;
 /// The life of a token whose server did not say (RFC 6749 only recommends `expires_in`).
 const ASSUMED_LIFE: Duration = Duration::from_secs(300);
 
+/// No token is believed to live longer than this, whatever its server says; what it says may be more than a clock can hold.
+const LONGEST_LIFE: Duration = Duration::from_secs(86_400);
+
 /// A token is renewed at most this long before its end, and at most a fifth of its life.
 const EARLY: Duration = Duration::from_secs(300);
 
@@ -197,7 +200,7 @@ impl<M: Mint> TokenCache<M> {
         state.flight = None;
         match minted {
             Ok(Minted { token, life, kind }) => {
-                let life = life.unwrap_or(ASSUMED_LIFE);
+                let life = life.unwrap_or(ASSUMED_LIFE).min(LONGEST_LIFE);
                 state.generation += 1;
                 let token = AccessToken { token, kind, generation: state.generation };
                 let renew_at = asked_at + (life - EARLY.min(life / 5));
@@ -277,6 +280,15 @@ mod tests {
             assert_eq!(caller.await.unwrap(), "t1");
         }
         assert_eq!(asked(&cache), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_life_beyond_every_clock_is_a_day() {
+        let cache = cache(Some(u64::MAX), &[]);
+        assert_eq!(text(&cache).await, "t1");
+        assert!(cache.held().is_some_and(|held| held.left <= LONGEST_LIFE));
+        tokio::time::advance(LONGEST_LIFE).await;
+        assert_eq!(text(&cache).await, "t2");
     }
 
     #[tokio::test(start_paused = true)]

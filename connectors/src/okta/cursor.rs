@@ -25,6 +25,10 @@ const GOOD_FOR: TimeDelta = TimeDelta::days(7);
 /// How far before a watermark is read again. The search index was documented as usually less than a second behind.
 const OVERLAP: TimeDelta = TimeDelta::minutes(5);
 
+/// How long before a listing a membership clock must have stood still for the listing to hold every change that carries its
+/// time: the clock and the header `Date` have whole seconds (Okta reference, "Group", `lastMembershipUpdated`).
+const SETTLED: TimeDelta = TimeDelta::seconds(2);
+
 /// How many people are waited for at most after the log said that they were deleted.
 const MOST_AWAITED: usize = 200;
 
@@ -75,6 +79,16 @@ pub(super) struct GroupMark {
     pub(super) listed_at: Option<DateTime<Utc>>,
     /// How often in a row the listing was shorter than the org's own count.
     pub(super) short: u8,
+}
+
+impl GroupMark {
+    /// Whether a membership clock that stands at `now` may tell of a change that the last listing does not hold. A second
+    /// change within the second of the first does not move the clock.
+    pub(super) fn may_be_behind(&self, now: DateTime<Utc>) -> bool {
+        let Self { changed, listed_at, .. } = self;
+        let settled = now.checked_add_signed(SETTLED).unwrap_or(now);
+        changed.is_none_or(|before| now > before) || listed_at.is_none_or(|listed_at| listed_at < settled)
+    }
 }
 
 /// Over everything in the configuration that a watermark depends on.

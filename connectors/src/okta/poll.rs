@@ -85,7 +85,7 @@ impl Round<'_, '_> {
                 self.groups.push(DirectoryGroup { id: found.id.clone(), name: mark.name.clone() });
             }
             // A group without a clock is listed every time.
-            if found.item.members_changed().is_none_or(|now| mark.changed.is_none_or(|before| now > before)) {
+            if found.item.members_changed().is_none_or(|now| mark.may_be_behind(now)) {
                 changed.push(found);
             }
         }
@@ -163,7 +163,7 @@ impl Round<'_, '_> {
             self.relist(&Found { id, item }).await?;
         }
         let deleted: BTreeSet<ExternalId> =
-            hints.deleted.into_iter().filter(|id| self.known.contains(id)).chain(self.state.awaited.clone()).collect();
+            hints.deleted.into_iter().filter(|id| self.concerns(id)).chain(self.state.awaited.clone()).collect();
         for id in deleted {
             match point(self.source, self.session, &id).await? {
                 Point::Gone => {
@@ -182,6 +182,11 @@ impl Round<'_, '_> {
             }
         }
         Ok(())
+    }
+
+    /// Whether this is somebody known, or somebody who became known in this very round: the log tells it once.
+    fn concerns(&self, id: &ExternalId) -> bool {
+        self.known.contains(id) || self.found.contains_key(id)
     }
 
     fn finish(self, at: DateTime<Utc>) -> DirectoryDelta {

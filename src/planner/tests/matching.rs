@@ -98,7 +98,7 @@ fn somebody_elses_user_is_not_taken() {
     check(
         "entra/1 ada.king dept=Care",
         "c-1 ada.king owner=other/5",
-        "! entra/1 DuplicateUsername\n . other/5 not observed",
+        "! entra/1 DuplicateUsername\n . other/5 not observed\n ? other SourceNote",
     );
     check_with(
         |w| w.rules.adopt = vec![AdoptBy::OwnerTag],

@@ -184,3 +184,20 @@ async fn notes_stay_until_the_source_is_listed_anew() {
     full(&home, listing([worker("a", "Care")]), 5).await;
     assert_eq!(home.source_notes(&entra()).await.unwrap(), noted(&[]));
 }
+
+#[test]
+fn very_many_who_are_missing_for_long_keep_nobody_from_being_asked_for() {
+    let crowd = |letter: &str, count: usize| (0..count).map(|at| format!("{letter}{at}").into()).collect::<Vec<_>>();
+    let check = |sizes: &[usize], expected: &[usize]| {
+        let missing_by_pull: Vec<Vec<_>> =
+            sizes.iter().zip(["a", "b", "c", "d"]).map(|(n, of)| crowd(of, *n)).collect();
+        let outcome = PullOutcome { missing_by_pull: missing_by_pull.clone(), ..PullOutcome::default() };
+        let wanted: Vec<_> = expected.iter().flat_map(|at| missing_by_pull[*at].clone()).collect();
+        assert_eq!(outcome.to_ask(200), wanted, "{sizes:?}");
+    };
+    check(&[], &[]);
+    check(&[200], &[0]);
+    check(&[201], &[]);
+    check(&[2, 5_000, 3], &[0, 2]);
+    check(&[150, 100, 50, 1], &[0, 2]);
+}

@@ -114,12 +114,22 @@ pub(crate) fn microsoft_nested() -> Kind {
 }
 
 pub(crate) fn okta(sandbox: &Sandbox, secret: &SecretSource, limits: HttpLimits, scope: OktaScope) -> Source {
+    okta_with(sandbox, secret, limits, scope, BTreeSet::new())
+}
+
+fn okta_with(
+    sandbox: &Sandbox,
+    secret: &SecretSource,
+    limits: HttpLimits,
+    scope: OktaScope,
+    rule_groups: BTreeSet<String>,
+) -> Source {
     let config = OktaConfig {
         name: "okta".into(),
         org_url: Url::parse(&sandbox.addresses.okta_url).unwrap(),
         credential: OktaCredential::Token(secret.clone()),
         scope,
-        rule_groups: BTreeSet::new(),
+        rule_groups,
         wanted: wanted(),
         fields: BTreeMap::new(),
         statuses: BTreeMap::new(),
@@ -181,6 +191,30 @@ pub(crate) fn okta_groups() -> Kind {
         crowd: 10_000,
         ..okta_everybody()
     }
+}
+
+/// So many followed groups that their clocks are asked for by one filter, which answers from the late index.
+pub(crate) fn okta_many_groups() -> Kind {
+    Kind {
+        prepare: |sandbox| {
+            okta_org(sandbox);
+            for number in 1..=6 {
+                sandbox
+                    .tenant
+                    .add_group(&format!("0a51de00-0000-4000-8000-0000000001{number:02}"), &rule(number))
+                    .unwrap();
+            }
+        },
+        source: |sandbox, secret, limits| {
+            let scope = OktaScope::Groups(vec![AGENTS.to_owned()]);
+            okta_with(sandbox, secret, limits, scope, (1..=6).map(rule).collect())
+        },
+        ..okta_groups()
+    }
+}
+
+fn rule(number: u32) -> String {
+    format!("Rule {number}")
 }
 
 /// An application's people.

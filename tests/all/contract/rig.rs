@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use connectors::http::{HttpLimits, RetryRules};
 use connectors::{PullRequest, Scope, SecretSource, Source, Standing, attributes};
+use rollcall::model::Time;
 use rollcall::sandbox::faults::{Fault, FaultKind};
 use rollcall::sandbox::scene::{self, AGENTS, CLIENT_SECRET, SceneSettings};
 use rollcall::sandbox::{QuotaSettings, Sandbox};
@@ -69,17 +70,26 @@ impl Rig {
 
     /// Pull, store, ask for the missing; as a run does it.
     pub(crate) async fn round(&self, full: bool) -> Result<Known, Refused> {
+        self.round_at(full, now()).await
+    }
+
+    /// A round an hour later.
+    pub(crate) async fn round_later(&self, full: bool) -> Result<Known, Refused> {
+        self.round_at(full, now() + chrono::TimeDelta::hours(1)).await
+    }
+
+    async fn round_at(&self, full: bool, at: Time) -> Result<Known, Refused> {
         let name = self.source.name();
         let cursor = if full { None } else { self.store.cursor(name).await.unwrap() };
         let known = self.store.known(name).await.unwrap();
-        let request = PullRequest { cursor: cursor.as_ref(), known: &known, at: now() };
+        let request = PullRequest { cursor: cursor.as_ref(), known: &known, at };
         let pulled = self.source.pull(request).await.map_err(|error| format!("{error} → {}", error.hint))?;
-        let outcome = self.store.apply_pull(Some(&self.lease), name, pulled, now()).await;
+        let outcome = self.store.apply_pull(Some(&self.lease), name, pulled, at).await;
         let outcome = outcome.map_err(|error| format!("{error} → {}", error.hint()))?;
-        if !outcome.missing.is_empty() && outcome.missing.len() <= 200 {
-            let answers =
-                self.source.confirm(&outcome.missing).await.map_err(|error| format!("{error} → {}", error.hint))?;
-            let confirmed = self.store.confirm(name, &answers, now()).await.unwrap();
+        let ask = outcome.to_ask(200);
+        if !ask.is_empty() {
+            let answers = self.source.confirm(&ask).await.map_err(|error| format!("{error} → {}", error.hint))?;
+            let confirmed = self.store.confirm(name, &answers, at).await.unwrap();
             if !confirmed.contradicted.is_empty() {
                 return Err(format!("{} people were missing and are there", confirmed.contradicted.len()));
             }

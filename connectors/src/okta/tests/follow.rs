@@ -213,6 +213,43 @@ async fn following_is_as_good_as_reading_anew() {
     }
 }
 
+/// The clocks have whole seconds: a second change within the second of the first does not move them.
+#[tokio::test]
+async fn two_changes_of_a_group_within_one_second_are_both_seen() {
+    let mut rig = Rig::new(company().await, groups(&["Agents"]), &[]);
+    rig.fake.world().log_permitted = false;
+    rig.start().await;
+    rig.fake.world().join(1, 8);
+    assert_eq!(rig.delta().await.relisted.len(), 1);
+    {
+        let mut world = rig.fake.world();
+        world.stuck_clocks = true;
+        world.join(1, 9);
+        world.stuck_clocks = false;
+        world.tick(60);
+    }
+    let delta = rig.delta().await;
+    assert!(delta.relisted.into_values().next().unwrap().into_members().contains(&person(9)));
+    rig.fake.world().tick(60);
+    assert!(rig.delta().await.relisted.is_empty(), "once more is enough");
+}
+
+/// The log tells of a deletion once, also of somebody who joined in the same round.
+#[tokio::test]
+async fn somebody_who_joins_and_is_deleted_in_one_round_is_gone() {
+    let mut rig = Rig::new(company().await, groups(&["Agents"]), &[]);
+    rig.start().await;
+    rig.fake.world().page_size = 1_000;
+    rig.fake.world().join(1, 9);
+    rig.fake.world().happens(&format!("/groups/{}/users", group_id(1)), |world| world.delete(9));
+    assert!(!rig.fake.world().all_happened());
+    let delta = rig.delta().await;
+    assert!(rig.fake.world().all_happened());
+    assert!(delta.records.iter().all(|record| record.id != person(9)));
+    let patched: Vec<_> = delta.patches.iter().map(|patch| patch.id.clone()).collect();
+    assert_eq!(patched, [person(9)]);
+}
+
 /// The index that a search answers from may be behind; the overlap covers it.
 #[tokio::test]
 async fn a_search_that_lags_is_caught_up_with() {

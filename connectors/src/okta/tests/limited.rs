@@ -143,6 +143,8 @@ async fn a_list_shorter_than_the_orgs_own_count_removes_nobody() {
     rig.start().await;
     rig.fake.world().join(1, 9);
     rig.fake.world().unlisted.insert(id(2));
+    // The clock has stood still long enough.
+    rig.fake.world().tick(60);
     rig.seen();
     let delta = rig.delta().await;
     assert!(delta.relisted.is_empty());
