@@ -6,6 +6,7 @@
 mod contract;
 mod house;
 mod mass_loss;
+mod okta_sign_in;
 mod process;
 mod several;
 mod spine;
