@@ -1,6 +1,6 @@
 //! Directories on SCIM servers of other people's making: the servers, and the administrator who writes over their own API.
 
-use reqwest::Method;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use url::Url;
 
@@ -48,16 +48,19 @@ impl Admin {
     }
 
     async fn send(&self, method: Method, path: &str, body: Option<Value>) -> Option<Value> {
+        let (status, text) = self.answer(method.clone(), path, body).await;
+        assert!(status.is_success(), "{method} {path}: {status}: {text}");
+        serde_json::from_str(&text).ok()
+    }
+
+    async fn answer(&self, method: Method, path: &str, body: Option<Value>) -> (StatusCode, String) {
         let url = format!("{}{path}", self.base);
-        let mut request = self.http.request(method.clone(), &url).bearer_auth(TOKEN);
+        let mut request = self.http.request(method, &url).bearer_auth(TOKEN);
         if let Some(body) = body {
             request = request.header("content-type", "application/scim+json").body(body.to_string());
         }
         let answer = request.send().await.unwrap();
-        let status = answer.status();
-        let text = answer.text().await.unwrap();
-        assert!(status.is_success(), "{method} {path}: {status}: {text}");
-        serde_json::from_str(&text).ok()
+        (answer.status(), answer.text().await.unwrap())
     }
 
     async fn create(&self, path: &str, body: Value) -> String {
@@ -87,13 +90,13 @@ impl Admin {
     /// Takes somebody out of a group.
     pub(crate) async fn drop(&self, group: &str, member: &str) {
         let path = format!("/Groups/{group}");
-        self.patch(&path, json!({"op": "remove", "path": format!("members[value eq \"{member}\"]")})).await;
-        let left = self.send(Method::GET, &path, None).await.unwrap();
-        let mut members = left["members"].as_array().into_iter().flatten();
-        if members.any(|one| one["value"] == member) {
-            // django-scim2 overlooks the standard's form and wants the one that Entra ID sends.
-            let operation = json!({"op": "remove", "path": "members", "value": [{"value": member}]});
-            self.patch(&path, operation).await;
+        let standard = json!({"op": "remove", "path": format!("members[value eq \"{member}\"]")});
+        let (status, text) = self.answer(Method::PATCH, &path, Some(patch(&standard))).await;
+        if status == StatusCode::NOT_IMPLEMENTED {
+            // django-scim2 knows only the form that Entra ID sends.
+            self.patch(&path, json!({"op": "remove", "path": "members", "value": [{"value": member}]})).await;
+        } else {
+            assert!(status.is_success(), "{status}: {text}");
         }
     }
 
@@ -103,11 +106,7 @@ impl Admin {
     }
 
     async fn patch(&self, path: &str, operation: Value) {
-        let body = json!({
-            "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
-            "Operations": [operation],
-        });
-        self.send(Method::PATCH, path, Some(body)).await;
+        self.send(Method::PATCH, path, Some(patch(&operation))).await;
     }
 
     /// Writes a whole record.
@@ -118,6 +117,10 @@ impl Admin {
     pub(crate) async fn delete(&self, path: &str) {
         self.send(Method::DELETE, path, None).await;
     }
+}
+
+fn patch(operation: &Value) -> Value {
+    json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": [operation]})
 }
 
 /// Person number so-and-so.

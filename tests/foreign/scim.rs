@@ -1,4 +1,23 @@
-//! HEAD
+//! SCIM servers that other people wrote, read through the one door every directory is read through.
+//!
+//! Each server is started on loopback, filled over its own SCIM API, and then pulled: everybody, again, and after people
+//! joined, moved and left. What was put in is counted against what comes out.
+//!
+//! | behaviour | `scim2-server` (Python) | `scimmy-routers` (Node) | `django-scim2` (Python) |
+//! |---|---|---|---|
+//! | pages | by index, or by cursor only | by index; beyond the end it starts again | by index |
+//! | `attributes=` | works | brings less than asked for: whole records are read | overlooked: whole records come |
+//! | `meta.lastModified ge` | filters | filters, if the application does | 200 and nobody, as with every attribute it does not know |
+//! | `meta.lastModified` | moves with every write | moves with every write | stays as it was at creation |
+//! | tags of groups (ETag) | yes | no | no |
+//! | whoever was deleted | stays in their groups | stays in their groups | leaves their groups |
+//! | members of a group | in lists | in lists | in lists, without `type`; a group's id may be a user's as well |
+//! | endpoints in `ResourceTypes` | below the base | below the base | with the path of the base |
+//! | writing | by the standard | by the standard | members by `add` only, and by Entra ID's form of `remove` |
+//!
+//! What follows from it: a listing that starts again is whole once a total was greater than a page; a filter counts only
+//! if the far past finds everybody; a group whose listing cannot be known to be whole is looked for by its name, as one that
+//! is alone on a server that starts again looks like a page that cannot be turned.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;

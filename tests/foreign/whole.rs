@@ -27,6 +27,8 @@ use crate::server::Server;
 const PEOPLE: usize = 270;
 const AGENTS: usize = 255;
 const PAGE: usize = 40;
+/// The first of them are leads.
+const LEADS: usize = 5;
 
 /// Who does what. The numbers of people say their departments: 9 is of Support, as every third is.
 const MOVER: usize = 9;
@@ -110,13 +112,13 @@ impl Centre {
     }
 
     /// The real binary's `rollcall check`.
-    async fn check(&self) {
+    async fn check(&self, group: &str) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rollcall"));
         let output = command.arg("--config").arg(self.config_path()).arg("check").output().await.unwrap();
         let said = String::from_utf8(output.stdout).unwrap();
         println!("{said}");
         assert!(output.status.success(), "{said}");
-        assert!(said.contains("`CC Agents`") || said.contains("CC Agents"), "{said}");
+        assert!(said.contains(&format!("group `CC Agents` ({group}) has {AGENTS} people")), "{said}");
         assert!(!said.contains(TOKEN));
     }
 
@@ -167,8 +169,11 @@ async fn run(title: &str, server: Server, leaver: Leaver) {
         ids.push(admin.hire(number).await);
     }
     let group = admin.found("CC Agents", &ids[..AGENTS]).await;
+    // Two that the rules speak of.
+    admin.found("Connect-Leads", &ids[..LEADS]).await;
+    admin.found("Connect-Recording", &ids[AGENTS..]).await;
     let centre = Centre::of(&server.origin(), leaver).await;
-    centre.check().await;
+    centre.check(&group).await;
 
     let ended = centre.sync(false).await;
     assert_eq!(ended.summary.created as usize, AGENTS);
@@ -180,6 +185,10 @@ async fn run(title: &str, server: Server, leaver: Leaver) {
         assert_eq!(user.username, format!("Person.{at}@Example.com"));
         assert_eq!(user.identity_info.first_name, Some(format!("Given {at}")));
         assert_eq!(user.identity_info.last_name, Some(format!("Family {at}")));
+    }
+    let lead = centre.sandbox.connect.security_profile_id("CallCenterManager").unwrap();
+    for (at, id) in ids[..AGENTS].iter().enumerate() {
+        assert_eq!(centre.user(id).unwrap().security_profile_ids.contains(&lead), at < LEADS, "{at}");
     }
     centre.nothing_happens(false).await;
 

@@ -137,8 +137,14 @@ pub(super) async fn find(
         }
         Ok(Listed::Part { content, why, .. }) => {
             found.take(wanted, content, false)?;
-            if let Some(name) = wanted.iter().find(|name| !found.ids.contains_key(*name)) {
-                let message = format!("group `{name}` was not found, and the listing of groups is not whole: {why}");
+            // A part does not tell whether a name is another group's as well; a filter does.
+            let unnamed: BTreeSet<String> =
+                wanted.iter().filter(|name| !found.ids.contains_key(*name)).cloned().collect();
+            if let Some(name) = unnamed.first()
+                && !by_filter(session, learned, &unnamed, &mut found).await?
+            {
+                let message =
+                    format!("what is called `{name}` is not known: the listing of groups is not whole: {why}");
                 let hint = "name the group by its id";
                 return Err(PullError::new(PullErrorKind::Implausible, "GET /Groups", message, hint).into());
             }
