@@ -7,6 +7,7 @@ mod contract;
 mod house;
 mod mass_loss;
 mod okta_bad_days;
+mod okta_sign_in;
 mod process;
 mod requests;
 mod scim_bad_days;

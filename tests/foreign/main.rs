@@ -4,7 +4,10 @@
 //! leaves it out, as it needs more than a Rust toolchain. Every test starts its own server and ends it.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+#![allow(clippy::print_stdout, reason = "what each server does is the result of these tests, beside passing")]
 
+mod admin;
 mod oauth;
 mod scim;
 mod server;
+mod whole;

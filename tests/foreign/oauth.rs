@@ -45,18 +45,14 @@ impl Kept {
     }
 }
 
-fn origin(server: &Server) -> Url {
-    Url::parse(&server.text("origin")).unwrap()
-}
-
 /// A client that asks for both scopes.
 fn client(server: &Server, id: &str, proof: Proof) -> OAuthClient {
     let scopes = ["users:read", "groups:read"].map(str::to_owned).to_vec();
-    OAuthClient { scopes, ..OAuthClient::new(origin(server).join("/token").unwrap(), id, proof) }
+    OAuthClient { scopes, ..OAuthClient::new(server.origin().join("/token").unwrap(), id, proof) }
 }
 
 fn remote(server: &Server, client: OAuthClient) -> Remote {
-    Remote::new(http(), Access::oauth(http(), client, clock), origin(server))
+    Remote::new(http(), Access::oauth(http(), client, clock), server.origin())
 }
 
 /// What the API says of the token, and in how many requests.
@@ -90,7 +86,7 @@ fn key(source: &Kept, id: &str) -> Proof {
 
 #[tokio::test]
 async fn every_kind_of_key_is_accepted() {
-    let server = Server::node("oidc.mjs").await;
+    let server = Server::node("oidc.mjs", &[]).await;
     for name in ["rsa", "p256", "p384"] {
         let secret = Kept::new(&server.text(name));
         check(&server, client(&server, name, key(&secret, &format!("{name}-key")))).await;
@@ -102,7 +98,7 @@ async fn every_kind_of_key_is_accepted() {
 
 #[tokio::test]
 async fn a_secret_is_accepted_in_the_form_and_in_the_header() {
-    let server = Server::node("oidc.mjs").await;
+    let server = Server::node("oidc.mjs", &[]).await;
     let secret = Kept::new(&server.text("secret"));
     check(&server, client(&server, "post", Proof::Secret(secret.source()))).await;
     check(&server, client(&server, "basic: +%&", Proof::SecretBasic(secret.source()))).await;
@@ -116,7 +112,7 @@ async fn a_secret_is_accepted_in_the_form_and_in_the_header() {
 
 #[tokio::test]
 async fn what_is_not_right_is_refused() {
-    let server = Server::node("oidc.mjs").await;
+    let server = Server::node("oidc.mjs", &[]).await;
     let (rsa, p256) = (Kept::new(&server.text("rsa")), Kept::new(&server.text("p256")));
     let good = || client(&server, "p256", key(&p256, "p256-key"));
     let mut audience = good();
@@ -136,7 +132,7 @@ async fn what_is_not_right_is_refused() {
     assert!(error.message.contains("invalid_scope") && error.hint.contains("grant"), "{error}");
     // The server leaves out what the resource does not have, and says so.
     let mut less = good();
-    less.extra.insert("resource".to_owned(), origin(&server).join("/less").unwrap().to_string());
+    less.extra.insert("resource".to_owned(), server.origin().join("/less").unwrap().to_string());
     let error = refusal(less).await;
     assert_eq!(error.kind, PullErrorKind::Forbidden);
     assert!(error.message.contains("groups:read"), "{error}");
@@ -148,7 +144,7 @@ async fn what_is_not_right_is_refused() {
 
 /// Passes bytes on to the server and keeps what the client sent.
 async fn tee(server: &Server) -> (Url, Arc<Mutex<Vec<u8>>>) {
-    let target = format!("127.0.0.1:{}", origin(server).port().unwrap());
+    let target = format!("127.0.0.1:{}", server.origin().port().unwrap());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
     let sent = Arc::new(Mutex::new(Vec::new()));
@@ -173,12 +169,12 @@ async fn tee(server: &Server) -> (Url, Arc<Mutex<Vec<u8>>>) {
 
 #[tokio::test]
 async fn an_assertion_is_good_once() {
-    let server = Server::node("oidc.mjs").await;
+    let server = Server::node("oidc.mjs", &[]).await;
     let (url, sent) = tee(&server).await;
     let p256 = Kept::new(&server.text("p256"));
     let client =
         OAuthClient { token_url: url.join("/token").unwrap(), ..client(&server, "p256", key(&p256, "p256-key")) };
-    let remote = Remote::new(http(), Access::oauth(http(), client, clock), origin(&server));
+    let remote = Remote::new(http(), Access::oauth(http(), client, clock), server.origin());
     // A new token for a revoked one: the second assertion is another one, and is taken.
     for path in ["/api/revoke", "/api/users"] {
         assert_eq!(call(&remote, path).await.unwrap().0, 200, "{path}");
@@ -187,7 +183,7 @@ async fn an_assertion_is_good_once() {
     let assertions: Vec<_> = sent.split("client_assertion=").skip(1).collect();
     assert_eq!(assertions.len(), 2);
     let first = &sent[..sent.rfind("POST ").unwrap()];
-    let port = origin(&server).port().unwrap();
+    let port = server.origin().port().unwrap();
     let mut socket = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
     socket.write_all(first.as_bytes()).await.unwrap();
     let mut answer = vec![0; 4096];
@@ -199,7 +195,7 @@ async fn an_assertion_is_good_once() {
 #[tokio::test]
 async fn possession_is_proved_to_both_servers() {
     for dpop in [Dpop::Always, Dpop::WhenAsked] {
-        let server = Server::node("oidc.mjs").await;
+        let server = Server::node("oidc.mjs", &[]).await;
         let p256 = Kept::new(&server.text("p256"));
         let client = OAuthClient { dpop, ..client(&server, "bound", key(&p256, "p256-key")) };
         let remote = remote(&server, client);
@@ -227,7 +223,7 @@ async fn possession_is_proved_to_both_servers() {
 
 #[tokio::test]
 async fn a_server_that_binds_tokens_is_not_satisfied_with_less() {
-    let server = Server::node("oidc.mjs").await;
+    let server = Server::node("oidc.mjs", &[]).await;
     let p256 = Kept::new(&server.text("p256"));
     let error = refusal(client(&server, "bound", key(&p256, "p256-key"))).await;
     assert_eq!(error.kind, PullErrorKind::Unauthorized);

@@ -136,9 +136,12 @@ pub(super) async fn find(
             found.take(wanted, content, true)?;
         }
         Ok(Listed::Moving { content, .. }) => {
-            named_by_id(&mut found, wanted, content, "groups came and went meanwhile")?
+            let why = "groups came and went meanwhile";
+            in_part(session, learned, &mut found, wanted, content, why).await?;
         }
-        Ok(Listed::Part { content, why, .. }) => named_by_id(&mut found, wanted, content, &why)?,
+        Ok(Listed::Part { content, why, .. }) => {
+            in_part(session, learned, &mut found, wanted, content, &why).await?;
+        }
         Ok(Listed::Stopped) => {
             if !by_filter(session, learned, wanted, &mut found).await? {
                 let all = listing_of(source, session, learned, wanted, with_members, false).await?;
@@ -163,12 +166,26 @@ pub(super) async fn find(
     Ok(found)
 }
 
-/// Of a listing that may lack a group only ids can be used.
-fn named_by_id(found: &mut Found, wanted: &BTreeSet<String>, groups: Groups, why: &str) -> Result<(), PullError> {
+/// Of a listing that may lack a group ids can be used, and names that a filter finds: a part does not tell whether a name is
+/// another group's as well.
+async fn in_part(
+    session: &Session<'_>,
+    learned: &Learned,
+    found: &mut Found,
+    wanted: &BTreeSet<String>,
+    groups: Groups,
+    why: &str,
+) -> Result<(), Fault> {
     found.take(wanted, groups, false)?;
-    let Some(name) = wanted.iter().find(|name| !found.ids.contains_key(*name)) else { return Ok(()) };
-    let message = format!("group `{name}` was not found, and the listing of groups is not whole: {why}");
-    Err(PullError::new(PullErrorKind::Implausible, "GET /Groups", message, "name the group by its id"))
+    let unnamed: BTreeSet<String> = wanted.iter().filter(|name| !found.ids.contains_key(*name)).cloned().collect();
+    if let Some(name) = unnamed.first()
+        && !by_filter(session, learned, &unnamed, found).await?
+    {
+        let message = format!("what is called `{name}` is not known: the listing of groups is not whole: {why}");
+        let hint = "name the group by its id";
+        return Err(PullError::new(PullErrorKind::Implausible, "GET /Groups", message, hint).into());
+    }
+    Ok(())
 }
 
 fn not_whole() -> PullError {

@@ -174,6 +174,25 @@ async fn many_groups_are_found_by_name_where_that_works() {
     }
 }
 
+/// SCIMMY starts again beyond its end: a group that is alone there looks like a first page that cannot be turned.
+#[tokio::test]
+async fn the_only_group_of_a_server_that_starts_again_is_found_by_name() {
+    for (filters, expected) in [
+        (Filters::Work, None),
+        (Filters::AreIgnored, Some(PullErrorKind::Implausible)),
+        (Filters::FindNothing, Some(PullErrorKind::NotFound)),
+    ] {
+        let character = Character { repeats_last: true, page: 4, filters, ..Character::default() };
+        let rig = Rig::new(character, 10, |config| config.scope_groups = Some(vec!["Agents".to_owned()])).await;
+        rig.fake.world().group("g1", "Agents", names(3..=7));
+        match rig.pull().await {
+            Ok(Pull::Full(snapshot)) => assert_eq!((listed(&snapshot), None), (ids(3..=7), expected), "{filters:?}"),
+            Ok(Pull::Delta(delta)) => panic!("{delta:?}"),
+            Err(error) => assert_eq!(Some(error.kind), expected, "{error}"),
+        }
+    }
+}
+
 #[tokio::test]
 async fn few_members_of_a_huge_server_are_read_one_by_one() {
     let mut rig = Rig::new(Character { page: 10, ..Character::default() }, 1_000, |config| {

@@ -2,7 +2,7 @@
 //
 // Arguments: bearer token; resources on a page at most (0 for SCIMMY's own rule); `filters` or `no-filters`. SCIMMY leaves
 // it to the shelves whether a filter is applied, so that forgetting it is a server that ignores filters without a word.
-// Prints `listening on http://127.0.0.1:PORT/scim/v2` once it does.
+// Prints one line when it is ready: `listening`, then JSON with the address.
 
 import { randomUUID } from "node:crypto";
 import express from "express";
@@ -73,5 +73,6 @@ app.use("/scim/v2", new SCIMMYRouters({
 }));
 
 const server = app.listen(0, "127.0.0.1", () => {
-    console.log(`listening on http://127.0.0.1:${server.address().port}/scim/v2`);
+    const origin = `http://127.0.0.1:${server.address().port}/scim/v2`;
+    console.log(`listening ${JSON.stringify({ origin })}`);
 });
