@@ -1,8 +1,9 @@
 //! `explain`: everything about one person, over what is stored.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use connectors::attributes;
+use connectors::{PersonKey, attributes};
 use serde_json::json;
 
 use super::observed::{self, Observed};
@@ -23,7 +24,17 @@ const HISTORY: u32 = 8;
 #[expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the screen")]
 pub(super) async fn explain(door: &Door, person: &str) -> anyhow::Result<Exit> {
     let Observed { config, store, seen } = observed::observed(door).await?;
-    let found = store.find_person(person).await?;
+    let mut found = store.find_person(person).await?;
+    if let [_, _, ..] = found[..] {
+        // Records of one human have one login name: the one that decides is meant.
+        let decisions = store.decisions().await?;
+        let decides = |key: &PersonKey| match decisions.get(key) {
+            Some(Decision::Shadowed { by, .. }) => by.clone(),
+            _ => key.clone(),
+        };
+        let humans: BTreeSet<PersonKey> = found.iter().map(decides).collect();
+        found = humans.into_iter().collect();
+    }
     let key = match &found[..] {
         [key] => key,
         [] => {

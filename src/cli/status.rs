@@ -36,6 +36,7 @@ pub(super) async fn status(door: &Door) -> anyhow::Result<Exit> {
     let doubts = store.open_intents().await?.len();
     let holder = if store.is_held() { store.holder().await? } else { None };
     if door.json {
+        let frozen = last.as_ref().and_then(|run| run.summary.as_ref()).map(|summary| &summary.frozen);
         let last = last.as_ref().map(|run| json!({"run": run.run, "started": run.started, "summary": run.summary}));
         println!(
             "{}",
@@ -44,7 +45,7 @@ pub(super) async fn status(door: &Door) -> anyhow::Result<Exit> {
                 "sources": config.sources.iter().map(|source| source.name().as_str()).collect::<Vec<_>>(),
                 "enabled": config.enabled, "people": people, "last_run": last,
                 "held_plan": held.as_ref().map(|held| json!({"digest": held.digest, "message": held.message})),
-                "quarantined": quarantined, "waiting": waiting, "in_doubt": doubts,
+                "frozen": frozen.cloned().unwrap_or_default(), "quarantined": quarantined, "waiting": waiting, "in_doubt": doubts,
                 "worked_on_by": holder.map(|(holder, _)| holder),
             })
         );
