@@ -96,12 +96,14 @@ fn screen(explanation: &Explanation, seen: &Observation, past: &[JournalRow], no
     let mut out = String::new();
     heading(&mut out, explanation, style);
     directory(&mut out, explanation, seen);
+    // Rules do not ask a record that another one stands before.
+    let gives = if explanation.decided_by.is_some() { "would give" } else { "gives" };
     section(
         &mut out,
         "rules",
         explanation.rules.iter().map(|rule| {
             let verdict = if rule.applies { style.good("YES  ") } else { "no   ".to_owned() };
-            let gives = if rule.applies { format!("   gives {}", rule.gives) } else { String::new() };
+            let gives = if rule.applies { format!("   {gives} {}", rule.gives) } else { String::new() };
             format!("{} {verdict} {}{gives}", column(&rule.rule, 12), rule.why)
         }),
     );

@@ -79,7 +79,7 @@ impl Walk {
     }
 
     async fn leaves_the_second(&self, human: &Human) -> anyhow::Result<()> {
-        self.heading("She leaves the partner and stays with the company: nothing happens to her");
+        self.heading("Somebody leaves the partner and stays with the company: nothing happens");
         self.sandbox.partner.disable(human.partner.trim_start_matches("partner/"))?;
         self.nothing_to_do(false).await?;
         self.explain(&human.partner).await
@@ -87,7 +87,7 @@ impl Walk {
 
     async fn leaves_the_first(&self, human: &Human) -> anyhow::Result<()> {
         self.heading(
-            "He leaves the company; the partner still calls him active. The first directory decides: a leaver",
+            "Somebody leaves the company; the partner still calls the account active. The first one decides: a leaver",
         );
         self.sandbox.tenant.disable(&human.entra)?;
         self.plan_and_sync(false).await?;

@@ -25,10 +25,11 @@ use super::sandbox::{self, Directory};
 use super::style::Style;
 use super::{Door, Exit, PlanArgs, SyncArgs, check, explain, history, rules, status, sync};
 use crate::model::RunSummary;
+use crate::sandbox::company::{Company, Person};
 use crate::sandbox::scene::{self, AGENTS, ConfigText, SceneSettings};
 use crate::sandbox::scim::Character;
 use crate::sandbox::tenant::{Tenant, UserView};
-use crate::sandbox::{Bucket, QuotaSettings, Sandbox, company::Company};
+use crate::sandbox::{Bucket, QuotaSettings, Sandbox};
 use crate::store::Store;
 
 /// Accounts of the made-up directory.
@@ -58,18 +59,17 @@ pub(super) struct DemoArgs {
 pub(super) async fn demo(args: &DemoArgs) -> anyhow::Result<Exit> {
     let walk = Walk::begin(args.source).await?;
     walk.first_day().await?;
-    match args.source {
-        Directory::Both => walk.two_directories().await?,
-        Directory::Entra | Directory::Okta | Directory::Scim => {
-            walk.working_day().await?;
-            match args.source {
-                Directory::Okta => walk.only_okta().await?,
-                Directory::Scim => walk.only_scim().await?,
-                Directory::Entra | Directory::Both => {}
-            }
-            walk.drift().await?;
-            walk.bad_day().await?;
+    if args.source == Directory::Both {
+        walk.two_directories().await?;
+    } else {
+        walk.working_day().await?;
+        match args.source {
+            Directory::Okta => walk.only_okta().await?,
+            Directory::Scim => walk.only_scim().await?,
+            Directory::Entra | Directory::Both => {}
         }
+        walk.drift().await?;
+        walk.bad_day().await?;
     }
     walk.evening().await?;
     println!("\nThe state file is {}; look at it with", walk.folder.join("rollcall.db").display());
@@ -112,17 +112,17 @@ impl Walk {
 
     #[expect(clippy::print_stdout, reason = "this is the screen")]
     fn heading(&self, title: &str) {
-        println!("\n{}\n", self.style.bold(format!("━━ {title}")));
+        println!("\n{}", self.style.bold(format!("━━ {title}")));
     }
 
     #[expect(clippy::print_stdout, reason = "this is the screen")]
     fn typed(&self, command: &str) {
-        println!("{}\n", self.style.bold(format!("$ rollcall {command}")));
+        println!("\n{}\n", self.style.bold(format!("$ rollcall {command}")));
     }
 
     #[expect(clippy::print_stdout, reason = "this is the screen")]
     fn tell(&self, text: &str) {
-        println!("{}\n", self.style.dim(text));
+        println!("\n{}", self.style.dim(text));
     }
 
     async fn plan(&self, full: bool) -> anyhow::Result<Exit> {
@@ -162,7 +162,7 @@ impl Walk {
         self.hired(newcomer)
     }
 
-    fn hired(&self, newcomer: crate::sandbox::company::Person) -> anyhow::Result<(String, String)> {
+    fn hired(&self, newcomer: Person) -> anyhow::Result<(String, String)> {
         let tenant = &self.sandbox.tenant;
         let login = newcomer.properties.get("userPrincipalName").and_then(Value::as_str);
         let login = login.context("a newcomer without a login")?.to_owned();
