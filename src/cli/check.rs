@@ -38,11 +38,14 @@ pub(super) async fn check(door: &Door) -> anyhow::Result<Exit> {
     }
     lines.extend(connect(&config).await);
     for sink in &config.reports {
-        let place = format!("report {}", sink.name);
+        let name = sink.name.clone();
+        let place = format!("report {name}");
         match Sink::build(sink, &config.name).await {
             Ok(sink) => {
                 for line in sink.check().await {
-                    lines.push(Line { place: place.clone(), ok: line.ok, text: line.text, hint: line.hint });
+                    // The place says it already.
+                    let text = line.text.trim_start_matches(&format!("report.{name}: ")).to_owned();
+                    lines.push(Line { place: place.clone(), ok: line.ok, text, hint: line.hint });
                 }
             }
             Err(error) => {

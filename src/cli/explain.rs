@@ -1,8 +1,9 @@
 //! `explain`: everything about one person, over what is stored.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use connectors::attributes;
+use connectors::{PersonKey, attributes};
 use serde_json::json;
 
 use super::observed::{self, Observed};
@@ -23,7 +24,17 @@ const HISTORY: u32 = 8;
 #[expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the screen")]
 pub(super) async fn explain(door: &Door, person: &str) -> anyhow::Result<Exit> {
     let Observed { config, store, seen } = observed::observed(door).await?;
-    let found = store.find_person(person).await?;
+    let mut found = store.find_person(person).await?;
+    if let [_, _, ..] = found[..] {
+        // Records of one human have one login name: the one that decides is meant.
+        let decisions = store.decisions().await?;
+        let decides = |key: &PersonKey| match decisions.get(key) {
+            Some(Decision::Shadowed { by, .. }) => by.clone(),
+            _ => key.clone(),
+        };
+        let humans: BTreeSet<PersonKey> = found.iter().map(decides).collect();
+        found = humans.into_iter().collect();
+    }
     let key = match &found[..] {
         [key] => key,
         [] => {
@@ -85,12 +96,14 @@ fn screen(explanation: &Explanation, seen: &Observation, past: &[JournalRow], no
     let mut out = String::new();
     heading(&mut out, explanation, style);
     directory(&mut out, explanation, seen);
+    // Rules do not ask a record that another one stands before.
+    let gives = if explanation.decided_by.is_some() { "would give" } else { "gives" };
     section(
         &mut out,
         "rules",
         explanation.rules.iter().map(|rule| {
             let verdict = if rule.applies { style.good("YES  ") } else { "no   ".to_owned() };
-            let gives = if rule.applies { format!("   gives {}", rule.gives) } else { String::new() };
+            let gives = if rule.applies { format!("   {gives} {}", rule.gives) } else { String::new() };
             format!("{} {verdict} {}{gives}", column(&rule.rule, 12), rule.why)
         }),
     );

@@ -12,6 +12,7 @@ mod explain;
 mod history;
 mod observed;
 mod plan_screen;
+mod plan_sources;
 mod rules;
 mod sandbox;
 mod serve;
@@ -242,6 +243,7 @@ fn init(door: &Door) -> anyhow::Result<Exit> {
     };
     file.write_all(config::template().as_bytes())?;
     eprintln!("wrote {}", door.config.display());
-    eprintln!("→ fill in tenant, client_id, groups and instance, then: rollcall check");
+    eprintln!("→ keep the kind of directory you have ([source.…]), fill in what is yours there and in [connect],");
+    eprintln!("  then: rollcall check");
     Ok(Exit::Done)
 }

@@ -6,19 +6,41 @@ use anyhow::Context;
 use clap::Args;
 
 use super::Exit;
-use crate::sandbox::scene::{self, CLIENT_SECRET, ConfigText, SceneSettings, SceneSource};
+use crate::sandbox::scene::{self, CLIENT_SECRET, ConfigText, PartnerSettings, SceneSettings, SceneSource};
 use crate::sandbox::scim::Character;
 use crate::sandbox::{Ports, QuotaSettings, Sandbox};
 
 /// The kinds of directory the sandbox speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Directory {
+pub(super) enum Directory {
     /// Microsoft Entra ID.
     Entra,
     /// Okta.
     Okta,
     /// A SCIM 2.0 server.
     Scim,
+    /// Microsoft Entra ID, and a partner company on a SCIM 2.0 server; some people are in both.
+    Both,
+}
+
+/// Agents of the company who are in the partner's directory as well.
+const SHARED: usize = 10;
+
+impl Directory {
+    /// The directories of the configuration, in order of precedence.
+    pub(super) fn sources(self, character: Character) -> Vec<SceneSource> {
+        match self {
+            Self::Entra => vec![SceneSource::Entra],
+            Self::Okta => vec![SceneSource::Okta { app: false }],
+            Self::Scim => vec![SceneSource::Scim { character }],
+            Self::Both => vec![SceneSource::Entra, SceneSource::Partner { character }],
+        }
+    }
+
+    /// The company beside a company of so many people, if there is one.
+    pub(super) fn partner(self, people: usize) -> Option<PartnerSettings> {
+        (self == Self::Both).then_some(PartnerSettings { people: people / 3, shared: SHARED })
+    }
 }
 
 fn character(name: &str) -> Result<Character, String> {
@@ -34,7 +56,7 @@ pub(super) struct SandboxArgs {
     /// What kind of SCIM server it is (`strict`, `sloppy`, `cursor_only`, …).
     #[arg(long, value_name = "NAME", default_value = "strict", value_parser = character)]
     character: Character,
-    /// Accounts in the directory.
+    /// Accounts in the directory; a partner company has a third of that.
     #[arg(long, default_value_t = 120)]
     people: usize,
     /// Agents who have a Connect user already.
@@ -77,19 +99,15 @@ pub(super) async fn sandbox(args: &SandboxArgs) -> anyhow::Result<Exit> {
     settings.existing = args.existing;
     settings.foreign = 3;
     settings.plain = args.plain;
+    settings.partner = args.source.partner(args.people);
     settings.ports = Ports { control: args.control_port, ..Ports::default() };
     settings.connect.user_limit = args.user_limit;
     if args.unlimited {
         settings.connect.quota = QuotaSettings::unlimited();
     }
     let sandbox = scene::start(settings).await.context("the sandbox cannot listen on loopback")?;
-    let source = match args.source {
-        Directory::Entra => SceneSource::Entra,
-        Directory::Okta => SceneSource::Okta { app: false },
-        Directory::Scim => SceneSource::Scim { character: args.character },
-    };
     let text = ConfigText {
-        sources: vec![source],
+        sources: args.source.sources(args.character),
         quota: args.unlimited.then_some((10_000.0, 10_000, 1.0)),
         everybody: args.everybody,
         first_run_applies: args.first_run_applies,
@@ -99,16 +117,16 @@ pub(super) async fn sandbox(args: &SandboxArgs) -> anyhow::Result<Exit> {
     match &args.into {
         Some(folder) => {
             write_files(folder, &configuration)?;
-            eprintln!("wrote {} and the client secret beside it", folder.join("rollcall.toml").display());
+            eprintln!("wrote {} and the directory's secret beside it", folder.join("rollcall.toml").display());
         }
         None => {
             println!(
-                "# The client secret goes into a file `client-secret` beside this one (mode 0600): {CLIENT_SECRET}"
+                "# The secret of every directory goes into a file `client-secret` beside this one (mode 0600): {CLIENT_SECRET}"
             );
             println!("{configuration}");
         }
     }
-    eprintln!("sandbox: {}", addresses(&sandbox));
+    eprintln!("sandbox: {}", addresses(&sandbox, args.source));
     eprintln!("AWS credentials: any, for example AWS_ACCESS_KEY_ID=sandbox AWS_SECRET_ACCESS_KEY=sandbox");
     eprintln!("Ctrl-C ends it");
     tokio::signal::ctrl_c().await?;
@@ -116,12 +134,16 @@ pub(super) async fn sandbox(args: &SandboxArgs) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn addresses(sandbox: &Sandbox) -> String {
-    let addresses = &sandbox.addresses;
-    format!(
-        "login {} · graph {} · connect {} · logs {} · control {}",
-        addresses.login_url, addresses.graph_url, addresses.connect_url, addresses.logs_url, addresses.control_url
-    )
+/// Where everything is that the configuration names.
+fn addresses(sandbox: &Sandbox, directory: Directory) -> String {
+    let at = &sandbox.addresses;
+    let directories = match directory {
+        Directory::Entra => format!("login {} · graph {}", at.login_url, at.graph_url),
+        Directory::Okta => format!("okta {}", at.okta_url),
+        Directory::Scim => format!("scim {}", at.scim_url),
+        Directory::Both => format!("login {} · graph {} · scim {}", at.login_url, at.graph_url, at.scim_url),
+    };
+    format!("{directories} · connect {} · logs {} · control {}", at.connect_url, at.logs_url, at.control_url)
 }
 
 /// Writes a configuration and the secret it refers to, readable by their owner only.

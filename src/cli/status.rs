@@ -1,12 +1,14 @@
 //! `status`: who holds the state file, how the last run ended, what waits for somebody.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use connectors::SourceName;
 use serde_json::json;
 
 use super::style::{self, Style, column, count, number};
 use super::{Door, Exit};
-use crate::model::Decision;
+use crate::model::{Decision, Finding};
 use crate::store::{RunRow, Store};
 
 /// Findings that are listed before "and so many more".
@@ -36,6 +38,7 @@ pub(super) async fn status(door: &Door) -> anyhow::Result<Exit> {
     let doubts = store.open_intents().await?.len();
     let holder = if store.is_held() { store.holder().await? } else { None };
     if door.json {
+        let frozen = last.as_ref().and_then(|run| run.summary.as_ref()).map(|summary| &summary.frozen);
         let last = last.as_ref().map(|run| json!({"run": run.run, "started": run.started, "summary": run.summary}));
         println!(
             "{}",
@@ -44,7 +47,7 @@ pub(super) async fn status(door: &Door) -> anyhow::Result<Exit> {
                 "sources": config.sources.iter().map(|source| source.name().as_str()).collect::<Vec<_>>(),
                 "enabled": config.enabled, "people": people, "last_run": last,
                 "held_plan": held.as_ref().map(|held| json!({"digest": held.digest, "message": held.message})),
-                "quarantined": quarantined, "waiting": waiting, "in_doubt": doubts,
+                "frozen": frozen.cloned().unwrap_or_default(), "quarantined": quarantined, "waiting": waiting, "in_doubt": doubts,
                 "worked_on_by": holder.map(|(holder, _)| holder),
             })
         );
@@ -55,7 +58,8 @@ pub(super) async fn status(door: &Door) -> anyhow::Result<Exit> {
     let mut line = |what: &str, text: String| {
         let _ = writeln!(out, "  {} {text}", column(what, 10));
     };
-    line("people", number(people));
+    let in_scope = last.as_ref().and_then(|run| run.summary.as_ref()).map(|summary| &summary.people);
+    line("people", people_line(people, in_scope));
     line("last run", last.as_ref().map_or("none yet → rollcall plan".to_owned(), |run| run_line(run, now)));
     let by = holder.map_or("nobody".to_owned(), |(holder, since)| format!("{holder}, {}", style::relative(since, now)));
     if config.sources.len() > 1 {
@@ -80,19 +84,38 @@ pub(super) async fn status(door: &Door) -> anyhow::Result<Exit> {
     if waiting > 0 {
         line("waiting", format!("{} on the way out", count(waiting, "leaver", "leavers")));
     }
-    if quarantined.is_empty() {
-        line("needs you", style.good("nobody"));
-    } else {
-        line("needs you", style.bad(count(quarantined.len(), "person", "people")));
-        for finding in quarantined.iter().take(A_FEW) {
-            let _ = writeln!(out, "      {} {}  → {}", column(&finding.label, 36), finding.message, finding.hint);
-        }
-        if quarantined.len() > A_FEW {
-            let _ = writeln!(out, "      …and {} more (rollcall plan --all)", quarantined.len() - A_FEW);
-        }
-    }
+    needs(&mut out, &quarantined, style);
     print!("{out}");
     Ok(Exit::Done)
+}
+
+/// Who waits for somebody.
+fn needs(out: &mut String, quarantined: &[&Finding], style: Style) {
+    let head = column("needs you", 10);
+    if quarantined.is_empty() {
+        let _ = writeln!(out, "  {head} {}", style.good("nobody"));
+        return;
+    }
+    let _ = writeln!(out, "  {head} {}", style.bad(count(quarantined.len(), "person", "people")));
+    for finding in quarantined.iter().take(A_FEW) {
+        let _ = writeln!(out, "      {} {}  → {}", column(&finding.label, 36), finding.message, finding.hint);
+    }
+    if quarantined.len() > A_FEW {
+        let _ = writeln!(out, "      …and {} more (rollcall plan --all)", quarantined.len() - A_FEW);
+    }
+}
+
+/// How many are known, leavers included, and how many of them the last run found in scope, by source.
+fn people_line(known: u64, in_scope: Option<&BTreeMap<SourceName, u32>>) -> String {
+    let known = format!("{} known", number(known));
+    match in_scope {
+        Some(people) if people.len() > 1 => {
+            let parts: Vec<String> = people.iter().map(|(name, n)| format!("{name} {}", number(*n))).collect();
+            format!("{known}, in scope: {}", parts.join(", "))
+        }
+        Some(people) if people.len() == 1 => format!("{known}, {} in scope", number(people.values().sum::<u32>())),
+        _ => known,
+    }
 }
 
 /// One run in one line.

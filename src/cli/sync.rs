@@ -1,10 +1,11 @@
 //! `plan` and `sync now`: one run, here or by the running service.
 
+use connectors::SourceName;
 use tokio::sync::watch;
 
 use super::style::{Style, number};
 use super::sync_screen::{self, Screen};
-use super::{Door, Exit, PlanArgs, SyncArgs, plan_screen};
+use super::{Door, Exit, PlanArgs, SyncArgs, plan_screen, plan_sources};
 use crate::assemble::{self, Assembled};
 use crate::planner::guard::Refusal;
 use crate::reconcile::{Progress, Quiet, Watch};
@@ -17,8 +18,8 @@ use crate::serve::control::{self, Ask, Ending};
 pub(super) async fn plan(door: &Door, args: &PlanArgs) -> anyhow::Result<Exit> {
     let PlanArgs { full, user, detailed_exit_code, all } = args.clone();
     let ask = Ask { rehearse: true, full, user, ..Ask::default() };
-    let ending = one_run(door, &ask).await?;
-    show(door, &ending, true, all);
+    let (order, ending) = one_run(door, &ask).await?;
+    show(door, &ending, Some(&order), all);
     Ok(match &ending {
         Ending::Failed { .. } => Exit::Failed,
         Ending::Ran { refusal: Some(_), .. } => Exit::Refused,
@@ -36,8 +37,8 @@ pub(super) async fn now(door: &Door, args: &SyncArgs) -> anyhow::Result<Exit> {
     let SyncArgs { full, source, user, approve } = args.clone();
     let source = source.as_deref().map(Into::into);
     let ask = Ask { rehearse: false, full, source, user, approve };
-    let ending = one_run(door, &ask).await?;
-    show(door, &ending, false, false);
+    let (_, ending) = one_run(door, &ask).await?;
+    show(door, &ending, None, false);
     Ok(match &ending {
         Ending::Failed { .. } => Exit::Failed,
         Ending::Ran { refusal: Some(_), .. } => Exit::Refused,
@@ -46,9 +47,10 @@ pub(super) async fn now(door: &Door, args: &SyncArgs) -> anyhow::Result<Exit> {
     })
 }
 
-/// One run: by the service that holds the state file, or here.
-async fn one_run(door: &Door, ask: &Ask) -> anyhow::Result<Ending> {
+/// One run, by the service that holds the state file or here, and the sources in the order of precedence.
+async fn one_run(door: &Door, ask: &Ask) -> anyhow::Result<(Vec<SourceName>, Ending)> {
     let config = door.load()?;
+    let order = config.sources.iter().map(|source| source.name().clone()).collect();
     if let Some(source) = &ask.source
         && !config.sources.iter().any(|known| known.name() == source)
     {
@@ -59,7 +61,7 @@ async fn one_run(door: &Door, ask: &Ask) -> anyhow::Result<Ending> {
     }
     let screen: Box<dyn Watch> = if door.json { Box::new(Quiet) } else { Box::new(Screen::new()) };
     if let Some(ending) = control::ask(&config.state, ask, |progress: Progress| screen.tell(progress)).await? {
-        return Ok(ending);
+        return Ok((order, ending));
     }
     let Assembled { service, lease } = assemble::assemble(&config, super::now, "by hand").await?;
     let (stop_sender, stop) = watch::channel(false);
@@ -67,11 +69,11 @@ async fn one_run(door: &Door, ask: &Ask) -> anyhow::Result<Ending> {
     let result = service.run_once(&lease, &ask.order(), &stop, screen.as_ref()).await;
     interrupted.abort();
     service.centre.store.release(lease).await?;
-    Ok(Ending::of(result))
+    Ok((order, Ending::of(result)))
 }
 
 #[expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the screen")]
-fn show(door: &Door, ending: &Ending, whole_plan: bool, all: bool) {
+fn show(door: &Door, ending: &Ending, whole_plan: Option<&[SourceName]>, all: bool) {
     if door.json {
         println!("{}", serde_json::to_string(ending).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}")));
         return;
@@ -86,13 +88,15 @@ fn show(door: &Door, ending: &Ending, whole_plan: bool, all: bool) {
             eprintln!("  → {hint}");
         }
         Ending::Ran { plan, refusal, summary } => {
-            if whole_plan {
-                println!("\n{}", plan_screen::plan(plan, super::now(), all, style));
+            let rehearsal = whole_plan.is_some();
+            if let Some(order) = whole_plan {
+                print!("\n{}", plan_sources::sources(order, plan, summary, style));
+                println!("{}", plan_screen::plan(plan, super::now(), all, style));
             }
             match refusal {
-                Some(refusal) => eprintln!("{}", refused(refusal, whole_plan, style)),
-                None if whole_plan && plan.is_empty() => {}
-                None if whole_plan => println!("  Nothing was written. Apply with: rollcall sync now"),
+                Some(refusal) => eprintln!("{}", refused(refusal, rehearsal, style)),
+                None if rehearsal && plan.is_empty() => {}
+                None if rehearsal => println!("  Nothing was written. Apply with: rollcall sync now"),
                 None => {
                     println!("\n{}", sync_screen::ending(summary, style));
                     if let Some(line) = plan_screen::attention(plan, style) {

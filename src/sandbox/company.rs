@@ -4,6 +4,7 @@
 //! Invariant: ids and login names are unique.
 //! Deliberately absent: how a directory stores or serves them; that is the tenant's business.
 
+mod partner;
 mod words;
 
 use std::collections::HashSet;

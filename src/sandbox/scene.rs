@@ -7,7 +7,7 @@ use std::io;
 
 use chrono::{DateTime, Utc};
 
-use super::company::{Company, Person};
+use super::company::{Company, Mix, Person};
 use super::connect::{ConnectSettings, Destination, IdentityInfo, User};
 use super::okta::AppSettings;
 use super::scim::{Character, Credential};
@@ -54,6 +54,11 @@ pub enum SceneSource {
         /// What kind of server it is.
         character: Character,
     },
+    /// `[source.partner]`: the SCIM server, where it is a partner company's.
+    Partner {
+        /// What kind of server it is.
+        character: Character,
+    },
 }
 
 impl SceneSource {
@@ -62,8 +67,18 @@ impl SceneSource {
             Self::Entra => "entra",
             Self::Okta { .. } => "okta",
             Self::Scim { .. } => "hr",
+            Self::Partner { .. } => "partner",
         }
     }
+}
+
+/// The company beside the company.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PartnerSettings {
+    /// Accounts that only it has.
+    pub people: usize,
+    /// Agents of the company who have an account there as well, with the same login name.
+    pub shared: usize,
 }
 
 /// What to put on the scene.
@@ -81,6 +96,8 @@ pub struct SceneSettings {
     pub existing: usize,
     /// Connect users that belong to nobody in the directory.
     pub foreign: usize,
+    /// The SCIM server is a partner company's; otherwise it shows the company.
+    pub partner: Option<PartnerSettings>,
     /// Loopback ports.
     pub ports: Ports,
     /// The Connect instance.
@@ -98,6 +115,7 @@ impl SceneSettings {
             plain: false,
             existing: 0,
             foreign: 0,
+            partner: None,
             ports: Ports::default(),
             connect: ConnectSettings::default(),
         }
@@ -109,11 +127,18 @@ impl SceneSettings {
 /// # Errors
 /// If a port cannot be listened on.
 pub async fn start(scene: SceneSettings) -> io::Result<Sandbox> {
-    let SceneSettings { now, seed, people, plain, existing, foreign, ports, connect } = scene;
+    let SceneSettings { now, seed, people, plain, existing, foreign, partner, ports, connect } = scene;
     let company = if plain { Company::plain(people) } else { Company::generate(seed, people) };
+    let partner = partner.map(|PartnerSettings { people, shared }| {
+        let mix = if plain { Mix::PLAIN } else { Mix::LIFELIKE };
+        // Every third, so that some of them are in Connect already and some are not.
+        let shared: Vec<Person> = agents(&company, usize::MAX).into_iter().step_by(3).take(shared).collect();
+        Company::partner(seed.wrapping_add(1), people, mix, &shared)
+    });
     let app = App::new(CLIENT_ID).secret(CLIENT_SECRET).permissions(&["User.Read.All", "GroupMember.Read.All"]);
     let agents = agents(&company, existing);
-    let sandbox = Sandbox::start(Settings { ports, connect, app: Some(app), ..Settings::new(now, company) }).await?;
+    let settings = Settings { ports, connect, app: Some(app), partner, ..Settings::new(now, company) };
+    let sandbox = Sandbox::start(settings).await?;
     // Whoever is there already has been there for a while.
     open_doors(&sandbox);
     sandbox.clock.set(now - chrono::TimeDelta::days(90));
@@ -221,7 +246,7 @@ pub struct ConfigText {
 }
 
 /// One `[source.*]`; makes the SCIM server what the source says it is.
-fn source(source: SceneSource, sandbox: &Sandbox, tenant: &Tenant, everybody: bool) -> String {
+fn table(source: SceneSource, sandbox: &Sandbox, tenant: &Tenant, everybody: bool) -> String {
     let addresses = &sandbox.addresses;
     let groups = if everybody { String::new() } else { format!("groups        = [\"{AGENTS}\"]\n") };
     let secret = "{ file = \"client-secret\" }";
@@ -240,11 +265,11 @@ fn source(source: SceneSource, sandbox: &Sandbox, tenant: &Tenant, everybody: bo
                 "[source.okta]\nkind          = \"okta\"\norg_url       = \"{url}\"\napi_token     = {secret}\n{scope}"
             )
         }
-        SceneSource::Scim { character } => {
+        SceneSource::Scim { character } | SceneSource::Partner { character } => {
             sandbox.scim.set_character(character);
-            let url = &addresses.scim_url;
+            let (name, url) = (source.name(), &addresses.scim_url);
             format!(
-                "[source.hr]\nkind          = \"scim\"\nbase_url      = \"{url}\"\nbearer        = {secret}\n{groups}"
+                "[source.{name}]\nkind          = \"scim\"\nbase_url      = \"{url}\"\nbearer        = {secret}\n{groups}"
             )
         }
     }
@@ -256,7 +281,7 @@ pub fn configuration(sandbox: &Sandbox, tenant: &Tenant, text: &ConfigText) -> S
     let ConfigText { sources, quota, everybody, leaver, authority, guard, first_run_applies, more } = text;
     let (rate, burst, share) = quota.unwrap_or((2.0, 5, 1.0));
     let sources = if sources.is_empty() { &[SceneSource::Entra][..] } else { sources };
-    let tables: Vec<String> = sources.iter().map(|one| source(*one, sandbox, tenant, *everybody)).collect();
+    let tables: Vec<String> = sources.iter().map(|one| table(*one, sandbox, tenant, *everybody)).collect();
     let names: Vec<&str> = sources.iter().map(|one| one.name()).collect();
     let precedence = if names.len() > 1 { format!("precedence = {names:?}\n") } else { String::new() };
     let or = |given: &Option<String>, otherwise: &str| given.clone().unwrap_or_else(|| otherwise.to_owned());

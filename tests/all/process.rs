@@ -158,3 +158,35 @@ async fn the_service_runs_by_itself_answers_who_asks_and_stops_when_told() {
     assert!(!world.folder.path().join("rollcall.db.sock").exists());
     assert_eq!(output(&world, &["sync", "now"]).await.0, 0, "the lease was given back");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn screens_name_the_directories_where_there_are_several() {
+    let world = World::of(10).await;
+    let one = output(&world, &["plan"]).await.1;
+    assert!(!one.contains("sources"), "{one}");
+    crate::several::with_second(&world, "mirror", false, false);
+    let (code, plan, _) = output(&world, &["plan"]).await;
+    assert_eq!(code, 0, "{plan}");
+    assert!(plan.contains("sources") && plan.contains("decided by entra"), "{plan}");
+    assert_eq!(output(&world, &["sync", "now"]).await.0, 0);
+
+    // Both records have the login name; the one that decides is meant.
+    let login = world.sandbox.connect.users()[0].username.clone();
+    let (code, explained, stderr) = output(&world, &["explain", &login]).await;
+    assert_eq!(code, 0, "{stderr}");
+    assert!(explained.contains("entra/") && explained.contains("decides for mirror/"), "{explained}");
+
+    let rules = output(&world, &["rules"]).await.1;
+    let heads = rules.lines().find(|line| line.contains("gives")).unwrap();
+    assert!(heads.contains("entra") && heads.contains("mirror") && rules.contains("decided by entra"), "{rules}");
+
+    crate::several::with_second(&world, "mirror", false, true);
+    let (code, plan, _) = output(&world, &["plan"]).await;
+    assert_eq!(code, 4, "{plan}");
+    assert!(plan.contains("could not be read; its people are left as they are"), "{plan}");
+    assert_eq!(output(&world, &["sync", "now"]).await.0, 4);
+    let status: Value = serde_json::from_str(&output(&world, &["status", "--json"]).await.1).unwrap();
+    for key in ["message", "hint"] {
+        assert!(!status["frozen"]["mirror"][key].as_str().unwrap().is_empty(), "{status}");
+    }
+}

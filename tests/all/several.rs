@@ -5,7 +5,7 @@ use rollcall::model::{Decision, FindingCode, Reason};
 use crate::world::World;
 
 /// The configuration with a second source: the same directory under another name, before or after the first one.
-fn with_second(world: &World, name: &str, first: bool, broken: bool) {
+pub(crate) fn with_second(world: &World, name: &str, first: bool, broken: bool) {
     world.write_config();
     let text = std::fs::read_to_string(world.config_path()).unwrap();
     let (head, rest) = text.split_once("[source.entra]").unwrap();
