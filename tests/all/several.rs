@@ -17,8 +17,12 @@ pub(crate) fn with_second(world: &World, name: &str, first: bool, broken: bool) 
         assert!(second.contains(id));
         second = second.replace(id, "00000000-0000-0000-0000-00000000dead");
     }
-    let sources = if first { format!("{second}{entra}") } else { format!("{entra}{second}") };
-    std::fs::write(world.config_path(), format!("{head}{sources}[connect]{tail}")).unwrap();
+    let (order, sources) = match first {
+        true => ([name, "entra"], format!("{second}{entra}")),
+        false => (["entra", name], format!("{entra}{second}")),
+    };
+    let text = format!("{head}precedence = {order:?}\n{sources}[connect]{tail}");
+    std::fs::write(world.config_path(), text).unwrap();
 }
 
 /// One run that looks at everything and changes nothing.
