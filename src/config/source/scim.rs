@@ -87,13 +87,14 @@ fn credential(section: &Section<'_>) -> Option<ScimCredential> {
 fn basic(item: &Item<'_>) -> Option<ScimCredential> {
     let section = item.section()?;
     // A colon ends the user name (RFC 7617, 2).
-    let name = |item: &Item<'_>| item.parsed("a user name without a colon", |text| Some(text.to_owned()).filter(plain));
+    let name =
+        |item: &Item<'_>| item.parsed("a user name without a colon", |text| plain(text).then(|| text.to_owned()));
     let plain_name = section.required("username", "\"rollcall\"", name);
     let password = section.required("password", "{ env = \"SCIM_PASSWORD\" }", Item::secret);
     Some(ScimCredential::Basic { username: plain_name?, password: password? })
 }
 
-fn plain(text: &String) -> bool {
+fn plain(text: &str) -> bool {
     !text.is_empty() && !text.contains(':') && !text.chars().any(char::is_control)
 }
 
