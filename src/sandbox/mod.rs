@@ -157,8 +157,8 @@ impl Sandbox {
         let faults = Faults::default();
         let connect = ConnectState::new(connect, clock.clone());
         let logs = LogsState::new(logs, clock.clone());
-        let tenant = Tenant::new(company, now);
-        let partner = partner.map_or_else(|| tenant.clone(), |company| Tenant::new(company, now));
+        let tenant = Tenant::with_history(company, now);
+        let partner = partner.map_or_else(|| tenant.clone(), |company| Tenant::with_history(company, now));
         let (okta, scim) = (OktaOrg::new(tenant.clone()), ScimServer::new(partner.clone()));
         if let Some(app) = app {
             tenant.set_app(app);

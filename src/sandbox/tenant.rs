@@ -24,7 +24,7 @@ use crate::sandbox::company::{Company, Person};
 use access::Access;
 pub use access::{App, Throttle};
 pub use control::control_router;
-use store::{Store, User};
+use store::{Hired, Store, User};
 
 /// Why a lever did nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -164,8 +164,21 @@ impl Tenant {
     /// When two accounts of the company share an id or login name, which [`Company::generate`] never does.
     #[must_use]
     pub fn new(company: Company, at: DateTime<Utc>) -> Self {
+        Self::of(company, at, Hired::AtOnce)
+    }
+
+    /// The same; its people came one after the other, long before this moment.
+    ///
+    /// # Panics
+    /// See [`new`](Self::new).
+    #[must_use]
+    pub fn with_history(company: Company, at: DateTime<Utc>) -> Self {
+        Self::of(company, at, Hired::OneByOne)
+    }
+
+    fn of(company: Company, at: DateTime<Utc>, hired: Hired) -> Self {
         let (tenant_id, domain) = (company.tenant_id.clone(), company.domain.clone());
-        let store = Store::new(company, at).expect("a generated company has unique ids and login names");
+        let store = Store::new(company, at, hired).expect("a generated company has unique ids and login names");
         Self(Arc::new(Mutex::new(State {
             tenant_id,
             domain,

@@ -14,11 +14,12 @@ use super::config::MembershipFrom;
 use super::cursor::Learned;
 use super::fault::{Fault, not_a_resource};
 use super::group::{GroupItem, MemberRef};
+use super::grouping::{Groups, ReadGroups};
 use super::listing::{Listed, Listing, Reader, fetch, list};
 use super::members::{is_group, is_suspicious};
 use super::server::{Query, Session};
 use super::users::how;
-use super::wire::{Item, ListPage, NotAList, groups, one_group};
+use super::wire::{Item, one_group};
 use crate::directory::{ExternalId, LastPageSeen};
 use crate::error::{PullError, PullErrorKind};
 use crate::paging::{Ending, Links, Turn, Walker};
@@ -50,57 +51,6 @@ pub(super) struct Found {
     pub(super) unnamed: BTreeSet<String>,
     pub(super) proofs: Vec<LastPageSeen>,
     pub(super) lists_members: Option<bool>,
-}
-
-#[derive(Debug, Default)]
-struct Groups {
-    items: BTreeMap<ExternalId, GroupItem>,
-    longest: usize,
-    spoilt: BTreeSet<ExternalId>,
-}
-
-/// Reads groups; members are kept of those that are wanted.
-struct ReadGroups<'a> {
-    wanted: &'a BTreeSet<String>,
-    all_members: bool,
-}
-
-impl Reader for ReadGroups<'_> {
-    type Record = GroupItem;
-    type Content = Groups;
-
-    fn page(&self, body: &[u8]) -> Result<ListPage<GroupItem>, NotAList> {
-        groups(body)
-    }
-
-    fn id<'r>(&self, record: &'r GroupItem) -> &'r ExternalId {
-        &record.id
-    }
-
-    fn nothing(&self) -> Groups {
-        Groups::default()
-    }
-
-    fn take(&self, content: &mut Groups, mut record: GroupItem, _page: u32) {
-        content.longest = content.longest.max(record.members.as_ref().map_or(0, Vec::len));
-        let named = |name: &str| self.wanted.iter().any(|wanted| same_name(wanted, name));
-        if !self.all_members && !named(record.id.as_str()) && !record.name.as_deref().is_some_and(named) {
-            record.members = None;
-        }
-        content.spoilt.remove(&record.id);
-        content.items.insert(record.id.clone(), record);
-    }
-
-    fn spoilt(&self, content: &mut Groups, id: ExternalId, _why: String, _page: u32) {
-        content.items.remove(&id);
-        content.spoilt.insert(id);
-    }
-
-    fn add(&self, content: &mut Groups, later: Groups) {
-        content.items.extend(later.items);
-        content.spoilt.extend(later.spoilt);
-        content.longest = content.longest.max(later.longest);
-    }
 }
 
 /// `GET /Groups/{id}`, with the path the server has.
@@ -428,7 +378,7 @@ impl Found {
 }
 
 /// Whether two names differ in case at most.
-fn same_name(one: &str, other: &str) -> bool {
+pub(super) fn same_name(one: &str, other: &str) -> bool {
     one.eq_ignore_ascii_case(other) || one.to_lowercase() == other.to_lowercase()
 }
 

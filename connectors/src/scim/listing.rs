@@ -128,10 +128,7 @@ pub(super) async fn list<R: Reader>(
         let (content, ended) = match pass(session, listing, how, reader).await {
             Ok(Pass::Stopped) => return Ok(Listed::Stopped),
             Ok(Pass::NoCursor) => {
-                how.method = Method::Index;
-                if let Some((_, first)) = &before {
-                    how = otherwise(how, first);
-                }
+                how = by_index(how, before.as_ref().map(|(_, first)| first));
                 continue;
             }
             Ok(Pass::Read { content, ended, method }) => {
@@ -144,10 +141,7 @@ pub(super) async fn list<R: Reader>(
                 continue;
             }
             Err(fault) if how.auto && how.method == Method::Cursor && fault.is_refusal() && !fault.is_dead_cursor() => {
-                how.method = Method::Index;
-                if let Some((_, first)) = &before {
-                    how = otherwise(how, first);
-                }
+                how = by_index(how, before.as_ref().map(|(_, first)| first));
                 continue;
             }
             Err(fault) if fault.is_too_much() && how.count > 1 => {
@@ -192,6 +186,12 @@ pub(super) async fn list<R: Reader>(
             None => Listed::Part { content: earlier, why: words(doubt), facts },
         });
     }
+}
+
+/// How to read where cursors do not work; the second time, if there was a first.
+fn by_index(how: How, first: Option<&Ended>) -> How {
+    let how = How { method: Method::Index, ..how };
+    first.map_or(how, |first| otherwise(how, first))
 }
 
 /// How to read the second time.

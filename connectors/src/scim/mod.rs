@@ -4,6 +4,7 @@
 //! full     everybody in scope                              poll     what changed, where that was proved to work
 //! users    the user listing, or single members             follow   the groups of the configuration
 //! people   what is kept of users                           members  who is in which group, and which side knows
+//! grouping what is kept of a listing of groups
 //! listing  one listing, until it is known to be whole      probe    what the server really does
 //! confirm  single people by id                             check    the lines of `rollcall check`
 //! server   addresses and requests                          fault    what an error answer means
@@ -29,6 +30,7 @@ mod fields;
 mod follow;
 mod full;
 mod group;
+mod grouping;
 mod lenient;
 mod listing;
 mod members;

@@ -161,6 +161,15 @@ pub(in crate::sandbox) enum Object {
     Device(usize),
 }
 
+/// When the people of a company came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::sandbox) enum Hired {
+    /// In the same moment, as after a bulk import.
+    AtOnce,
+    /// One after the other, so that watermarks have something to tell apart.
+    OneByOne,
+}
+
 /// The directory itself.
 #[derive(Debug, Default)]
 pub(in crate::sandbox) struct Store {
@@ -176,13 +185,15 @@ pub(in crate::sandbox) struct Store {
 
 impl Store {
     /// Moves a company in. Its people do not stand in the log: nobody can have a token from before they were there.
-    pub(in crate::sandbox) fn new(company: Company, at: DateTime<Utc>) -> Result<Self, TenantError> {
+    pub(in crate::sandbox) fn new(company: Company, at: DateTime<Utc>, hired: Hired) -> Result<Self, TenantError> {
         let Company { tenant_id: _, domain: _, people, groups, devices } = company;
         let mut store = Self::default();
         for (index, person) in people.into_iter().enumerate() {
-            // Nobody was hired in the same minute as everybody else: watermarks would have nothing to tell apart.
             let minutes = i64::try_from(index % 100_000).unwrap_or_default();
-            store.now = at - TimeDelta::minutes(60 + 10 * minutes);
+            store.now = match hired {
+                Hired::AtOnce => at,
+                Hired::OneByOne => at - TimeDelta::minutes(60 + 10 * minutes),
+            };
             store.add_user(person)?;
         }
         store.now = at;
