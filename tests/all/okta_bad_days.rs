@@ -147,7 +147,7 @@ async fn people_who_come_and_go_while_pages_are_read_are_known_after_the_next_ro
         rig.small_pages();
         rig.round(true).await.unwrap();
         for round in 0..3 {
-            rig.sandbox.clock.advance(std::time::Duration::from_secs(600));
+            rig.sandbox.tenant.advance(std::time::Duration::from_secs(600));
             hire(&rig, round);
             let here = agents(&rig);
             let happens = || {
@@ -221,7 +221,7 @@ async fn a_leaver_is_noticed_although_very_many_others_are_missing_without_proof
     assert!(before.held.len() > 200, "{}", before.held.len());
     let leaver = login(&rig, &few[0]);
     rig.sandbox.tenant.hard_delete(&few[0]).unwrap();
-    rig.sandbox.clock.advance(std::time::Duration::from_secs(3_600));
+    rig.sandbox.tenant.advance(std::time::Duration::from_secs(3_600));
     let after = rig.round_later(true).await.unwrap();
     assert!(after.gone.contains(&leaver), "still held");
     assert_eq!(after.gone.len(), before.gone.len() + 1);
@@ -303,7 +303,7 @@ async fn two_changes_with_one_time_are_both_seen_without_the_log() {
         let rig = Rig::new(&kind).await;
         close_the_log(&rig);
         rig.round(true).await.unwrap();
-        rig.sandbox.clock.advance(std::time::Duration::from_secs(600));
+        rig.sandbox.tenant.advance(std::time::Duration::from_secs(600));
         hire(&rig, 1);
         assert_eq!(rig.round(false).await.unwrap().here, rig.present());
         let gone = agents(&rig)[4].clone();
@@ -313,7 +313,6 @@ async fn two_changes_with_one_time_are_both_seen_without_the_log() {
     }
 }
 
-#[ignore = "fails, and it is not known yet whether the index of the sandbox or the pull is to blame"]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_index_that_lags_a_minute_is_caught_up_with() {
     let more = ("many groups", kinds::okta_many_groups());
@@ -325,18 +324,18 @@ async fn an_index_that_lags_a_minute_is_caught_up_with() {
                 close_the_log(&rig);
             }
             rig.round(true).await.unwrap();
-            rig.sandbox.clock.advance(std::time::Duration::from_secs(600));
+            rig.sandbox.tenant.advance(std::time::Duration::from_secs(600));
             rig.sandbox.okta.configure(|settings| settings.index_lag_millis = 60_000);
             let people = agents(&rig);
             hire(&rig, 1);
             rig.sandbox.tenant.disable(&people[1]).unwrap();
             rig.sandbox.tenant.remove_member(&rig.agents(), &people[2]).unwrap();
             rig.round(false).await.unwrap();
-            rig.sandbox.clock.advance(std::time::Duration::from_secs(30));
+            rig.sandbox.tenant.advance(std::time::Duration::from_secs(30));
             rig.sandbox.tenant.disable(&people[5]).unwrap();
             hire(&rig, 2);
             rig.round(false).await.unwrap();
-            rig.sandbox.clock.advance(std::time::Duration::from_secs(61));
+            rig.sandbox.tenant.advance(std::time::Duration::from_secs(61));
             let known = rig.round(false).await.unwrap();
             assert_eq!(known.here, rig.present(), "{case}");
             assert!(known.held.is_empty(), "{case}");
