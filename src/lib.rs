@@ -48,6 +48,14 @@
 //! 16. **Every loop over a remote system has an upper bound, and reaching it is an error.** Credentials go to the configured
 //!     host only.
 //!
+//! # Several directories
+//!
+//! The configuration names the order of precedence. Records of different sources with one username or e-mail address are one
+//! human ([`planner::rules::Rules::same_person`]); the first source that still says something about them decides, also when
+//! what it says is "has left" and also while it cannot be read. The others are shadowed: told, never followed. When another
+//! record comes to decide, the Connect user is handed over by its owner mark, not deleted and created. Attributes of several
+//! records are never mixed: a source that cannot be read would change a persona by falling out.
+//!
 //! # Order of changes
 //!
 //! In a plan: leavers' updates, deletes, other updates, adopts, creates; inside that by person, then facet. While applying,
@@ -60,7 +68,7 @@
 //!
 //! | New | The place | Then the compiler or a test asks for |
 //! | --- | --- | --- |
-//! | connector | a file in `connectors/src/` and a variant of [`connectors::Source`] | its arms |
+//! | connector | a folder in `connectors/src/` and a variant of [`connectors::Source`] | its arms; a line in `tests/all/contract` runs every case over it |
 //! | Connect attribute | a row in [`model::ATTRIBUTES`] and its variant | two arms in `connect/codec.rs` |
 //! | report sink | a file in `report/` and a variant of [`report::SinkKind`] | its arm in `build` |
 //! | mapping condition | a variant of [`planner::rules::Condition`] | its evaluation and text form |
