@@ -3,7 +3,7 @@
 //! Invariant: a credential is attached only after the link's origin was found to be the configured root's.
 //! Invariant: every attempt carries a credential of its own; a refused one is replaced once, not in a loop, and a nonce is
 //! followed once.
-//! Invariant: the loop over attempts is bounded by [`RetryRules`](crate::http::RetryRules), and so is every wait.
+//! Invariant: the loop over attempts is bounded by [`RetryRules`], and so is every wait.
 //! Deliberately absent: what an answer means. Any whole answer is given back, whatever its status.
 
 use std::time::Duration;
