@@ -249,7 +249,7 @@ pub(crate) async fn one_person_then_nobody(kind: &Kind) {
     }
 }
 
-pub(crate) async fn a_hundred_thousand_people(kind: &Kind) {
+pub(crate) async fn very_many_people(kind: &Kind) {
     let people = kind.crowd;
     let rig = Rig::of(kind, people).await;
     let everybody = rig.present();

@@ -26,7 +26,7 @@ pub(crate) struct Kind {
     pub(crate) everybody: bool,
     /// Whether members of nested groups count.
     pub(crate) nested: bool,
-    /// How many people the big case has.
+    /// How many people the case of very many has: 100,000 once for each kind of directory, 10,000 for its variants.
     pub(crate) crowd: usize,
     /// Sets the server's character.
     pub(crate) prepare: fn(&Sandbox),

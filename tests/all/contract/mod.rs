@@ -39,7 +39,7 @@ macro_rules! contract {
         not_found
         a_malformed_record
         one_person_then_nobody
-        a_hundred_thousand_people
+        very_many_people
     ); )* };
     (@kind $kind:ident; $($case:ident)*) => {
         mod $kind {
