@@ -1,6 +1,7 @@
 //! Asking for single people by id.
 //!
-//! Invariant: a 404 means "gone" only where nobody can be hidden, or where the System Log tells of the deletion.
+//! Invariant: a 404 means "gone" only where the System Log tells of the deletion; where the log cannot be read, only if the
+//! role shows the built-in group of everybody.
 //! Invariant: at most [`AT_ONCE`] requests are under way together; an org allows few, and others need them too.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -105,12 +106,17 @@ pub(super) async fn confirm(
         found.insert(id, Presence::Unproven("the administrator role does not allow to read this person".to_owned()));
     }
     for (at_most, id) in missing.into_iter().enumerate() {
-        let gone = sees_everyone || (at_most < MOST_SEARCHES && log::tells_deleted(session, &id, at).await?);
-        let presence = if gone {
-            Presence::Gone
-        } else {
-            let why = "not found, but the administrator role is limited and the System Log tells of no deletion";
-            Presence::Unproven(why.to_owned())
+        // A role may show the group Everyone and yet not every person: the log's word goes before the sign of the role.
+        let told = if at_most < MOST_SEARCHES { log::tells_deleted(session, &id, at).await? } else { Some(false) };
+        let presence = match told {
+            Some(true) => Presence::Gone,
+            None if sees_everyone => Presence::Gone,
+            Some(false) => Presence::Unproven(
+                "not found, but the System Log tells of no deletion: the administrator role may be limited".to_owned(),
+            ),
+            None => Presence::Unproven(
+                "not found, but the administrator role is limited and the System Log cannot be read".to_owned(),
+            ),
         };
         found.insert(id, presence);
     }

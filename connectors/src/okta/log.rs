@@ -207,10 +207,14 @@ impl LogMark {
     }
 }
 
-/// Whether the log tells that a person was deleted for good.
-pub(super) async fn tells_deleted(session: &Session<'_>, id: &ExternalId, ours: DateTime<Utc>) -> Result<bool, Fault> {
+/// Whether the log tells that a person was deleted for good; `None` if it cannot be read.
+pub(super) async fn tells_deleted(
+    session: &Session<'_>,
+    id: &ExternalId,
+    ours: DateTime<Utc>,
+) -> Result<Option<bool>, Fault> {
     if session.org().is_without_logs() {
-        return Ok(false);
+        return Ok(None);
     }
     let now = session.org_time(ours);
     let since = stamp(now.checked_sub_signed(RETENTION).unwrap_or(now));
@@ -219,13 +223,13 @@ pub(super) async fn tells_deleted(session: &Session<'_>, id: &ExternalId, ours: 
         .org()
         .url(&["logs"], &[("since", &since), ("until", &stamp(now)), ("filter", &filter), ("limit", "100")]);
     match session.page(LOGS, &url, Plain::<LogEvent>::new()).await {
-        Ok(page) => Ok(page.items.iter().any(|event| {
+        Ok(page) => Ok(Some(page.items.iter().any(|event| {
             // The filter may have been ignored.
             event.event_type == DELETED
                 && event.succeeded()
                 && event.targets("User").any(|target| target == id.as_str())
-        })),
-        Err(fault) if fault.is_forbidden() || fault.is_dead_link() || fault.is_passing() => Ok(false),
+        }))),
+        Err(fault) if fault.is_forbidden() || fault.is_dead_link() || fault.is_passing() => Ok(None),
         Err(fault) => Err(fault),
     }
 }

@@ -129,7 +129,7 @@ impl Okta {
         }
     }
 
-    /// Asks for single people by id. Where the administrator role is limited, a 404 is no proof.
+    /// Asks for single people by id. A 404 alone is no proof.
     ///
     /// # Errors
     /// If any of them could not be asked for.
