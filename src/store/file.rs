@@ -4,7 +4,7 @@
 //! Invariant: an existing file is never opened here: closing a second handle would drop the locks that SQLite holds for
 //! this process (<https://www.sqlite.org/howtocorrupt.html>, section 2.2).
 
-use std::fs::{self, Metadata, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::ErrorKind;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
@@ -30,13 +30,31 @@ pub(super) fn inspect(path: &Path) -> Result<(), StoreError> {
     }
 }
 
+/// The turn to open the file for writing: kept until it is dropped, and by a process that ends.
+///
+/// The folder is locked, not the file, because closing a handle of the file would drop SQLite's own locks on it.
+pub(super) async fn take_turn(path: &Path) -> Result<File, StoreError> {
+    let (path, folder) = (path.to_owned(), folder(path).to_owned());
+    let lock = move || {
+        let folder = File::open(folder)?;
+        folder.lock()?;
+        Ok(folder)
+    };
+    let locked = tokio::task::spawn_blocking(lock).await.unwrap_or_else(|error| Err(std::io::Error::other(error)));
+    locked.map_err(|source| StoreError::Open { path, source })
+}
+
+fn folder(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
 fn directory(path: &Path) -> Result<(), StoreError> {
     const OTHERS_WRITE: u32 = 0o002;
     const STICKY: u32 = 0o1000;
-    let parent = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
+    let parent = folder(path);
     let found = fs::metadata(parent).map_err(|source| StoreError::Open { path: path.into(), source })?;
     if found.mode() & OTHERS_WRITE != 0 && found.mode() & STICKY == 0 {
         let why = "everybody may exchange files in this directory".to_owned();

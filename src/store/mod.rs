@@ -105,6 +105,9 @@ impl Store {
     /// If the path cannot be used, is something else, is exposed to others, or was written by a later release.
     pub async fn open(path: &Path, at: Time) -> Result<Self, StoreError> {
         file::prepare(path)?;
+        // One at a time: a file that another process is turning into ours looks like neither, and SQLite does not wait
+        // for its turn when the journal mode changes.
+        let _turn = file::take_turn(path).await?;
         let found = examine(path).await?;
         let options = options(path).journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full);
         let mut connection = options.connect().await.map_err(|error| opening(path, error))?;
@@ -212,14 +215,14 @@ fn known_version() -> i64 {
 async fn examine(path: &Path) -> Result<i64, StoreError> {
     let foreign = |why: &str| StoreError::Foreign { path: path.into(), why: why.to_owned() };
     let mut connection = options(path).connect().await.map_err(|error| opening(path, error))?;
-    let id: i64 = sqlx::query_scalar("PRAGMA application_id")
-        .fetch_one(&mut connection)
-        .await
-        .map_err(|error| opening(path, error))?;
-    let tables: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM sqlite_master WHERE name <> '_sqlx_migrations'")
-        .fetch_one(&mut connection)
-        .await
-        .map_err(|error| opening(path, error))?;
+    // One statement, so that both are from one moment of the file.
+    let (id, tables): (i64, i64) = sqlx::query_as(
+        "SELECT (SELECT application_id FROM pragma_application_id),
+                (SELECT COUNT(*) FROM sqlite_master WHERE name <> '_sqlx_migrations')",
+    )
+    .fetch_one(&mut connection)
+    .await
+    .map_err(|error| opening(path, error))?;
     let found = match (id, tables) {
         (0, 0) => 0,
         (APPLICATION_ID, _) => {
@@ -238,11 +241,6 @@ async fn examine(path: &Path) -> Result<i64, StoreError> {
 }
 
 async fn migrate(connection: &mut SqliteConnection) -> Result<(), StoreError> {
-    // Two processes may open a new file at once. Each migration is a transaction, so the one that comes second fails
-    // cleanly and finds the work done when it looks again.
-    if MIGRATIONS.run(&mut *connection).await.is_ok() {
-        return Ok(());
-    }
     MIGRATIONS.run(connection).await.map_err(|error| match error {
         MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => match StoreError::from(error) {
             StoreError::Database(error) => StoreError::Migrate(MigrateError::Execute(error)),

@@ -104,6 +104,25 @@ async fn two_processes_may_open_a_new_file_at_once() {
     assert_eq!(two.unwrap().meta_get("paused").await.unwrap().as_deref(), Some("yes"));
 }
 
+/// Threads, each with a runtime of its own: what they do meets at any moment, as it does between processes.
+#[test]
+fn many_may_open_a_new_file_at_once() {
+    for _ in 0..10 {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("rollcall.db");
+        let open = || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async { Store::open(&path, at(0)).await.map(drop) })
+        };
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(open)).collect();
+            for thread in threads {
+                thread.join().unwrap().unwrap();
+            }
+        });
+    }
+}
+
 #[tokio::test]
 async fn the_ledger_is_written_through_to_the_disk() {
     let home = Home::new().await;
