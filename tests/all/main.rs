@@ -5,6 +5,7 @@
 
 mod contract;
 mod house;
+mod killed;
 mod mass_loss;
 mod okta_bad_days;
 mod okta_sign_in;
