@@ -3,12 +3,9 @@
 use std::process::ExitCode;
 
 use rollcall::cli;
-use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
-    let filter = EnvFilter::try_from_env("ROLLCALL_LOG")
-        .unwrap_or_else(|_| EnvFilter::new("error,rollcall=info,connectors=info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    cli::logging::start();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

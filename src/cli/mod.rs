@@ -10,6 +10,7 @@ mod check;
 mod demo;
 mod explain;
 mod history;
+pub mod logging;
 mod observed;
 mod plan_screen;
 mod plan_sources;

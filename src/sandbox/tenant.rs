@@ -231,6 +231,12 @@ impl Tenant {
         self.lock().access.tokens.clear();
     }
 
+    /// Every access token that is out now.
+    #[must_use]
+    pub fn tokens(&self) -> Vec<String> {
+        self.lock().access.tokens.keys().cloned().collect()
+    }
+
     /// Kills every delta link issued so far, in the given way.
     pub fn expire_delta_tokens(&self, shape: DeadToken) {
         let mut state = self.lock();

@@ -152,7 +152,6 @@ fn rounds() -> usize {
     std::env::var("ROLLCALL_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(FEW)
 }
 
-#[expect(clippy::print_stdout, reason = "figures are shown to whoever asks for them")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_at_any_moment_nobody_is_there_twice_and_the_report_is_exact() {
     let mut company = Company::new(19).await;

@@ -10,6 +10,7 @@ mod mass_loss;
 mod okta_bad_days;
 mod okta_sign_in;
 mod process;
+mod redaction;
 mod requests;
 mod scim_bad_days;
 mod several;
