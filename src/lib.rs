@@ -48,6 +48,8 @@
 //! 16. **Every loop over a remote system has an upper bound, and reaching it is an error.** Credentials go to the configured
 //!     host only.
 //!
+//! What stands against malice and accident is told in [`threat_model`].
+//!
 //! # Several directories
 //!
 //! The configuration names the order of precedence. Records of different sources with one username or e-mail address are one
@@ -86,3 +88,4 @@ pub mod report;
 pub mod sandbox;
 pub mod serve;
 pub mod store;
+pub mod threat_model;

@@ -1,0 +1,60 @@
+//! What could go wrong on purpose, what stands against it, and what does not.
+//!
+//! This module holds no code. It is a page: every claim names the place where it is made true, and most of them the test that
+//! would fail first.
+//!
+//! # What is worth protecting
+//!
+//! 1. **People's access.** Who may take calls, hear recordings, change the contact centre. Too much of it is a breach, too
+//!    little of it is a shift without agents.
+//! 2. **Credentials.** Those of the directories (they can read everybody) and of AWS (they can make administrators).
+//! 3. **Personal data.** Names, addresses, phone numbers, departments of everybody in scope.
+//! 4. **The record.** What was changed, when, why; somebody will rely on it after an incident.
+//!
+//! # Where trust ends
+//!
+//! ```text
+//!   directories ──https──▶ ┌──────────────┐ ──https──▶ Amazon Connect
+//!   (answers are foreign)  │   rollcall   │ ──https──▶ CloudWatch Logs, secret stores
+//!   configuration ───────▶ │  one process │ ◀──socket── other processes of the same user
+//!   (its owner is trusted) └──────┬───────┘
+//!                          state file, 0600
+//! ```
+//!
+//! - A **directory** is believed about its people, after its answer was proven whole. It is not believed about anything else:
+//!   not about where to send credentials, how long to wait, how much to read.
+//! - The **configuration file** is trusted: whoever may write it decides who gets what. It holds no secret.
+//! - **Amazon Connect** is believed about what it holds. Whoever has its console can do whatever rollcall can, and more.
+//! - The **state file** is ours alone. A damaged or foreign one is an error; an old or lost one costs history, not people.
+//! - **Other users of the machine** are not trusted. Other processes of the same user are: they could read our memory.
+//!
+//! # Threats
+//!
+//! | Threat | What stands against it | Shown by |
+//! | --- | --- | --- |
+//! | A directory that errs, lies about its end, answers empty, loops, or is another company's, takes everybody's access away | absence is proven and confirmed person by person ([`connectors::DirectorySnapshot`]); a source that fails freezes its people; limits on removals hold the rest for a human | `tests/all/mass_loss`, `tests/all/contract`, `scripts/simulate` |
+//! | Somebody who may edit one directory attribute raises their own access | rules give profiles, attributes only choose among them; raises of profiles named privileged are limited and held; an unknown name is never taken as a profile | [`planner::guard`](crate::planner::guard), `planner::laws` |
+//! | Somebody in the directory takes over another person's Connect user by taking the username | identity is the immutable id and our owner mark; two claims are a quarantine; only an adopt rule touches a user without a mark | `planner::tests::matching` |
+//! | A link or redirect in an answer leads credentials to another host | no redirect is followed; a credential goes to the configured origin only, compared by scheme, host and port | `connectors::http`, `connectors::paging`, case "a foreign link" and "a redirect" of the contract |
+//! | Somebody listens on the wire, or pretends to be the directory | https beyond loopback, certificates verified; a loopback endpoint never gets real AWS credentials | `connectors::http::require_safe`, `connect::client` |
+//! | A stolen access token is used elsewhere | short-lived tokens, never stored; DPoP binds them to a key where the server can (Okta) | `tests/foreign`, `tests/all/okta_sign_in` |
+//! | A secret is read from a file, a log, a crash report, a report | references only; private files; no `Debug`, no `Serialize`; wiped when dropped; libraries may not log requests | `tests/all/redaction` |
+//! | Hostile bytes in an answer crash, hang or exhaust the process | bounded bodies, pages, waits and loops; parsers that give errors; no `unsafe` | fuzz targets (`scripts/fuzz`), contract cases |
+//! | A name or department carries control characters, markup or a formula into screens and reports | values are data in JSON events; screens show control characters as signs; usernames outside Connect's alphabet are held | `cli::style`, `report::event` |
+//! | Another local user exchanges the state file, reads it, or talks to the service | 0600 files, refused in folders where everybody may exchange files; the control socket is its owner's | `store::tests::opening`, `serve::control` |
+//! | Two processes, or one that was asleep, write at once | one lease with a fencing number that every write proves | `store::lease`, `scripts/simulate` |
+//! | An administrator approves something else than was shown | an approval names the digest of exactly the guarded changes, is used once, and expires | [`planner::guard::digest`](crate::planner::guard::digest) |
+//! | The record is thinned out by making the report fail | the ledger is the outbox; a sink that was down catches up; a failing report never stops or hides a change | `tests/all/spine`, `tests/all/killed` |
+//! | A dependency turns bad | pinned by `Cargo.lock`, checked for advisories, licences, doubles and origin by `cargo deny` | `scripts/test` |
+//! | The AWS role does more than rollcall needs, and is stolen | `rollcall check --policy` prints the least policy for this configuration | `cli::policy` |
+//!
+//! # What is deliberately not defended
+//!
+//! - **Root, and the user rollcall runs as.** They can read its memory and its files.
+//! - **A directory administrator who honestly disables everybody.** The guard asks first; whoever approves has decided.
+//! - **The configuration's author.** Review it as you review access.
+//! - **Copies of secrets that libraries make** while they build a request, and the environment of the process: `env` is the
+//!   weakest of the places a secret can come from.
+//! - **Availability of the remote systems.** rollcall waits, says so, and goes on; it takes nobody's access meanwhile, which also
+//!   means that a leaver keeps access while the only directory that could tell is down. The age of the last reading is in
+//!   `rollcall status`.
