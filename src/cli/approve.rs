@@ -7,7 +7,6 @@ use crate::store::Store;
 ///
 /// # Errors
 /// If the state file cannot be used.
-#[expect(clippy::print_stderr, reason = "this is the screen")]
 pub(super) async fn approve(door: &Door, digest: &str) -> anyhow::Result<Exit> {
     let config = door.load()?;
     let now = super::now();

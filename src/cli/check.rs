@@ -25,7 +25,6 @@ struct Line {
 ///
 /// # Errors
 /// If a part cannot even be built.
-#[expect(clippy::print_stdout, reason = "this is the screen")]
 pub(super) async fn check(door: &Door) -> anyhow::Result<Exit> {
     let config = door.load()?;
     let mut lines = vec![configuration(&config)];

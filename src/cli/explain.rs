@@ -21,7 +21,6 @@ const HISTORY: u32 = 8;
 ///
 /// # Errors
 /// If the state file cannot be read.
-#[expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the screen")]
 pub(super) async fn explain(door: &Door, person: &str) -> anyhow::Result<Exit> {
     let Observed { config, store, seen } = observed::observed(door).await?;
     let mut found = store.find_person(person).await?;

@@ -14,7 +14,6 @@ const RUNS: u32 = 20;
 ///
 /// # Errors
 /// If the state file cannot be read.
-#[expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the screen")]
 pub(super) async fn history(door: &Door, run: Option<&str>) -> anyhow::Result<Exit> {
     let config = door.load()?;
     let store = Store::open_read_only(&config.state).await?;

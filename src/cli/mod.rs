@@ -5,6 +5,9 @@
 //!
 //! Invariant: the exit code is decided in one visible expression per verb, see [`Exit`].
 
+#[macro_use]
+mod print;
+
 mod approve;
 mod check;
 mod demo;
@@ -150,7 +153,6 @@ pub struct Door {
 
 impl Door {
     /// The configuration; its problems, all at once, are printed here.
-    #[expect(clippy::print_stderr, reason = "this is the screen")]
     fn load(&self) -> Result<Config, Exit> {
         config::load(&self.config).map_err(|problems| {
             eprintln!("{problems}");
@@ -197,7 +199,6 @@ pub async fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exi
 }
 
 /// The chain of an error, once, at the edge.
-#[expect(clippy::print_stderr, reason = "this is the screen")]
 fn fail(error: &anyhow::Error) -> Exit {
     if let Some(exit) = error.downcast_ref::<Exit>() {
         return *exit;
@@ -230,7 +231,6 @@ impl std::fmt::Display for Exit {
 
 impl std::error::Error for Exit {}
 
-#[expect(clippy::print_stderr, reason = "this is the screen")]
 fn init(door: &Door) -> anyhow::Result<Exit> {
     use std::io::Write;
     let mut file = match std::fs::OpenOptions::new().write(true).create_new(true).open(&door.config) {

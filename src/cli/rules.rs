@@ -16,7 +16,6 @@ use crate::planner::{Coverage, SourceCoverage, coverage};
 ///
 /// # Errors
 /// If the state file cannot be read.
-#[expect(clippy::print_stdout, reason = "this is the screen")]
 pub(super) async fn rules(door: &Door) -> anyhow::Result<Exit> {
     let Observed { config, seen, .. } = observed::observed(door).await?;
     let coverage = coverage(&seen, &config.rules);

@@ -92,7 +92,6 @@ pub(super) struct SandboxArgs {
 ///
 /// # Errors
 /// If a port cannot be listened on or a file cannot be written.
-#[expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the screen")]
 pub(super) async fn sandbox(args: &SandboxArgs) -> anyhow::Result<Exit> {
     let mut settings = SceneSettings::new(super::now(), args.people);
     settings.seed = args.seed;

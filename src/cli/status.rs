@@ -18,7 +18,6 @@ const A_FEW: usize = 10;
 ///
 /// # Errors
 /// If the state file cannot be read.
-#[expect(clippy::print_stdout, reason = "this is the screen")]
 pub(super) async fn status(door: &Door) -> anyhow::Result<Exit> {
     let config = door.load()?;
     let store = Store::open_read_only(&config.state).await?;

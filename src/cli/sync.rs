@@ -72,7 +72,6 @@ async fn one_run(door: &Door, ask: &Ask) -> anyhow::Result<(Vec<SourceName>, End
     Ok((order, Ending::of(result)))
 }
 
-#[expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the screen")]
 fn show(door: &Door, ending: &Ending, whole_plan: Option<&[SourceName]>, all: bool) {
     if door.json {
         println!("{}", serde_json::to_string(ending).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}")));

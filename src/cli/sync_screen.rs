@@ -23,7 +23,6 @@ impl Screen {
         Self { style: Style::of_stderr(), bar: Mutex::new(None) }
     }
 
-    #[expect(clippy::print_stderr, reason = "this is the screen")]
     fn line(&self, stage: &str, text: &str) {
         let line = format!("  {} {text}", style::column(stage, 9));
         let bar = self.bar.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -54,7 +53,6 @@ impl Default for Screen {
 }
 
 impl Watch for Screen {
-    #[expect(clippy::print_stderr, reason = "this is the screen")]
     fn tell(&self, progress: Progress) {
         let style = self.style;
         match progress {

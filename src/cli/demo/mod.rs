@@ -55,7 +55,6 @@ pub(super) struct DemoArgs {
 ///
 /// # Errors
 /// If a step does not end as it should.
-#[expect(clippy::print_stdout, reason = "this is the screen")]
 pub(super) async fn demo(args: &DemoArgs) -> anyhow::Result<Exit> {
     let walk = Walk::begin(args.source).await?;
     walk.first_day().await?;
@@ -110,17 +109,14 @@ impl Walk {
         Ok(Self { folder, door, sandbox, directory, style: Style::of_stdout() })
     }
 
-    #[expect(clippy::print_stdout, reason = "this is the screen")]
     fn heading(&self, title: &str) {
         println!("\n{}", self.style.bold(format!("━━ {title}")));
     }
 
-    #[expect(clippy::print_stdout, reason = "this is the screen")]
     fn typed(&self, command: &str) {
         println!("\n{}\n", self.style.bold(format!("$ rollcall {command}")));
     }
 
-    #[expect(clippy::print_stdout, reason = "this is the screen")]
     fn tell(&self, text: &str) {
         println!("\n{}", self.style.dim(text));
     }
