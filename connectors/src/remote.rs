@@ -179,7 +179,7 @@ impl Remote {
                 }
                 return Ok(answer);
             }
-            if may_replace && self.access.refused(&put, &answer) {
+            if may_replace && self.access.refused(&put, &answer).await {
                 may_replace = false;
                 continue;
             }
