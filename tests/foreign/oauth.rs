@@ -27,7 +27,7 @@ fn clock() -> DateTime<Utc> {
 
 fn http() -> HttpClient {
     let retry = RetryRules { first_pause: Duration::from_millis(1), ..RetryRules::default() };
-    HttpClient::new(HttpLimits { retry, direct: true, ..HttpLimits::default() }).unwrap()
+    HttpClient::new(HttpLimits { retry, ..HttpLimits::default() }).unwrap()
 }
 
 /// A secret in a private file that lives as long as this.

@@ -204,7 +204,9 @@ enum Failure {
 fn is_passing(refused: &Refused) -> bool {
     match refused {
         Refused::Status { status, .. } => passing(*status),
-        Refused::Transport(error) => !matches!(error, TransportError::TooBig { .. }),
+        Refused::Transport(error) => {
+            !matches!(error, TransportError::TooBig { .. } | TransportError::Untrusted(_))
+        }
         Refused::NotAToken(_) | Refused::Unbound => false,
     }
 }
