@@ -204,9 +204,7 @@ enum Failure {
 fn is_passing(refused: &Refused) -> bool {
     match refused {
         Refused::Status { status, .. } => passing(*status),
-        Refused::Transport(error) => {
-            !matches!(error, TransportError::TooBig { .. } | TransportError::Untrusted(_))
-        }
+        Refused::Transport(error) => !matches!(error, TransportError::TooBig { .. } | TransportError::Untrusted(_)),
         Refused::NotAToken(_) | Refused::Unbound => false,
     }
 }

@@ -60,13 +60,20 @@ impl Default for HttpLimits {
 }
 
 /// The client. Cheap to clone; clones share their connections.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct HttpClient {
     /// For everything that is not on this machine.
     inner: reqwest::Client,
     /// For what is; made when it is needed.
     local: Arc<OnceLock<reqwest::Client>>,
     limits: HttpLimits,
+}
+
+impl fmt::Debug for HttpClient {
+    // What is below shows the proxies of the environment, and an address of a proxy may hold a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpClient").field("limits", &self.limits).finish_non_exhaustive()
+    }
 }
 
 /// A request to be sent, possibly more than once.

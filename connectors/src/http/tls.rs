@@ -62,7 +62,9 @@ impl TlsError {
     pub fn hint(self) -> &'static str {
         match self {
             Self::NoCertificate => "give the certificate of the authority as PEM (-----BEGIN CERTIFICATE-----)",
-            Self::PrivateKey => "give the certificate alone; rollcall needs no key of an authority, and nobody should have it",
+            Self::PrivateKey => {
+                "give the certificate alone; rollcall needs no key of an authority, and nobody should have it"
+            }
             Self::Unreadable(_) => "export the certificate of the authority again, as X.509 in PEM",
             Self::TooMany => "give the authorities of your company; public ones are trusted already",
         }

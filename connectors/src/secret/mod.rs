@@ -98,7 +98,9 @@ impl SecretError {
             Self::NoVariable(name) => format!("set {name} in the environment of rollcall"),
             Self::Unreadable { path, .. } => format!("check that {} exists and belongs to this user", path.display()),
             Self::ReadableByOthers { path, .. } => format!("chmod 600 {}", path.display()),
-            Self::NotOurs { path, .. } => format!("chown {} to the user that rollcall runs as, or to root", path.display()),
+            Self::NotOurs { path, .. } => {
+                format!("chown {} to the user that rollcall runs as, or to root", path.display())
+            }
             Self::NotAFile(path) => format!("store the secret in an ordinary file instead of {}", path.display()),
             Self::TooLong(path) => format!("check that {} is the secret and nothing else", path.display()),
             Self::Empty(path) => format!("write the secret into {}", path.display()),
