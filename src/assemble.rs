@@ -6,16 +6,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::Context;
-use connectors::Source;
+use connectors::http::{HttpLimits, Tls};
 use connectors::microsoft::Microsoft;
 use connectors::okta::Okta;
 use connectors::scim::Scim;
+use connectors::{SecretVault, Source};
 
 use crate::config::{Config, SourceConfig};
 use crate::connect::{AmazonConnect, Quotas};
 use crate::model::{Operation, Time};
 use crate::reconcile::{Centre, RunCounts};
 use crate::report::Sink;
+use crate::secrets::AwsVault;
 use crate::serve::Service;
 use crate::store::{RunLease, Store};
 
@@ -64,20 +66,46 @@ pub async fn assemble(config: &Config, now: fn() -> Time, purpose: &str) -> anyh
 /// # Errors
 /// If one cannot be built.
 pub fn sources(config: &Config, now: fn() -> Time) -> anyhow::Result<Vec<Arc<Source>>> {
+    sources_with(config, now, &vault(config))
+}
+
+/// The same with secrets from this store.
+///
+/// # Errors
+/// If one cannot be built.
+pub fn sources_with(
+    config: &Config,
+    now: fn() -> Time,
+    vault: &Arc<dyn SecretVault>,
+) -> anyhow::Result<Vec<Arc<Source>>> {
     let mut sources = Vec::new();
     for source in &config.sources {
-        let built = build(source, now).with_context(|| format!("[source.{}]", source.name()))?;
+        let built = build(source, &config.tls, vault, now).with_context(|| format!("[source.{}]", source.name()))?;
         sources.push(Arc::new(built));
     }
     Ok(sources)
 }
 
+/// Where stored secrets are read. Nothing is sent yet.
+#[must_use]
+pub fn vault(config: &Config) -> Arc<dyn SecretVault> {
+    Arc::new(AwsVault::new(config.secrets.clone()))
+}
+
 /// Nothing is read or sent yet: a secret is read when the first request needs it.
-fn build(source: &SourceConfig, now: fn() -> Time) -> Result<Source, connectors::PullError> {
+fn build(
+    source: &SourceConfig,
+    tls: &Tls,
+    vault: &Arc<dyn SecretVault>,
+    now: fn() -> Time,
+) -> Result<Source, connectors::PullError> {
+    let mut source = source.clone();
+    source.secrets_mut().into_iter().for_each(|secret| secret.bind(vault));
+    let limits = HttpLimits { tls: tls.clone(), ..HttpLimits::default() };
     Ok(match source {
-        SourceConfig::Microsoft(config) => Source::Microsoft(Box::new(Microsoft::new(config.clone(), now)?)),
-        SourceConfig::Okta(config) => Source::Okta(Box::new(Okta::new(config.clone(), now)?)),
-        SourceConfig::Scim(config) => Source::Scim(Box::new(Scim::new(config.clone(), now)?)),
+        SourceConfig::Microsoft(config) => Source::Microsoft(Box::new(Microsoft::with_limits(config, now, limits)?)),
+        SourceConfig::Okta(config) => Source::Okta(Box::new(Okta::with_limits(config, now, limits)?)),
+        SourceConfig::Scim(config) => Source::Scim(Box::new(Scim::with_limits(config, now, limits)?)),
     })
 }
 

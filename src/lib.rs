@@ -16,7 +16,9 @@
 //! floor 3   reconcile               the story: observe → plan → guard → apply → record → report
 //! floor 2   planner (pure)          decides
 //!           connect  store  report  does · remembers · tells; siblings never see each other
+//!           secrets                 fetches the secrets that are stored in AWS
 //! floor 1   model                   the vocabulary, and one port (Target)
+//!           aws                     how AWS is reached: credentials, trust, time-outs
 //! ground    connectors (own crate)  people as a directory tells them
 //! beside    sandbox                 the remote systems, on loopback; imports nothing of the rest
 //! ```
@@ -42,11 +44,12 @@
 //! 10. **Leaving is a desired state.** Suspended differs from active in attributes only.
 //! 11. **Nothing is dropped in silence**: everybody ends in one [`model::Decision`], every change in one [`model::Outcome`].
 //! 12. **The cursor commits with the data**, and is taken before the baseline listing.
-//! 13. **Secrets and personal values never reach a log line**; people are named by key there.
+//! 13. **Secrets and personal values never reach a log line**; people are named by key there. A secret is read late, from where
+//!     the configuration says ([`connectors::SecretSource`]), and lives in memory that is wiped.
 //! 14. **Time and ids come in as values.** The wall clock is read in `cli`; waits use tokio's clock.
 //! 15. **A failing report never fails a run.** The ledger is the outbox; each sink has a cursor of its own.
 //! 16. **Every loop over a remote system has an upper bound, and reaching it is an error.** Credentials go to the configured
-//!     host only.
+//!     host only, over TLS beyond this machine ([`connectors::http::Tls`]).
 //!
 //! What stands against malice and accident is told in [`threat_model`].
 //!
@@ -78,6 +81,7 @@
 //! | limit of the guard | a field of [`planner::rules::Limits`] | complete destructuring in the guard |
 
 pub mod assemble;
+pub mod aws;
 pub mod cli;
 pub mod config;
 pub mod connect;
@@ -86,6 +90,7 @@ pub mod planner;
 pub mod reconcile;
 pub mod report;
 pub mod sandbox;
+pub mod secrets;
 pub mod serve;
 pub mod store;
 pub mod threat_model;

@@ -7,6 +7,7 @@
 //! scim        any SCIM 2.0 server: probing, paging, quirks
 //! remote      one request of Okta or SCIM: origin, credential, pace, attempts
 //! auth        access tokens: cached, single-flight, refreshed early
+//! secret      where secrets are read from: environment, private file, a store behind a port
 //! http        one careful client: time-outs, body bound, Retry-After, own host only
 //! paging      a page walker that is fed by hand; the only maker of the evidence that a list was read to its end
 //! directory   the vocabulary: people, groups, memberships, snapshots, deltas
@@ -36,5 +37,5 @@ pub use directory::{
     UserPatch, UserRecord,
 };
 pub use error::{PullError, PullErrorKind};
-pub use secret::{SecretError, SecretSource};
+pub use secret::{SecretError, SecretSource, SecretVault, VaultName, VaultSecret};
 pub use source::{CheckLine, PullRequest, Source};

@@ -152,7 +152,9 @@ impl Remote {
                     }
                     Attempt::Take(Ok(answer))
                 }
-                Err(RemoteError::Transport(error)) if !matches!(error, TransportError::TooBig { .. }) => {
+                Err(RemoteError::Transport(error))
+                    if !matches!(error, TransportError::TooBig { .. } | TransportError::Untrusted(_)) =>
+                {
                     Attempt::Again(Err(RemoteError::Transport(error)), None)
                 }
                 Err(error) => Attempt::Take(Err(error)),
@@ -179,7 +181,7 @@ impl Remote {
                 }
                 return Ok(answer);
             }
-            if may_replace && self.access.refused(&put, &answer) {
+            if may_replace && self.access.refused(&put, &answer).await {
                 may_replace = false;
                 continue;
             }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use connectors::SecretVault;
 use serde_json::json;
 
 use super::style::{Style, column, count};
@@ -29,7 +30,9 @@ pub(super) async fn check(door: &Door) -> anyhow::Result<Exit> {
     let config = door.load()?;
     let mut lines = vec![configuration(&config)];
     lines.extend(examples(&config));
-    for source in assemble::sources(&config, super::now)? {
+    let vault = assemble::vault(&config);
+    lines.extend(secrets(&config, vault.as_ref()).await);
+    for source in assemble::sources_with(&config, super::now, &vault)? {
         let place = format!("source {}", source.name());
         for line in source.check().await {
             lines.push(Line { place: place.clone(), ok: line.ok, text: line.text, hint: line.hint });
@@ -75,6 +78,22 @@ fn configuration(config: &Config) -> Line {
     let names: Vec<&str> = config.sources.iter().map(|source| source.name().as_str()).collect();
     let order = if names.len() > 1 { format!("; precedence {}", names.join(" before ")) } else { String::new() };
     Line { place: "configuration".to_owned(), ok: true, text: text + &order, hint: None }
+}
+
+/// What is stored in AWS is read once, so that a missing permission has a line of its own; the directories then use what was
+/// read.
+async fn secrets(config: &Config, vault: &dyn SecretVault) -> Vec<Line> {
+    let mut lines = Vec::new();
+    for source in &config.sources {
+        for name in source.stored_secrets() {
+            let place = format!("source {}", source.name());
+            lines.push(match vault.fetch(&name, None).await {
+                Ok(_) => Line { place, ok: true, text: format!("{name} was read"), hint: None },
+                Err(error) => Line { place, ok: false, text: error.to_string(), hint: Some(error.hint()) },
+            });
+        }
+    }
+    lines
 }
 
 /// The rules' own tests.

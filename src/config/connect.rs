@@ -1,5 +1,7 @@
 //! `[connect]` and `[connect.quota]`: the instance and the part of its API quota that rollcall may use.
 
+use connectors::http::Tls;
+
 use super::aws;
 use super::problem::nearest;
 use super::section::{Item, Section};
@@ -12,7 +14,7 @@ pub(super) struct Connect {
     pub(super) user_limit: Option<u32>,
 }
 
-pub(super) fn read(section: &Section<'_>) -> Connect {
+pub(super) fn read(section: &Section<'_>, tls: &Tls) -> Connect {
     let instance = section.required("instance", EXAMPLE, |item| item.parsed(INSTANCE, instance));
     let region = section.optional("region", |item| item.parsed(aws::REGION, aws::region));
     let profile = section.optional("profile", Item::text);
@@ -28,6 +30,7 @@ pub(super) fn read(section: &Section<'_>) -> Connect {
         profile,
         assume_role,
         endpoint_url,
+        tls: tls.clone(),
         quota,
     });
     Connect { config, user_limit }

@@ -4,7 +4,7 @@
 //! section     tables and keys: whatever nobody asks for is a problem
 //! value       one value: text, numbers, durations, lists, addresses, secrets
 //! problem     what is wrong, all at once, each with line, place and one thing to do
-//! source · connect · attributes · persona · mapping · policy · guard · schedule · report · example
+//! source · connect · tls · attributes · persona · mapping · policy · guard · schedule · report · example
 //!             one section of the file each
 //! ```
 //!
@@ -29,16 +29,20 @@ mod section;
 mod source;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod value;
 
 use std::path::{Path, PathBuf};
 
+use connectors::http::Tls;
 use sha2::{Digest, Sha256};
 use toml::de::DeTable;
+use url::Url;
 
 pub use self::problem::{Problem, Problems};
 use self::section::{Context, Item, Section};
 pub use self::source::SourceConfig;
+use crate::aws::Reach;
 use crate::connect::ConnectConfig;
 use crate::planner::rules::{Example, Limits, Rules, SourceRules};
 use crate::report::SinkConfig;
@@ -59,6 +63,10 @@ pub struct Config {
     pub sources: Vec<SourceConfig>,
     /// The instance and its quota.
     pub connect: ConnectConfig,
+    /// How the stores of secrets are reached.
+    pub secrets: Reach,
+    /// Whose certificates are trusted, by the directories as by AWS.
+    pub tls: Tls,
     /// Everything that decides what a person gets.
     pub rules: Rules,
     /// What the guard allows.
@@ -171,7 +179,9 @@ fn read(root: &Section<'_>, path: &Path) -> Option<Config> {
     root.not_yet("console", "remove it");
     root.not_yet("notify", "remove it; [report.*] is supported");
 
-    let connect::Connect { config: connect, user_limit } = connect::read(&root.section("connect"));
+    let tls = tls::tls(&root.section("tls"));
+    let connect::Connect { config: connect, user_limit } = connect::read(&root.section("connect"), &tls);
+    let secrets_endpoint = tls::endpoint(&root.section("secrets"));
     let attributes::Attributes { fields, departments_are_security_profiles } =
         attributes::read(&root.section("attributes"));
     let (types, user_types) = persona::user_types(&root.section("user_type"));
@@ -204,7 +214,7 @@ fn read(root: &Section<'_>, path: &Path) -> Option<Config> {
     };
     let limits = guard::read(&root.section("guard"));
     let schedule = schedule::read(&root.section("schedule"));
-    let reports = report::read(&root.section("report"), name.as_deref(), connect.as_ref());
+    let reports = report::read(&root.section("report"), name.as_deref(), connect.as_ref(), &tls);
     let examples = example::read(root.sections("example"), &types);
     let needs_mapping = rules.mappings.is_empty() && !rules.departments_are_security_profiles;
     if needs_mapping && root.get("default").is_none() && root.get("mapping").is_none() {
@@ -218,7 +228,9 @@ fn read(root: &Section<'_>, path: &Path) -> Option<Config> {
         state: root.context.beside(&state),
         enabled,
         sources: sources.into_iter().map(|source| source.config).collect(),
+        secrets: connect.as_ref().map(|connect| stores(connect, secrets_endpoint))?,
         connect: connect?,
+        tls,
         rules_digest: digest(&rules),
         rules,
         limits,
@@ -226,6 +238,12 @@ fn read(root: &Section<'_>, path: &Path) -> Option<Config> {
         reports,
         examples,
     })
+}
+
+/// The stores of secrets are asked by whoever asks Amazon Connect.
+fn stores(connect: &ConnectConfig, endpoint_url: Option<Url>) -> Reach {
+    let ConnectConfig { region, profile, assume_role, tls, .. } = connect.clone();
+    Reach { region, profile, assume_role, endpoint_url, tls }
 }
 
 const NAME: &str = "letters, digits, - _ and . (at most 64), for example \"support-emea\"";

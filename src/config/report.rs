@@ -2,6 +2,8 @@
 //!
 //! Source of the limits: CloudWatch Logs API reference, `CreateLogGroup` (name) and `PutRetentionPolicy` (days).
 
+use connectors::http::Tls;
+
 use super::aws;
 use super::section::{Item, Section};
 use crate::connect::ConnectConfig;
@@ -17,9 +19,14 @@ enum Kind {
 }
 
 /// Reads every `[report.*]`. Log groups are beside the instance unless something else is said.
-pub(super) fn read(section: &Section<'_>, centre: Option<&str>, connect: Option<&ConnectConfig>) -> Vec<SinkConfig> {
+pub(super) fn read(
+    section: &Section<'_>,
+    centre: Option<&str>,
+    connect: Option<&ConnectConfig>,
+    tls: &Tls,
+) -> Vec<SinkConfig> {
     let entries = section.entries().into_iter();
-    entries.filter_map(|(name, item)| sink(name, &item.section()?, centre, connect)).collect()
+    entries.filter_map(|(name, item)| sink(name, &item.section()?, centre, connect, tls)).collect()
 }
 
 fn sink(
@@ -27,6 +34,7 @@ fn sink(
     section: &Section<'_>,
     centre: Option<&str>,
     connect: Option<&ConnectConfig>,
+    tls: &Tls,
 ) -> Option<SinkConfig> {
     let words = [("cloudwatch_logs", Kind::Cloudwatch), ("json_lines", Kind::JsonLines)];
     let Some(kind) = section.required("kind", "\"cloudwatch_logs\"", |item| item.one_of(&words)) else {
@@ -36,7 +44,7 @@ fn sink(
     let levels = [("keys", Privacy::Keys), ("usernames", Privacy::Usernames), ("full", Privacy::Full)];
     let privacy = section.optional("privacy", |item| item.one_of(&levels)).unwrap_or(Privacy::Usernames);
     let kind = match kind {
-        Kind::Cloudwatch => cloudwatch(section, centre, connect).map(SinkKind::CloudwatchLogs),
+        Kind::Cloudwatch => cloudwatch(section, centre, connect, tls).map(SinkKind::CloudwatchLogs),
         Kind::JsonLines => section.required("path", "\"events.jsonl\"", Item::text).map(|path| {
             let path = if path == "-" { path.into() } else { section.context.beside(&path) };
             SinkKind::JsonLines { path }
@@ -49,6 +57,7 @@ fn cloudwatch(
     section: &Section<'_>,
     centre: Option<&str>,
     connect: Option<&ConnectConfig>,
+    tls: &Tls,
 ) -> Option<CloudwatchConfig> {
     let group = section.optional("group", |item| item.parsed("letters, digits and _ - / . # (at most 512)", log_group));
     let retention = section.optional("retention", retention);
@@ -62,6 +71,7 @@ fn cloudwatch(
         region: region.or_else(|| Some(connect?.region.clone()))?,
         profile: profile.or_else(|| connect?.profile.clone()),
         endpoint_url,
+        tls: tls.clone(),
     })
 }
 

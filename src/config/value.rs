@@ -2,12 +2,15 @@
 //!
 //! Invariant: what may be a secret is never shown, neither by value nor by the name of a variable that cannot be one.
 
-use connectors::SecretSource;
+use connectors::http::is_loopback;
+use connectors::{SecretSource, VaultName, VaultSecret};
 use toml::de::DeValue;
-use url::{Host, Url};
+use url::Url;
 
+use super::aws;
 use super::problem::nearest;
 use super::section::Item;
+use crate::secrets::{AWS_PARAMETER, AWS_SECRET};
 
 /// Longer than anything that is meant; keeps every later addition of times far from overflow.
 const LONGEST_SECS: u64 = 100 * 365 * 24 * 60 * 60;
@@ -151,30 +154,59 @@ impl Item<'_> {
         }
     }
 
-    /// A reference to a secret. It is read once here, so that a missing one is found with its place.
+    /// A reference to a secret. What is in the environment or in a file is read once here, so that a missing one is found
+    /// with its place; stores are asked later.
     pub(super) fn secret(&self) -> Option<SecretSource> {
-        let usage = format!("{} = {{ env = \"NAME\" }} or {{ file = \"path\" }}", self.key());
+        let usage = format!(
+            "{} = {{ env = \"NAME\" }}, {{ file = \"path\" }}, {{ {AWS_SECRET} = \"name\" }} or {{ {AWS_PARAMETER} = \"name\" }}",
+            self.key()
+        );
         if !self.value().is_table() {
             self.problem("a secret may not stand in this file", usage);
             return None;
         }
         let section = self.section()?;
-        section.not_yet("aws_secret", "use env or file");
-        section.not_yet("key", "use env or file");
-        let source = match section.at_most_one(&["env", "file"]) {
-            Some("env") => SecretSource::Env(section.optional("env", Item::variable)?),
-            Some(_) => SecretSource::File(self.context.beside(&section.optional("file", Item::text)?)),
-            None => {
-                self.problem("expected a reference to a secret", usage);
-                return None;
+        let source = match section.at_most_one(&["env", "file", AWS_SECRET, AWS_PARAMETER]) {
+            Some("env") => section.optional("env", Item::variable).map(SecretSource::Env),
+            Some("file") => {
+                section.optional("file", Item::text).map(|path| SecretSource::File(self.context.beside(&path)))
             }
-        };
+            Some(AWS_SECRET) => {
+                // Both are read before either is given up, so that both can complain.
+                let key = section.get("key").map(|item| item.name(SECRET_KEY, secret_key));
+                let name =
+                    section.optional(AWS_SECRET, |item| item.name(SECRET, |text| stored(text, "secretsmanager")));
+                let name =
+                    VaultName { store: AWS_SECRET, name: name?, key: key.map(|key| key.ok_or(())).transpose().ok()? };
+                Some(SecretSource::Vault(VaultSecret::new(name)))
+            }
+            Some(_) => {
+                let named = section.optional(AWS_PARAMETER, |item| item.name(PARAMETER, |text| stored(text, "ssm")));
+                let name = |name| VaultName { store: AWS_PARAMETER, name, key: None };
+                named.map(|text| SecretSource::Vault(VaultSecret::new(name(text))))
+            }
+            None => {
+                section.ignore_rest();
+                self.problem("expected a reference to a secret", usage);
+                None
+            }
+        }?;
         if self.context.check_secrets
-            && let Err(error) = source.read()
+            && let Err(error) = source.check()
         {
             self.problem(error.to_string(), error.hint());
         }
         Some(source)
+    }
+
+    /// A name that is not shown if it is none: somebody may have put the secret itself here.
+    fn name(&self, expected: &str, fits: impl FnOnce(&str) -> bool) -> Option<String> {
+        let text = self.value().as_str().unwrap_or_default();
+        if !fits(text) {
+            self.problem(format!("expected {expected}"), None);
+            return None;
+        }
+        Some(text.to_owned())
     }
 
     fn variable(&self) -> Option<String> {
@@ -194,21 +226,39 @@ impl Item<'_> {
     }
 }
 
+const SECRET: &str = "the name of a secret (letters, digits and /_+=.@-), or its ARN";
+const SECRET_KEY: &str = "the name of a member of the secret's JSON object";
+const PARAMETER: &str = "the name of a parameter (letters, digits and /_.-), or its ARN";
+
+/// A name in a store, by the rules of the Secrets Manager and Systems Manager API references; of an ARN, service and Region
+/// must be there. A parameter may name a version or a label behind a colon.
+fn stored(text: &str, service: &str) -> bool {
+    if text.starts_with("arn:") {
+        let Some(arn) = aws::arn(text) else { return false };
+        let (prefix, parameter) = (if service == "ssm" { "parameter/" } else { "secret:" }, arn.resource);
+        let known = arn.service == service && aws::region(arn.region).is_some();
+        return known && text.len() <= 2048 && parameter.len() > prefix.len() && parameter.starts_with(prefix);
+    }
+    let (name, selector) = match text.split_once(':') {
+        Some((name, selector)) if service == "ssm" => (name, selector),
+        _ => (text, "1"),
+    };
+    let marks = if service == "ssm" { "/_.-" } else { "/_+=.@-" };
+    let most = if service == "ssm" { 1011 } else { 512 };
+    let plain = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || marks.contains(c));
+    !name.is_empty() && name.len() <= most && plain(name) && !selector.is_empty() && plain(selector)
+}
+
+fn secret_key(text: &str) -> bool {
+    !text.trim().is_empty() && text.len() <= 256 && !text.chars().any(char::is_control)
+}
+
 /// `"a", "b" or "c"`.
 pub(super) fn alternatives(words: &[String]) -> String {
     match words {
         [] => String::new(),
         [only] => only.clone(),
         [first @ .., last] => format!("{} or {last}", first.join(", ")),
-    }
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(Host::Ipv6(ip)) => ip.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost",
-        None => false,
     }
 }
 
@@ -272,14 +322,23 @@ mod tests {
     }
 
     #[test]
-    fn only_this_machine_is_loopback() {
-        let check = |url: &str, expected: bool| assert_eq!(is_loopback(&Url::parse(url).unwrap()), expected, "{url}");
-        check("http://127.0.0.1:8080", true);
-        check("http://127.8.0.1", true);
-        check("http://[::1]:9", true);
-        check("http://localhost:9", true);
-        check("http://localhost.example.com", false);
-        check("http://10.0.0.1", false);
-        check("http://[::2]", false);
+    fn stored_secrets_have_names_and_arns() {
+        let check = |service: &str, text: &str, expected: bool| assert_eq!(stored(text, service), expected, "{text}");
+        let secret = "arn:aws:secretsmanager:eu-west-2:111122223333:secret:rollcall/okta-AbCdEf";
+        let parameter = "arn:aws-us-gov:ssm:us-gov-west-1:111122223333:parameter/rollcall/okta";
+        for good in ["rollcall/okta", "a", "x_+=.@-", secret] {
+            check("secretsmanager", good, true);
+        }
+        for bad in
+            ["", "a b", "a:1", "päss", parameter, "arn:aws:secretsmanager:eu-west-2:111122223333:secret:", "arn:x"]
+        {
+            check("secretsmanager", bad, false);
+        }
+        for good in ["/rollcall/okta", "okta", "/rollcall/okta:3", "/rollcall/okta:live", parameter] {
+            check("ssm", good, true);
+        }
+        for bad in ["", "a b", "okta:", ":3", "a@b", secret, "arn:aws:ssm::111122223333:parameter/a"] {
+            check("ssm", bad, false);
+        }
     }
 }

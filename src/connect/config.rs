@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use connectors::http::Tls;
 use url::Url;
 
 use crate::model::Operation;
@@ -26,6 +27,8 @@ pub struct ConnectConfig {
     pub assume_role: Option<String>,
     /// Another endpoint: the sandbox. Plain `http` for loopback only.
     pub endpoint_url: Option<Url>,
+    /// Who is trusted.
+    pub tls: Tls,
     /// Quota.
     pub quota: QuotaConfig,
 }

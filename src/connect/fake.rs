@@ -24,6 +24,7 @@ pub(super) fn config(url: &str) -> ConnectConfig {
         profile: None,
         assume_role: None,
         endpoint_url: Some(url.parse().unwrap()),
+        tls: connectors::http::Tls::default(),
         quota: QuotaConfig {
             share: 1.0,
             default: Rate { per_second: 100_000.0, burst: 10_000 },

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! config      what the administrator says about instance and quota
-//! client      the SDK's client: credentials, time-outs, one attempt per call
+//! client      the SDK's client; how AWS is reached is a room of its own
 //! quota       one token bucket per (account, Region, operation)
 //! call        one call: a cell for each attempt, waiting while throttled
 //! errors      what a failed call means for the run
@@ -39,12 +39,12 @@ use std::sync::{Mutex, PoisonError};
 use connectors::CheckLine;
 use tokio::sync::OnceCell;
 
-pub use client::ClientError;
 pub use config::{ConnectConfig, QuotaConfig, Rate};
 pub use errors::INSTANCE_FULL;
 pub use inventory::cheapest;
 pub use quota::Quotas;
 
+use crate::aws::ReachError;
 use crate::model::{
     CallError, Catalogue, Change, ConnectUserId, Done, IdentityManagement, Instance, Inventory, Look, Operation,
     Target, Time,
@@ -69,7 +69,7 @@ impl AmazonConnect {
     ///
     /// # Errors
     /// If there are no credentials, or the endpoint is neither encrypted nor on this machine.
-    pub async fn connect(config: ConnectConfig, quotas: &Quotas) -> Result<Self, ClientError> {
+    pub async fn connect(config: ConnectConfig, quotas: &Quotas) -> Result<Self, ReachError> {
         let client = client::build(&config).await?;
         let meter = quotas.meter(&config.account, &config.region, &config.quota).await;
         let (instance_id, instance_arn) = (config.instance_id.clone(), config.instance_arn.clone());

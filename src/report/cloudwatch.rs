@@ -10,9 +10,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_sdk_cloudwatchlogs::Client;
-use aws_sdk_cloudwatchlogs::config::retry::RetryConfig;
-use aws_sdk_cloudwatchlogs::config::timeout::TimeoutConfig;
-use aws_sdk_cloudwatchlogs::config::{BehaviorVersion, Builder, Credentials, Region};
+use aws_sdk_cloudwatchlogs::config::Builder;
 use aws_sdk_cloudwatchlogs::error::{ConnectorError, ProvideErrorMetadata, SdkError};
 use aws_sdk_cloudwatchlogs::operation::RequestId as _;
 use aws_sdk_cloudwatchlogs::types::{InputLogEvent, RejectedLogEventsInfo};
@@ -23,6 +21,7 @@ use super::batch::{self, Batch, Limits, MAX_EVENT_BYTES, Stamped};
 use super::config::{CloudwatchConfig, Privacy};
 use super::event;
 use super::sink::{Delivered, Row, SinkError};
+use crate::aws::{self, Reach};
 use crate::model::Time;
 
 /// Attempts of one call.
@@ -78,30 +77,21 @@ impl CloudwatchLogs {
         config: &CloudwatchConfig,
         centre: &str,
     ) -> Result<Self, SinkError> {
-        let CloudwatchConfig { group, retention_days, region, profile, endpoint_url } = config;
-        let timeouts = TimeoutConfig::builder()
-            .connect_timeout(Duration::from_secs(5))
-            .operation_attempt_timeout(Duration::from_secs(30))
-            .build();
-        let mut loader = aws_config::defaults(BehaviorVersion::latest()).region(Region::new(region.clone()));
-        if endpoint_url.as_ref().is_some_and(is_loopback) {
-            // A program on this machine that pretends to be CloudWatch Logs must learn nothing.
-            loader = loader.credentials_provider(Credentials::new("sandbox", "sandbox", None, None, "loopback"));
-        } else if let Some(profile) = profile {
-            loader = loader.profile_name(profile);
-        }
-        let mut client =
-            Builder::from(&loader.load().await).retry_config(RetryConfig::disabled()).timeout_config(timeouts);
-        if let Some(url) = endpoint_url {
-            if url.scheme() != "https" && !is_loopback(url) {
-                return Err(SinkError {
-                    message: format!("report.{name}: endpoint_url is not encrypted"),
-                    hint: "use https; plain http is for loopback only".to_owned(),
-                    source: None,
-                });
-            }
-            client = client.endpoint_url(url.as_str());
-        }
+        let CloudwatchConfig { group, retention_days, region, profile, endpoint_url, tls } = config;
+        let reach = Reach {
+            region: region.clone(),
+            profile: profile.clone(),
+            assume_role: None,
+            endpoint_url: endpoint_url.clone(),
+            tls: tls.clone(),
+        };
+        // Missing credentials are found when there is something to tell: a report never stops a run.
+        let shared = aws::prepare(&reach).await.map_err(|error| SinkError {
+            message: format!("report.{name}: {error}"),
+            hint: error.hint(),
+            source: None,
+        })?;
+        let client = Builder::from(&shared);
         Ok(Self {
             name: name.to_owned(),
             privacy,
@@ -376,15 +366,6 @@ fn dropped(info: &RejectedLogEventsInfo, length: usize) -> BTreeMap<usize, &'sta
         dropped.extend((place(start)..length).map(|at| (at, reason)));
     }
     dropped
-}
-
-fn is_loopback(url: &url::Url) -> bool {
-    match url.host() {
-        Some(url::Host::Domain(name)) => name == "localhost",
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use aws_sdk_cloudwatchlogs::config::retry::RetryConfig;
+use aws_sdk_cloudwatchlogs::config::{BehaviorVersion, Credentials, Region};
 use chrono::TimeDelta;
 use serde_json::{Value as Json, json};
 use wiremock::matchers::any;
@@ -426,6 +428,7 @@ async fn plain_http_is_for_loopback_only() {
             region: "eu-west-2".into(),
             profile: None,
             endpoint_url: Some(url.parse().unwrap()),
+            tls: connectors::http::Tls::default(),
         };
         let built = CloudwatchLogs::build("audit", Privacy::Keys, &config, "support").await;
         assert_eq!(built.is_ok(), accepted, "{url}");

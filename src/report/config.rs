@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use connectors::http::Tls;
 use url::Url;
 
 /// How much of a person a report shows.
@@ -51,6 +52,8 @@ pub struct CloudwatchConfig {
     pub profile: Option<String>,
     /// Another endpoint: the sandbox. Plain `http` for loopback only.
     pub endpoint_url: Option<Url>,
+    /// Who is trusted.
+    pub tls: Tls,
 }
 
 /// Retention periods CloudWatch Logs accepts, in days. Source: CloudWatch Logs API reference, `PutRetentionPolicy`.

@@ -7,6 +7,7 @@
 //! | `GET /connect/users`, `/connect/journal`, `/connect/calls` | what the instance holds and what was done to it |
 //! | `POST /connect/edit` | a hand edit: `{"username": .., "set": {"RoutingProfileId": ..}}` or `{"username": .., "delete": true}` |
 //! | `GET /logs/events` | what arrived in CloudWatch Logs |
+//! | `POST /secrets` | `{"name": .., "text": ..}` a secret, `{"name": .., "parameter": ..}` an encrypted parameter |
 //! | `POST /clock` | `{"at": ..}` sets, `{"advance_secs": ..}` moves the clock |
 
 use std::time::Duration;
@@ -24,6 +25,7 @@ use super::clock::Clock;
 use super::connect::{ConnectState, User};
 use super::faults::{Fault, Faults};
 use super::logs::LogsState;
+use super::secrets::{Content, SecretsState};
 
 /// What the interface reaches.
 #[derive(Debug, Clone)]
@@ -33,6 +35,7 @@ pub(super) struct Reach {
     pub(super) faults: Faults,
     pub(super) connect: ConnectState,
     pub(super) logs: LogsState,
+    pub(super) secrets: SecretsState,
 }
 
 /// The interface; other services merge their own routes into it.
@@ -45,6 +48,7 @@ pub(super) fn router(reach: Reach) -> Router {
         .route("/connect/calls", get(|State(reach): State<Reach>| async move { Json(reach.connect.quota().calls()) }))
         .route("/connect/edit", post(edit))
         .route("/logs/events", get(|State(reach): State<Reach>| async move { Json(reach.logs.events()) }))
+        .route("/secrets", post(put_secret))
         .route("/clock", post(set_clock))
         .with_state(reach)
 }
@@ -112,6 +116,29 @@ fn merge(target: &mut Value, patch: &Value) {
             }
         }
     }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Put {
+    Text(String),
+    Parameter(String),
+}
+
+#[derive(Deserialize)]
+struct PutSecret {
+    name: String,
+    #[serde(flatten)]
+    content: Put,
+}
+
+async fn put_secret(State(reach): State<Reach>, Json(PutSecret { name, content }): Json<PutSecret>) -> StatusCode {
+    let content = match content {
+        Put::Text(text) => Content::Text(text),
+        Put::Parameter(text) => Content::SecureString(text),
+    };
+    reach.secrets.put(&name, content);
+    StatusCode::NO_CONTENT
 }
 
 #[derive(Deserialize)]

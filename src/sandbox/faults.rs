@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 /// One fault.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Fault {
-    /// `graph`, `login`, `okta`, `scim`, `connect` or `logs`.
+    /// `graph`, `login`, `okta`, `scim`, `connect`, `logs` or `secrets`.
     pub service: String,
     /// The operation (`CreateUser`, `GET /users/delta`); absent = any of the service.
     #[serde(default)]

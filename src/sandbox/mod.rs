@@ -17,6 +17,7 @@ pub mod okta;
 mod quota;
 pub mod scene;
 pub mod scim;
+pub mod secrets;
 pub mod tenant;
 #[cfg(test)]
 mod tests;
@@ -42,6 +43,7 @@ use faults::Faults;
 use logs::{LogsSettings, LogsState};
 use okta::OktaOrg;
 use scim::ScimServer;
+use secrets::SecretsState;
 use tenant::{App, Tenant};
 
 /// How long answers in progress may take at the end.
@@ -62,6 +64,8 @@ pub struct Ports {
     pub connect: u16,
     /// CloudWatch Logs.
     pub logs: u16,
+    /// Secrets Manager and Parameter Store.
+    pub secrets: u16,
     /// The sandbox's own interface.
     pub control: u16,
 }
@@ -116,6 +120,8 @@ pub struct Addresses {
     pub connect_url: String,
     /// CloudWatch Logs.
     pub logs_url: String,
+    /// Secrets Manager and Parameter Store.
+    pub secrets_url: String,
     /// The sandbox's own interface.
     pub control_url: String,
 }
@@ -133,6 +139,8 @@ pub struct Sandbox {
     pub connect: ConnectState,
     /// CloudWatch Logs.
     pub logs: LogsState,
+    /// Secrets Manager and Parameter Store, in the Region of the instance.
+    pub secrets: SecretsState,
     /// The directory, as Microsoft Graph and Okta show it.
     pub tenant: Tenant,
     /// Who is on the SCIM server: the directory, or a partner's.
@@ -155,6 +163,7 @@ impl Sandbox {
         let Settings { now, ports, connect, logs, company, app, partner } = settings;
         let clock = Clock::new(now);
         let faults = Faults::default();
+        let secrets = SecretsState::new(&connect.region, &connect.account, clock.clone());
         let connect = ConnectState::new(connect, clock.clone());
         let logs = LogsState::new(logs, clock.clone());
         let tenant = Tenant::with_history(company, now);
@@ -170,6 +179,7 @@ impl Sandbox {
         let scim_url = format!("{scim_root}/scim/v2");
         let (connect_listener, connect_url) = listen(ports.connect).await?;
         let (logs_listener, logs_url) = listen(ports.logs).await?;
+        let (secrets_listener, secrets_url) = listen(ports.secrets).await?;
         let (control_listener, control_url) = listen(ports.control).await?;
         tenant.configure(|settings| settings.login_url = Some(login_url.clone()));
         let addresses = Addresses {
@@ -179,6 +189,7 @@ impl Sandbox {
             scim_url: scim_url.clone(),
             connect_url,
             logs_url,
+            secrets_url,
             control_url,
         };
         let reach = control::Reach {
@@ -187,6 +198,7 @@ impl Sandbox {
             faults: faults.clone(),
             connect: connect.clone(),
             logs: logs.clone(),
+            secrets: secrets.clone(),
         };
         let levers = control::router(reach)
             .merge(tenant::control_router(tenant.clone()))
@@ -200,9 +212,10 @@ impl Sandbox {
             spawn(scim_listener, scim.router(faults.clone(), scim_url), &stop),
             spawn(connect_listener, connect.router(faults.clone()), &stop),
             spawn(logs_listener, logs.router(faults.clone()), &stop),
+            spawn(secrets_listener, secrets.router(faults.clone()), &stop),
             spawn(control_listener, levers, &stop),
         ];
-        Ok(Self { addresses, clock, faults, connect, logs, tenant, partner, okta, scim, stop, tasks })
+        Ok(Self { addresses, clock, faults, connect, logs, secrets, tenant, partner, okta, scim, stop, tasks })
     }
 
     /// Stops all services: what is being answered is answered, for a second at most.

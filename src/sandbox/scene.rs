@@ -241,15 +241,16 @@ pub struct ConfigText {
     pub guard: Option<String>,
     /// `first_run = "apply"`.
     pub first_run_applies: bool,
+    /// Where the directories' secret is, as the file says it; the file `client-secret` otherwise.
+    pub secret: Option<String>,
     /// More sections.
     pub more: String,
 }
 
 /// One `[source.*]`; makes the SCIM server what the source says it is.
-fn table(source: SceneSource, sandbox: &Sandbox, tenant: &Tenant, everybody: bool) -> String {
+fn table(source: SceneSource, sandbox: &Sandbox, tenant: &Tenant, everybody: bool, secret: &str) -> String {
     let addresses = &sandbox.addresses;
     let groups = if everybody { String::new() } else { format!("groups        = [\"{AGENTS}\"]\n") };
-    let secret = "{ file = \"client-secret\" }";
     match source {
         SceneSource::Entra => format!(
             "[source.entra]\nkind          = \"microsoft\"\ntenant        = \"{}\"\nclient_id     = \"{CLIENT_ID}\"\n\
@@ -278,10 +279,11 @@ fn table(source: SceneSource, sandbox: &Sandbox, tenant: &Tenant, everybody: boo
 /// A configuration for the scene. The secret is expected in the file `client-secret` beside it.
 #[must_use]
 pub fn configuration(sandbox: &Sandbox, tenant: &Tenant, text: &ConfigText) -> String {
-    let ConfigText { sources, quota, everybody, leaver, authority, guard, first_run_applies, more } = text;
+    let ConfigText { sources, quota, everybody, leaver, authority, guard, first_run_applies, secret, more } = text;
+    let secret = secret.as_deref().unwrap_or("{ file = \"client-secret\" }");
     let (rate, burst, share) = quota.unwrap_or((2.0, 5, 1.0));
     let sources = if sources.is_empty() { &[SceneSource::Entra][..] } else { sources };
-    let tables: Vec<String> = sources.iter().map(|one| table(*one, sandbox, tenant, *everybody)).collect();
+    let tables: Vec<String> = sources.iter().map(|one| table(*one, sandbox, tenant, *everybody, secret)).collect();
     let names: Vec<&str> = sources.iter().map(|one| one.name()).collect();
     let precedence = if names.len() > 1 { format!("precedence = {names:?}\n") } else { String::new() };
     let or = |given: &Option<String>, otherwise: &str| given.clone().unwrap_or_else(|| otherwise.to_owned());
@@ -292,6 +294,7 @@ pub fn configuration(sandbox: &Sandbox, tenant: &Tenant, text: &ConfigText) -> S
         ("instance", sandbox.connect.instance_arn()),
         ("connect", addresses.connect_url.clone()),
         ("logs", addresses.logs_url.clone()),
+        ("secrets", addresses.secrets_url.clone()),
         ("share", format!("{share:?}")),
         ("rate", format!("{rate:?}")),
         ("burst", burst.to_string()),

@@ -1,4 +1,4 @@
-//! What the two AWS services of the sandbox do alike on the wire: signatures, request ids, faults.
+//! What the AWS services of the sandbox do alike on the wire: signatures, request ids, faults.
 //!
 //! Signatures are looked for, never verified: the sandbox knows no secret keys.
 
@@ -31,6 +31,13 @@ pub(super) fn signed_for(headers: &HeaderMap, service: &str) -> Result<(), Unsig
         .and_then(|credential| credential.rsplit('/').next());
     let complete = rest.contains("SignedHeaders=") && rest.contains("Signature=");
     if scope == Some(service) && complete && headers.contains_key("x-amz-date") { Ok(()) } else { Err(Unsigned::Wrong) }
+}
+
+/// The Region a SigV4 authorisation is for.
+pub(super) fn signed_region(headers: &HeaderMap) -> Option<&str> {
+    let text = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let credential = text.split([',', ' ']).find_map(|part| part.strip_prefix("Credential="))?;
+    credential.strip_suffix("/aws4_request")?.rsplit('/').nth(1)
 }
 
 /// The `x-amzn-RequestId` of one request.

@@ -9,14 +9,17 @@ fn may_import() -> BTreeMap<&'static str, &'static [&'static str]> {
     BTreeMap::from([
         ("model", &[] as &[_]),
         ("planner", &["model"] as &[_]),
-        ("connect", &["model"]),
+        // How AWS is reached; nothing about what is asked of it.
+        ("aws", &[]),
+        ("secrets", &["aws"]),
+        ("connect", &["model", "aws"]),
         ("store", &["model"]),
-        ("report", &["model"]),
+        ("report", &["model", "aws"]),
         // The guard and the rules are the planner's, the lease is the store's, sinks are the report's.
         ("reconcile", &["model", "planner", "store", "report"]),
         ("serve", &["model", "planner", "reconcile", "store", "report"]),
-        ("config", &["model", "planner", "connect", "report", "serve"]),
-        ("assemble", &["model", "config", "planner", "connect", "report", "store", "reconcile", "serve"]),
+        ("config", &["model", "planner", "aws", "connect", "report", "secrets", "serve"]),
+        ("assemble", &["model", "config", "planner", "connect", "report", "secrets", "store", "reconcile", "serve"]),
         ("sandbox", &[]),
         // A page of documentation, with links.
         ("threat_model", &["planner"]),

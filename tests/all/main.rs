@@ -16,4 +16,6 @@ mod scim_bad_days;
 mod several;
 mod several_bad_days;
 mod spine;
+mod stored_secrets;
+mod tls;
 mod world;

@@ -27,7 +27,7 @@ fn clock() -> DateTime<Utc> {
 
 fn http() -> HttpClient {
     let retry = RetryRules { first_pause: Duration::from_millis(1), ..RetryRules::default() };
-    HttpClient::new(HttpLimits { retry, direct: true, ..HttpLimits::default() }).unwrap()
+    HttpClient::new(HttpLimits { retry, ..HttpLimits::default() }).unwrap()
 }
 
 /// A secret in a private file that lives as long as this.
@@ -71,7 +71,7 @@ async fn check(server: &Server, client: OAuthClient) {
     let (status, said, requests) = call(&remote, "/api/users?limit=1").await.unwrap();
     assert_eq!((status, requests), (200, 1), "{id}");
     assert_eq!((said["client"].as_str(), said["scope"].as_str()), (Some(id.as_str()), Some("users:read groups:read")));
-    let facts = remote.access().facts().unwrap();
+    let facts = remote.access().facts().await.unwrap();
     assert_eq!(facts.token.unwrap().kind, TokenKind::Bearer);
     assert!(facts.clock_offset.unwrap().abs() <= 2, "{:?}", facts.clock_offset);
 }
@@ -217,7 +217,7 @@ async fn possession_is_proved_to_both_servers() {
             assert_eq!((status, asked), (200, requests), "{dpop:?} {path}: {said}");
             assert_eq!(said["bound"], true);
         }
-        assert_eq!(remote.access().facts().unwrap().token.unwrap().kind, TokenKind::Dpop);
+        assert_eq!(remote.access().facts().await.unwrap().token.unwrap().kind, TokenKind::Dpop);
     }
 }
 

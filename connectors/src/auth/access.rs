@@ -13,6 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
 use reqwest::Method;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
@@ -20,7 +21,7 @@ use super::dpop::asks_for_nonce;
 use super::{AccessToken, AuthError, ClientCredentials, Held, OAuthClient, TokenCache, TokenKind, WallClock};
 use crate::error::PullErrorKind;
 use crate::http::{Answer, HttpClient};
-use crate::secret::SecretSource;
+use crate::secret::{SecretSource, joined};
 
 /// How one connection proves who asks.
 #[derive(Debug)]
@@ -85,12 +86,12 @@ fn unauthorized(message: impl Into<String>, hint: impl Into<String>) -> AuthErro
     AuthError::new(PullErrorKind::Unauthorized, message, hint)
 }
 
-fn read(source: &SecretSource) -> Result<SecretString, AuthError> {
-    source.read().map_err(|error| unauthorized(error.to_string(), error.hint()))
+async fn read(source: &SecretSource) -> Result<SecretString, AuthError> {
+    source.read().await.map_err(AuthError::from)
 }
 
 /// `user:password` as RFC 7617, section 2, has it: no colon in the name, no control characters.
-fn pair(username: &str, password: &SecretString) -> Result<String, AuthError> {
+fn pair(username: &str, password: &SecretString) -> Result<Zeroizing<String>, AuthError> {
     let password = password.expose_secret();
     if username.contains(':') {
         return Err(unauthorized("the user name holds a colon, which HTTP Basic cannot carry", "check the user name"));
@@ -99,7 +100,7 @@ fn pair(username: &str, password: &SecretString) -> Result<String, AuthError> {
         let message = "user name or password hold control characters, which HTTP Basic cannot carry";
         return Err(unauthorized(message, "store the password alone, on one line"));
     }
-    Ok(STANDARD.encode(format!("{username}:{password}")))
+    Ok(Zeroizing::new(STANDARD.encode(joined(&[username, ":", password]))))
 }
 
 impl Access {
@@ -121,21 +122,21 @@ impl Access {
     /// As [`put`](Self::put).
     pub async fn prepare(&self) -> Result<(), AuthError> {
         match self {
-            Self::Scheme { secret, .. } | Self::Header { secret, .. } => read(secret).map(drop),
-            Self::Basic { username, password } => pair(username, &read(password)?).map(drop),
+            Self::Scheme { secret, .. } | Self::Header { secret, .. } => read(secret).await.map(drop),
+            Self::Basic { username, password } => pair(username, &read(password).await?).map(drop),
             Self::OAuth(tokens) => tokens.get().await.map(drop),
         }
     }
 
     /// What may be told about tokens; `None` for fixed credentials.
     #[must_use]
-    pub fn facts(&self) -> Option<Facts> {
+    pub async fn facts(&self) -> Option<Facts> {
         let Self::OAuth(tokens) = self else { return None };
         let credentials = tokens.mint();
         Some(Facts {
             clock_offset: credentials.clock_offset().seconds(),
-            certificate_ends: credentials.certificate_ends(),
-            key: credentials.client().proof.named_key(),
+            certificate_ends: credentials.certificate_ends().await,
+            key: credentials.client().proof.named_key().await,
             token: tokens.held(),
         })
     }
@@ -147,16 +148,16 @@ impl Access {
     pub async fn put(&self, method: &Method, url: &Url, headers: &mut HeaderMap) -> Result<Put, AuthError> {
         let (name, text, sent) = match self {
             Self::Scheme { scheme, secret } => {
-                let secret = read(secret)?;
-                (AUTHORIZATION, format!("{scheme} {}", secret.expose_secret()), Sent::Secret(secret))
+                let secret = read(secret).await?;
+                (AUTHORIZATION, joined(&[scheme, " ", secret.expose_secret()]), Sent::Secret(secret))
             }
             Self::Basic { username, password } => {
-                let secret = read(password)?;
-                (AUTHORIZATION, format!("Basic {}", pair(username, &secret)?), Sent::Secret(secret))
+                let secret = read(password).await?;
+                (AUTHORIZATION, joined(&["Basic ", &pair(username, &secret)?]), Sent::Secret(secret))
             }
             Self::Header { name, secret } => {
-                let secret = read(secret)?;
-                (name.clone(), secret.expose_secret().to_owned(), Sent::Secret(secret))
+                let secret = read(secret).await?;
+                (name.clone(), joined(&[secret.expose_secret()]), Sent::Secret(secret))
             }
             Self::OAuth(tokens) => {
                 let token = tokens.get().await?;
@@ -164,7 +165,7 @@ impl Access {
                     TokenKind::Bearer => ("Bearer", None),
                     TokenKind::Dpop => ("DPoP", tokens.mint().prove(method, url, &token, headers)?.nonce),
                 };
-                let text = format!("{scheme} {}", token.token.expose_secret());
+                let text = joined(&[scheme, " ", token.token.expose_secret()]);
                 (AUTHORIZATION, text, Sent::Token { token, nonce })
             }
         };
@@ -191,7 +192,7 @@ impl Access {
     /// Whether the same request is worth another attempt at once, with what [`put`](Self::put) gives next: after a
     /// challenge, when the token is replaced, or when the secret has changed. Whoever asks bounds how often.
     #[must_use]
-    pub fn refused(&self, put: &Put, answer: &Answer) -> bool {
+    pub async fn refused(&self, put: &Put, answer: &Answer) -> bool {
         if self.challenged(put, answer) {
             return true;
         }
@@ -206,7 +207,7 @@ impl Access {
             (
                 Self::Scheme { secret, .. } | Self::Basic { password: secret, .. } | Self::Header { secret, .. },
                 Sent::Secret(sent),
-            ) => secret.read().is_ok_and(|now| now.expose_secret() != sent.expose_secret()),
+            ) => secret.read_again(sent).await.is_ok_and(|now| now.expose_secret() != sent.expose_secret()),
             _ => false,
         }
     }

@@ -14,7 +14,7 @@ use super::exchange::Presented;
 use super::{AssertionError, AuthError, Dpop, SigningCertificate};
 use crate::error::PullErrorKind;
 use crate::http::require_safe;
-use crate::secret::SecretSource;
+use crate::secret::{SecretError, SecretSource, sealed};
 
 /// How the client proves who it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,13 +89,22 @@ impl OAuthClient {
 }
 
 impl Proof {
-    /// Reads the secret now.
-    pub(super) fn read(&self) -> Result<SecretString, AuthError> {
+    fn source(&self) -> &SecretSource {
         let (Self::Secret(source)
         | Self::SecretBasic(source)
         | Self::Certificate(source)
         | Self::PrivateKey { source, .. }) = self;
-        source.read().map_err(|error| AuthError::new(PullErrorKind::Unauthorized, error.to_string(), error.hint()))
+        source
+    }
+
+    /// Reads the secret now.
+    pub(super) async fn read(&self) -> Result<SecretString, AuthError> {
+        self.source().read().await.map_err(AuthError::from)
+    }
+
+    /// Reads it once more, after `refused` was refused.
+    pub(super) async fn read_again(&self, refused: &SecretString) -> Result<SecretString, AuthError> {
+        self.source().read_again(refused).await.map_err(AuthError::from)
     }
 
     /// What is sent this time: the secret, or a new assertion, at the server's time `at`.
@@ -114,7 +123,7 @@ impl Proof {
                 NamedKey::read(text, key_id.as_deref()).and_then(|key| key.assertion(id, url, at))
             }
         };
-        assertion.map(Presented::Assertion).map_err(AuthError::from)
+        assertion.map(|jwt| Presented::Assertion(sealed(jwt))).map_err(AuthError::from)
     }
 
     /// Whether assertions are signed, so that clocks matter.
@@ -123,15 +132,21 @@ impl Proof {
     }
 
     /// Until when the certificate is valid, if there is one and that can be read.
-    pub(super) fn ends(&self) -> Option<DateTime<Utc>> {
+    pub(super) async fn ends(&self) -> Option<DateTime<Utc>> {
         let Self::Certificate(_) = self else { return None };
-        SigningCertificate::from_pem(self.read().ok()?.expose_secret()).ok()?.ends()
+        SigningCertificate::from_pem(self.read().await.ok()?.expose_secret()).ok()?.ends()
     }
 
     /// Algorithm and id of a private key, if there is one and it can be read.
-    pub(super) fn named_key(&self) -> Option<(String, String)> {
+    pub(super) async fn named_key(&self) -> Option<(String, String)> {
         let Self::PrivateKey { key_id, .. } = self else { return None };
-        Some(NamedKey::read(self.read().ok()?.expose_secret(), key_id.as_deref()).ok()?.describe())
+        Some(NamedKey::read(self.read().await.ok()?.expose_secret(), key_id.as_deref()).ok()?.describe())
+    }
+}
+
+impl From<SecretError> for AuthError {
+    fn from(error: SecretError) -> Self {
+        Self::new(PullErrorKind::Unauthorized, error.to_string(), error.hint())
     }
 }
 

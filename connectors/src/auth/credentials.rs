@@ -55,8 +55,8 @@ impl ClientCredentials {
     /// Until when the certificate is valid, and how many days that is from now; `None` for other proofs, or if it cannot be
     /// read.
     #[must_use]
-    pub fn certificate_ends(&self) -> Option<(DateTime<Utc>, i64)> {
-        let ends = self.endpoint.client.proof.ends()?;
+    pub async fn certificate_ends(&self) -> Option<(DateTime<Utc>, i64)> {
+        let ends = self.endpoint.client.proof.ends().await?;
         Some((ends, ends.signed_duration_since((self.endpoint.clock)()).num_days()))
     }
 
@@ -204,7 +204,7 @@ enum Failure {
 fn is_passing(refused: &Refused) -> bool {
     match refused {
         Refused::Status { status, .. } => passing(*status),
-        Refused::Transport(error) => !matches!(error, TransportError::TooBig { .. }),
+        Refused::Transport(error) => !matches!(error, TransportError::TooBig { .. } | TransportError::Untrusted(_)),
         Refused::NotAToken(_) | Refused::Unbound => false,
     }
 }
@@ -213,7 +213,7 @@ impl Mint for ClientCredentials {
     async fn mint(&self) -> Result<Minted, AuthError> {
         let client = &self.endpoint.client;
         client.require_sane()?;
-        let mut secret = client.proof.read()?;
+        let mut secret = client.proof.read().await?;
         let (mut may_reread, mut may_correct) = (true, true);
         loop {
             let refused = match self.ask(&secret).await? {
@@ -230,7 +230,7 @@ impl Mint for ClientCredentials {
             if may_reread && error == "invalid_client" {
                 may_reread = false;
                 // A rotated secret takes effect without a restart.
-                let again = client.proof.read()?;
+                let again = client.proof.read_again(&secret).await?;
                 if again.expose_secret() != secret.expose_secret() {
                     secret = again;
                     continue;

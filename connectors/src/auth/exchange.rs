@@ -5,6 +5,8 @@
 //!
 //! Invariant: nothing of a body leaves this file but the token, its life and its scopes, and of a refusal its OAuth error,
 //! numeric codes, and which of the known reasons it states.
+//! Invariant: what is sent and what comes back is wiped here once it is used, and the token goes from the body into a type that
+//! wipes itself. The crate and the HTTP client below keep copies of the form that nobody can wipe.
 //! Invariant: a token that is bound to a key is taken only if possession of the key was proved with the request.
 
 use std::pin::Pin;
@@ -16,6 +18,7 @@ use oauth2::{
     AsyncHttpClient, AuthType, ClientId, ClientSecret, HttpRequest, HttpResponse, Scope, TokenResponse, TokenUrl, http,
 };
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use secrecy::zeroize::Zeroize;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
@@ -24,6 +27,10 @@ use super::dpop::{Party, Possession, Proven};
 use super::refusal::{Known, stated};
 use super::{ClockOffset, Dpop, Minted, TokenKind, WallClock};
 use crate::http::{HttpClient, Meter, Outgoing, TransportError, retry_after};
+use crate::secret::sealed;
+
+/// Stands for the access token in what the crate reads.
+const TAKEN: &str = "taken";
 
 /// RFC 7523, section 2.2.
 const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -42,7 +49,7 @@ pub(super) struct Endpoint {
 pub(super) enum Presented<'a> {
     Secret(&'a SecretString),
     Basic(&'a SecretString),
-    Assertion(String),
+    Assertion(SecretString),
 }
 
 /// Why there is no token.
@@ -78,6 +85,7 @@ pub(super) struct Granted {
 #[derive(Default)]
 struct Record {
     refused: Option<Refused>,
+    token: Option<SecretString>,
     scopes: Option<Vec<String>>,
 }
 
@@ -126,11 +134,11 @@ impl Endpoint {
         if let Presented::Assertion(jwt) = presented {
             request = request
                 .add_extra_param("client_assertion_type", JWT_BEARER)
-                .add_extra_param("client_assertion", jwt.clone());
+                .add_extra_param("client_assertion", jwt.expose_secret());
         }
         let record = Mutex::default();
         let answer = request.request_async(&Adaptor { endpoint: self, proof, record: &record }).await;
-        let Record { refused, scopes } = record.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let Record { refused, token: kept, scopes } = record.into_inner().unwrap_or_else(PoisonError::into_inner);
         if let Some(refused) = refused {
             return Err(refused);
         }
@@ -147,7 +155,8 @@ impl Endpoint {
             }
             _ => return Err(Refused::NotAToken("its token type is neither Bearer nor DPoP")),
         };
-        let minted = Minted { token: token.access_token().secret().clone().into(), life: token.expires_in(), kind };
+        let kept = kept.ok_or(Refused::NotAToken("it holds no access token"))?;
+        let minted = Minted { token: kept, life: token.expires_in(), kind };
         Ok(Granted { minted, scopes })
     }
 
@@ -173,12 +182,14 @@ impl Endpoint {
         if let Some(proof) = proof {
             proof.put(&mut headers);
         }
-        let out = Outgoing { method: parts.method, url: &self.client.token_url, headers, body: Some(body) };
-        let answer =
-            self.http.once(&out, &Meter::default()).await.map_err(|error| refuse(Refused::Transport(error)))?;
+        let mut out = Outgoing { method: parts.method, url: &self.client.token_url, headers, body: Some(body) };
+        let answer = self.http.once(&out, &Meter::default()).await;
+        out.body.zeroize();
+        let mut answer = answer.map_err(|error| refuse(Refused::Transport(error)))?;
         self.offset.measure(&answer.headers, (self.clock)());
         self.possession.note(Party::Authorization, &answer.headers);
         let body = serde_json::from_slice::<Value>(&answer.body).ok();
+        answer.body.zeroize();
         if answer.status != http::StatusCode::OK {
             let (error, codes, stated) = body.as_ref().map(error_codes).unwrap_or_default();
             let asked = retry_after(&answer.headers);
@@ -188,6 +199,12 @@ impl Endpoint {
             return Err(refuse(Refused::NotAToken("it is not a JSON object")));
         };
         note().scopes = body.get("scope").and_then(scopes);
+        // The token itself stays here, in memory that is wiped; the crate is shown that there is one.
+        if let Some(Value::String(token)) = body.get_mut("access_token")
+            && !token.is_empty()
+        {
+            note().token = Some(sealed(std::mem::replace(token, TAKEN.to_owned())));
+        }
         let life = body.get("expires_in").and_then(seconds);
         body.remove("expires_in");
         body.extend(life.map(|life| ("expires_in".to_owned(), Value::from(life))));

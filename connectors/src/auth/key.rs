@@ -5,6 +5,7 @@
 //! Invariant: the algorithm is the key's own (its kind, its curve, the JWK's `alg`), so that the header cannot disagree
 //! with the signature. An ECDSA signature is `r` and `s` at fixed length, not DER.
 //! Invariant: a key that cannot do what it is for is refused when it is read, before anything is sent.
+//! Invariant: what a key is read through (PEM, DER, members of a JWK) is wiped; the library wipes the key itself.
 //! Deliberately absent: passwords of keys, Ed25519, P-521 (no server that is spoken to asks for them).
 
 use std::fmt;
@@ -17,6 +18,7 @@ use aws_lc_rs::signature::{
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use secrecy::zeroize::{Zeroize, Zeroizing};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -76,6 +78,13 @@ struct Jwk {
     qi: Option<String>,
 }
 
+impl Drop for Jwk {
+    fn drop(&mut self) {
+        let Self { d, p, q, dp, dq, qi, .. } = self;
+        [d, p, q, dp, dq, qi].into_iter().for_each(Zeroize::zeroize);
+    }
+}
+
 impl SigningKey {
     /// Reads a private key: PEM (PKCS#8, PKCS#1, SEC1) or a private JWK.
     pub(super) fn read(text: &str) -> Result<Self, AssertionError> {
@@ -83,7 +92,7 @@ impl SigningKey {
             return Self::from_jwk(text);
         }
         // A PEM that came through an environment file has its line ends spelled out.
-        let text = text.replace("\\n", "\n");
+        let text = Zeroizing::new(text.replace("\\n", "\n"));
         if text.contains("-----BEGIN ENCRYPTED PRIVATE KEY-----") || text.contains("Proc-Type: 4,ENCRYPTED") {
             return Err(AssertionError::Encrypted);
         }
@@ -181,7 +190,7 @@ impl SigningKey {
     }
 
     fn from_jwk(text: &str) -> Result<Self, AssertionError> {
-        let jwk: Jwk = serde_json::from_str(text).map_err(|_| AssertionError::NotAJwk)?;
+        let mut jwk: Jwk = serde_json::from_str(text).map_err(|_| AssertionError::NotAJwk)?;
         if jwk.d.is_none() {
             return Err(AssertionError::PublicOnly);
         }
@@ -199,7 +208,7 @@ impl SigningKey {
             (Pair::Elliptic(_), Some(alg)) if alg == key.algorithm.to_string() => key.algorithm,
             (_, Some(_)) => return Err(AssertionError::Unfit),
         };
-        Ok(Self { algorithm, key_id: jwk.kid.filter(|kid| !kid.is_empty()), ..key })
+        Ok(Self { algorithm, key_id: jwk.kid.take().filter(|kid| !kid.is_empty()), ..key })
     }
 }
 
@@ -216,9 +225,9 @@ fn refused(description: &str) -> AssertionError {
     if description == TOO_SMALL { AssertionError::TooShort } else { AssertionError::NoKey }
 }
 
-fn bytes(member: Option<&String>) -> Result<Vec<u8>, AssertionError> {
+fn bytes(member: Option<&String>) -> Result<Zeroizing<Vec<u8>>, AssertionError> {
     let text = member.ok_or(AssertionError::NotAJwk)?;
-    URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')).map_err(|_| AssertionError::NotAJwk)
+    URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')).map(Zeroizing::new).map_err(|_| AssertionError::NotAJwk)
 }
 
 fn rsa_pair(jwk: &Jwk) -> Result<RsaKeyPair, AssertionError> {
@@ -243,9 +252,11 @@ fn elliptic_pair(jwk: &Jwk) -> Result<SigningKey, AssertionError> {
     let padded = |member| {
         let bytes = bytes(member)?;
         let missing = length.checked_sub(bytes.len()).ok_or(AssertionError::NotAJwk)?;
-        Ok([vec![0; missing], bytes].concat())
+        let mut whole = Zeroizing::new(vec![0; *length]);
+        whole[missing..].copy_from_slice(&bytes);
+        Ok(whole)
     };
-    let point = [vec![4], padded(jwk.x.as_ref())?, padded(jwk.y.as_ref())?].concat();
+    let point = [&[4], padded(jwk.x.as_ref())?.as_slice(), padded(jwk.y.as_ref())?.as_slice()].concat();
     let pair = EcdsaKeyPair::from_private_key_and_public_key(signing, &padded(jwk.d.as_ref())?, &point)
         .map_err(|_| AssertionError::NotAJwk)?;
     Ok(SigningKey { pair: Pair::Elliptic(pair), algorithm: *algorithm, key_id: None })
@@ -259,10 +270,11 @@ pub(super) fn block<'a>(pem: &'a str, label: &str) -> Option<&'a str> {
     Some(&pem[from..to])
 }
 
-/// The bytes in a PEM block.
-pub(super) fn body(block: &str) -> Option<Vec<u8>> {
-    let base64: String = block.lines().filter(|line| !line.starts_with("-----")).map(str::trim).collect();
-    STANDARD.decode(base64).ok()
+/// The bytes in a PEM block, which may be a key.
+pub(super) fn body(block: &str) -> Option<Zeroizing<Vec<u8>>> {
+    let mut base64 = Zeroizing::new(String::with_capacity(block.len()));
+    block.lines().filter(|line| !line.starts_with("-----")).for_each(|line| base64.push_str(line.trim()));
+    STANDARD.decode(base64.as_bytes()).map(Zeroizing::new).ok()
 }
 
 #[cfg(test)]

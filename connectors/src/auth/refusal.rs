@@ -8,7 +8,7 @@
 use super::AuthError;
 use super::exchange::Refused;
 use crate::error::PullErrorKind;
-use crate::http::{TransportError, is_passing};
+use crate::http::{TransportError, UNTRUSTED, is_passing};
 
 /// A refusal that is understood.
 #[derive(Debug, PartialEq, Eq)]
@@ -184,12 +184,15 @@ pub(super) fn explain(refused: &Refused) -> AuthError {
     match refused {
         Refused::Transport(error) => AuthError::new(
             match error {
-                TransportError::Unreachable(_) => PullErrorKind::Unreachable,
+                TransportError::Unreachable(_) | TransportError::Untrusted(_) => PullErrorKind::Unreachable,
                 TransportError::CutShort(_) => PullErrorKind::Protocol,
                 TransportError::TooBig { .. } => PullErrorKind::BoundReached,
             },
             format!("the token endpoint gave no usable answer: {error}"),
-            format!("{ADDRESS}, name resolution, proxy and firewall"),
+            match error {
+                TransportError::Untrusted(_) => UNTRUSTED.to_owned(),
+                _ => format!("{ADDRESS}, name resolution, proxy and firewall"),
+            },
         ),
         Refused::NotAToken(why) => AuthError::new(
             PullErrorKind::Protocol,

@@ -30,7 +30,7 @@ pub(super) fn now() -> DateTime<Utc> {
 /// An HTTP client that does not wait, with this many tries.
 pub(super) fn http(tries: u32) -> HttpClient {
     let retry = RetryRules { tries, first_pause: Duration::from_millis(1), ..RetryRules::default() };
-    HttpClient::new(HttpLimits { retry, direct: true, ..HttpLimits::default() }).unwrap()
+    HttpClient::new(HttpLimits { retry, ..HttpLimits::default() }).unwrap()
 }
 
 /// A private file of its own for each secret, gone with the test.

@@ -2,14 +2,22 @@
 //!
 //! Invariant: no redirect is ever followed; a 3xx is an answer like any other.
 //! Invariant: a body is read up to a bound and not one byte further, however long the header says it is.
-//! Invariant: plain `http` is spoken to loopback addresses only ([`require_safe`]).
+//! Invariant: plain `http` is spoken to loopback addresses only ([`require_safe`]); the client that leaves this machine cannot
+//! speak it at all. What goes to loopback passes by every proxy, so that it does not leave this machine either.
+//! Invariant: a server is who its certificate says, by the roots of trust in [`Tls`], over TLS 1.2 or later.
+//!
+//! Proxies: `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` of the environment are followed. What is sent through one is TLS between
+//! rollcall and the remote (`CONNECT`), which the proxy carries and cannot read.
+//!
 //! Invariant: every request that leaves is counted, failed ones included.
 //! Deliberately absent: credentials. Whoever attaches one checks the origin first ([`crate::paging::same_origin`]).
 
 mod retry;
+mod tls;
 
 use std::fmt;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use reqwest::header::{HeaderMap, HeaderValue};
@@ -19,9 +27,10 @@ use url::{Host, Url};
 use uuid::Uuid;
 
 pub use retry::{Attempt, GaveUp, RetryRules, Tried, retry_after, retrying};
+pub use tls::{MOST_CERTIFICATES, Roots, Tls, TlsError};
 
 /// Bounds of one client.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpLimits {
     /// Until the connection stands.
     pub connect: Duration,
@@ -33,8 +42,8 @@ pub struct HttpLimits {
     pub body_bytes: usize,
     /// The retry loop of [`HttpClient::send`].
     pub retry: RetryRules,
-    /// Whether a proxy named by the environment is passed by.
-    pub direct: bool,
+    /// Who is trusted.
+    pub tls: Tls,
 }
 
 impl Default for HttpLimits {
@@ -45,16 +54,26 @@ impl Default for HttpLimits {
             total: Duration::from_secs(120),
             body_bytes: 32 << 20,
             retry: RetryRules::default(),
-            direct: false,
+            tls: Tls::default(),
         }
     }
 }
 
 /// The client. Cheap to clone; clones share their connections.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct HttpClient {
+    /// For everything that is not on this machine.
     inner: reqwest::Client,
+    /// For what is; made when it is needed.
+    local: Arc<OnceLock<reqwest::Client>>,
     limits: HttpLimits,
+}
+
+impl fmt::Debug for HttpClient {
+    // What is below shows the proxies of the environment, and an address of a proxy may hold a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpClient").field("limits", &self.limits).finish_non_exhaustive()
+    }
 }
 
 /// A request to be sent, possibly more than once.
@@ -101,6 +120,9 @@ pub enum TransportError {
     /// No connection, no answer in time, or TLS.
     #[error("no answer")]
     Unreachable(#[source] reqwest::Error),
+    /// The server's certificate is none that is trusted, or is another server's.
+    #[error("the server's certificate is not trusted")]
+    Untrusted(#[source] reqwest::Error),
     /// The answer ended before its end, or could not be unpacked.
     #[error("the answer was cut short")]
     CutShort(#[source] reqwest::Error),
@@ -158,18 +180,21 @@ impl HttpClient {
     /// # Errors
     /// [`TransportError::Unreachable`] if TLS cannot be set up on this machine.
     pub fn new(limits: HttpLimits) -> Result<Self, TransportError> {
-        let builder = reqwest::Client::builder();
-        let builder = if limits.direct { builder.no_proxy() } else { builder };
-        let inner = builder
-            .user_agent(concat!("rollcall/", env!("CARGO_PKG_VERSION")))
-            .redirect(Policy::none())
-            .referer(false)
-            .connect_timeout(limits.connect)
-            .read_timeout(limits.read)
-            .timeout(limits.total)
-            .build()
-            .map_err(TransportError::Unreachable)?;
-        Ok(Self { inner, limits })
+        let inner = builder(&limits).and_then(|builder| builder.https_only(true).build());
+        Ok(Self { inner: inner.map_err(TransportError::Unreachable)?, local: Arc::default(), limits })
+    }
+
+    /// The client for an address.
+    fn client(&self, url: &Url) -> Result<reqwest::Client, TransportError> {
+        if !is_loopback(url) {
+            return Ok(self.inner.clone());
+        }
+        if let Some(local) = self.local.get() {
+            return Ok(local.clone());
+        }
+        let local = builder(&self.limits).and_then(|builder| builder.no_proxy().build());
+        let local = local.map_err(TransportError::Unreachable)?;
+        Ok(self.local.get_or_init(|| local).clone())
     }
 
     /// The bounds.
@@ -189,12 +214,12 @@ impl HttpClient {
         // A fresh one per attempt: support can tell the attempts apart.
         headers
             .insert("client-request-id", HeaderValue::from_str(&client_request_id).expect("a GUID is a header value"));
-        let mut request = self.inner.request(out.method.clone(), out.url.clone()).headers(headers);
+        let mut request = self.client(out.url)?.request(out.method.clone(), out.url.clone()).headers(headers);
         if let Some(body) = &out.body {
             request = request.body(body.clone());
         }
         // `without_url`: a link in an error text would put its token into a log.
-        let answer = request.send().await.map_err(|error| TransportError::Unreachable(error.without_url()))?;
+        let answer = request.send().await.map_err(|error| unanswered(error.without_url()))?;
         let (status, headers) = (answer.status(), answer.headers().clone());
         let body = self.body(answer).await?;
         Ok(Answer { status, headers, body, client_request_id })
@@ -219,6 +244,35 @@ impl HttpClient {
     }
 }
 
+/// What is the same for every client.
+fn builder(limits: &HttpLimits) -> Result<reqwest::ClientBuilder, reqwest::Error> {
+    let builder = reqwest::Client::builder()
+        .user_agent(concat!("rollcall/", env!("CARGO_PKG_VERSION")))
+        .redirect(Policy::none())
+        .referer(false)
+        .connect_timeout(limits.connect)
+        .read_timeout(limits.read)
+        .timeout(limits.total);
+    limits.tls.apply(builder)
+}
+
+/// Tells a certificate that is not trusted, which stays so, from everything that may pass. The libraries below say it in the
+/// text of the innermost cause only.
+fn unanswered(error: reqwest::Error) -> TransportError {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
+    while let Some(one) = cause {
+        if one.to_string().contains("invalid peer certificate") {
+            return TransportError::Untrusted(error);
+        }
+        cause = one.source();
+    }
+    TransportError::Unreachable(error)
+}
+
+/// What to do about [`TransportError::Untrusted`].
+pub(crate) const UNTRUSTED: &str = "use the name that is in the server's certificate; if a company's own authority signed it, \
+                                    set ca_file under [tls] to that authority's certificate";
+
 /// Whether the same request may fare better later.
 #[must_use]
 pub fn is_passing(status: StatusCode) -> bool {
@@ -233,7 +287,7 @@ fn assess(got: Result<Answer, TransportError>) -> Attempt<Result<Answer, Transpo
             Attempt::Again(Ok(answer), asked)
         }
         Err(error @ (TransportError::Unreachable(_) | TransportError::CutShort(_))) => Attempt::Again(Err(error), None),
-        Ok(_) | Err(TransportError::TooBig { .. }) => Attempt::Take(got),
+        Ok(_) | Err(TransportError::TooBig { .. } | TransportError::Untrusted(_)) => Attempt::Take(got),
     }
 }
 
@@ -246,7 +300,7 @@ mod tests {
 
     fn quick() -> HttpLimits {
         let retry = RetryRules { first_pause: Duration::from_millis(1), ..RetryRules::default() };
-        HttpLimits { body_bytes: 1000, retry, direct: true, ..HttpLimits::default() }
+        HttpLimits { body_bytes: 1000, retry, ..HttpLimits::default() }
     }
 
     async fn check(answers: Vec<ResponseTemplate>) -> (Tried<Result<Answer, TransportError>>, u32) {

@@ -31,7 +31,7 @@ pub(super) async fn check(source: &Microsoft) -> Vec<CheckLine> {
     let tokens = source.graph().tokens();
     let token = tokens.get().await;
     let clock = clock_line(tokens.mint().clock_offset().seconds()).into_iter();
-    let clock: Vec<CheckLine> = clock.chain(certificate_line(tokens.mint())).collect();
+    let clock: Vec<CheckLine> = clock.chain(certificate_line(tokens.mint()).await).collect();
     if let Err(error) = token {
         let mut lines = vec![bad(&error.into())];
         lines.extend(clock);
@@ -58,8 +58,8 @@ fn clock_line(offset: Option<i64>) -> Option<CheckLine> {
     Some(CheckLine { ok, text, hint: (!ok).then(|| "set this machine's clock (NTP)".to_owned()) })
 }
 
-fn certificate_line(credentials: &ClientCredentials) -> Option<CheckLine> {
-    let (ends, days) = credentials.certificate_ends()?;
+async fn certificate_line(credentials: &ClientCredentials) -> Option<CheckLine> {
+    let (ends, days) = credentials.certificate_ends().await?;
     let text = format!("the certificate is valid until {} ({days} days)", ends.date_naive());
     let ok = days >= CERTIFICATE_WARNING_DAYS;
     let hint = "upload a new certificate to the app registration, then switch, then remove the old one";

@@ -7,7 +7,7 @@
 use serde::Deserialize;
 
 use crate::error::{PullError, PullErrorKind};
-use crate::http::{Answer, GaveUp, TransportError};
+use crate::http::{Answer, GaveUp, TransportError, UNTRUSTED};
 
 /// An error, with what is needed to tell a dead link from a dead tenant.
 #[derive(Debug)]
@@ -80,6 +80,7 @@ impl Fault {
             TransportError::Unreachable(_) => {
                 (PullErrorKind::Unreachable, "check graph_url, name resolution, proxy and firewall")
             }
+            TransportError::Untrusted(_) => (PullErrorKind::Unreachable, UNTRUSTED),
             TransportError::CutShort(_) => (PullErrorKind::Protocol, "check proxies between here and Microsoft Graph"),
             TransportError::TooBig { .. } => (PullErrorKind::BoundReached, "check graph_url: this is not a Graph page"),
         };

@@ -37,7 +37,7 @@ use crate::attributes::AttributeName;
 use crate::auth::{ClientCredentials, OAuthClient, Proof, TokenCache, WallClock};
 use crate::directory::{ExternalId, Presence, Pull, SourceName};
 use crate::error::{PullError, PullErrorKind};
-use crate::http::{HttpClient, HttpLimits, is_loopback, require_safe};
+use crate::http::{HttpClient, HttpLimits, require_safe};
 use crate::source::{CheckLine, PullRequest};
 use batch::{Point, point_read};
 use cursor::State;
@@ -77,10 +77,7 @@ impl Microsoft {
         }
         let fields = Fields::new(&config.wanted)
             .map_err(|error| refused(error.to_string(), "check the attribute names of the configuration"))?;
-        // A sandbox on this machine is not behind the company's proxy.
-        let direct = limits.direct || (is_loopback(&config.graph_url) && is_loopback(&config.login_url));
-        let http = HttpClient::new(HttpLimits { direct, ..limits })
-            .map_err(|error| Fault::transport("configuration", error))?;
+        let http = HttpClient::new(limits).map_err(|error| Fault::transport("configuration", error))?;
         let token_url = token_url(&config)?;
         let scope = format!("{}/.default", config.graph_url.as_str().trim_end_matches('/'));
         let proof = match &config.credential {

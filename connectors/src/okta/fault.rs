@@ -7,7 +7,7 @@
 use serde::Deserialize;
 
 use crate::error::{PullError, PullErrorKind};
-use crate::http::{Answer, GaveUp, TransportError};
+use crate::http::{Answer, GaveUp, TransportError, UNTRUSTED};
 use crate::remote::RemoteError;
 
 /// An error, with what is needed to tell a missing person from a missing permission.
@@ -122,6 +122,7 @@ impl Fault {
             TransportError::Unreachable(_) => {
                 (PullErrorKind::Unreachable, "check org_url, name resolution, proxy and firewall")
             }
+            TransportError::Untrusted(_) => (PullErrorKind::Unreachable, UNTRUSTED),
             TransportError::CutShort(_) => (PullErrorKind::Protocol, "check proxies between here and Okta"),
             TransportError::TooBig { .. } => (PullErrorKind::BoundReached, "check org_url: this is not a page of Okta"),
         };

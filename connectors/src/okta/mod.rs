@@ -48,7 +48,7 @@ use crate::attributes::AttributeName;
 use crate::auth::WallClock;
 use crate::directory::{ExternalId, Presence, Pull, SourceName};
 use crate::error::{PullError, PullErrorKind};
-use crate::http::{HttpClient, HttpLimits, is_loopback, require_safe};
+use crate::http::{HttpClient, HttpLimits, require_safe};
 use crate::source::{CheckLine, PullRequest};
 use cursor::{Followed, State};
 use fault::Fault;
@@ -96,10 +96,7 @@ impl Okta {
         }
         let fields = Fields::new(&config)
             .map_err(|error| refused(error.to_string(), "check the attribute names and `fields` of the source"))?;
-        // A sandbox on this machine is not behind the company's proxy.
-        let direct = limits.direct || is_loopback(&config.org_url);
-        let http = HttpClient::new(HttpLimits { direct, ..limits })
-            .map_err(|error| Fault::transport("configuration", error))?;
+        let http = HttpClient::new(limits).map_err(|error| Fault::transport("configuration", error))?;
         let org = Org::new(&config, &http, clock)?;
         let fingerprint = cursor::fingerprint(&config, &fields);
         let statuses = Statuses::new(&config);

@@ -9,7 +9,7 @@ use url::Url;
 use super::fault_body::{ScimType, error};
 use super::wire::{NotAList, NotAResource};
 use crate::error::{PullError, PullErrorKind};
-use crate::http::{Answer, GaveUp, TransportError};
+use crate::http::{Answer, GaveUp, TransportError, UNTRUSTED};
 use crate::remote::RemoteError;
 
 /// An error, with what is needed to go on in another way.
@@ -87,6 +87,7 @@ impl Fault {
             RemoteError::Transport(TransportError::Unreachable(_)) => {
                 (PullErrorKind::Unreachable, "check base_url, name resolution, proxy and firewall")
             }
+            RemoteError::Transport(TransportError::Untrusted(_)) => (PullErrorKind::Unreachable, UNTRUSTED),
             RemoteError::Transport(TransportError::CutShort(_)) => {
                 (PullErrorKind::Protocol, "check proxies between here and the SCIM server")
             }

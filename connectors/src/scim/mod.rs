@@ -57,7 +57,7 @@ use crate::attributes::AttributeName;
 use crate::auth::{Access, Dpop, OAuthClient, Proof, WallClock};
 use crate::directory::{ExternalId, Presence, Pull, SourceName};
 use crate::error::{PullError, PullErrorKind};
-use crate::http::{HttpClient, HttpLimits, is_loopback, require_safe};
+use crate::http::{HttpClient, HttpLimits, require_safe};
 use crate::remote::{Remote, RemoteError};
 use crate::source::{CheckLine, PullRequest};
 use cursor::{Learned, State};
@@ -107,9 +107,7 @@ impl Scim {
         require_safe(&config.base_url).map_err(|error| refused(error.to_string(), "use an https base_url"))?;
         let fields = Fields::new(&config)
             .map_err(|error| refused(error.to_string(), "check the attribute names and fields of this source"))?;
-        // A sandbox on this machine is not behind the company's proxy.
-        let direct = limits.direct || is_loopback(&config.base_url);
-        let limits = HttpLimits { direct, body_bytes: config.max_response_bytes, ..limits };
+        let limits = HttpLimits { body_bytes: config.max_response_bytes, ..limits };
         let transport = |error| Fault::remote("configuration", RemoteError::Transport(error));
         let http = HttpClient::new(limits).map_err(transport)?;
         let access = access(&config, http.clone(), clock)?;

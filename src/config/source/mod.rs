@@ -16,10 +16,10 @@ mod scim;
 
 use std::collections::BTreeMap;
 
-use connectors::microsoft::MicrosoftConfig;
-use connectors::okta::{OktaConfig, OktaScope};
-use connectors::scim::ScimConfig;
-use connectors::{AttributeName, SourceName};
+use connectors::microsoft::{Credential, MicrosoftConfig};
+use connectors::okta::{OktaConfig, OktaCredential, OktaScope};
+use connectors::scim::{ScimConfig, ScimCredential};
+use connectors::{AttributeName, SecretSource, SourceName, VaultName};
 
 pub(super) use self::needs::Needs;
 pub(super) use self::precedence::same_person;
@@ -56,6 +56,39 @@ impl SourceConfig {
             Self::Okta(_) => "Okta",
             Self::Scim(_) => "SCIM 2.0",
         }
+    }
+
+    /// Every secret it needs.
+    pub fn secrets_mut(&mut self) -> Vec<&mut SecretSource> {
+        match self {
+            Self::Microsoft(config) => match &mut config.credential {
+                Credential::Secret(secret) | Credential::Certificate(secret) => vec![secret],
+            },
+            Self::Okta(config) => match &mut config.credential {
+                OktaCredential::Token(secret) => vec![secret],
+                OktaCredential::Service { client_id: _, private_key, key_id: _, dpop: _ } => vec![private_key],
+            },
+            Self::Scim(config) => match &mut config.credential {
+                ScimCredential::Bearer(secret) => vec![secret],
+                ScimCredential::Basic { username: _, password: secret }
+                | ScimCredential::Header { name: _, secret }
+                | ScimCredential::OAuth {
+                    client_secret: secret,
+                    token_url: _,
+                    client_id: _,
+                    scopes: _,
+                    extra: _,
+                    basic: _,
+                } => vec![secret],
+            },
+        }
+    }
+
+    /// What those of its secrets that are in a store are called there.
+    #[must_use]
+    pub fn stored_secrets(&self) -> Vec<VaultName> {
+        let mut config = self.clone();
+        config.secrets_mut().into_iter().filter_map(|secret| secret.in_vault().cloned()).collect()
     }
 
     /// Whether its people bring security profiles and a routing profile in an application profile.

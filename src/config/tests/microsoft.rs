@@ -15,15 +15,6 @@ fn sources_are_checked() {
         &["[source.entra] tenant = \"common\": expected a tenant id or domain such as \"contoso.onmicrosoft.com\""],
     );
     check(
-        "@[source.entra]\nclient_secret = { aws_secret = \"x\", key = \"k\" }",
-        &[
-            "[source.entra] client_secret.aws_secret: not supported yet in this version → use env or file",
-            "[source.entra] client_secret.key: not supported yet in this version → use env or file",
-            "[source.entra] client_secret: expected a reference to a secret → client_secret = { env = \"NAME\" } or { file = \
-         \"path\" }",
-        ],
-    );
-    check(
         "@[source.entra]\nclient_secret = { env = \"hunter2!\" }",
         &["[source.entra] client_secret.env: expected the name of an environment variable"],
     );

@@ -3,6 +3,7 @@
 //! ```text
 //! file · example · rules · surroundings   everything but the directories
 //! microsoft · okta · scim · several       the directories
+//! secrets                                 references to secrets, and who is trusted
 //! ```
 
 mod example;
@@ -11,6 +12,7 @@ mod microsoft;
 mod okta;
 mod rules;
 mod scim;
+mod secrets;
 mod several;
 mod surroundings;
 

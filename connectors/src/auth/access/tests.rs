@@ -180,7 +180,7 @@ async fn every_request_proves_possession_with_the_newest_nonce() {
         assert_eq!(status(&remote, path).await, 200, "{path}");
         assert_eq!(asked(&server).await, (2, requests), "{path}: no new token for a nonce");
     }
-    let facts = remote.access().facts().unwrap();
+    let facts = remote.access().facts().await.unwrap();
     assert_eq!(facts.token.map(|held| held.kind), Some(TokenKind::Dpop));
 }
 
@@ -270,7 +270,7 @@ async fn a_fixed_credential_is_put_as_it_is() {
     );
     let name = HeaderName::from_static("x-api-key");
     assert_eq!(put(&Access::Header { name, secret: file.source() }).await.unwrap(), "x-api-key: s3cr3t");
-    assert!(Access::basic("a", file.source()).facts().is_none());
+    assert!(Access::basic("a", file.source()).facts().await.is_none());
     assert!(put(&Access::basic("a:b", file.source())).await.unwrap_err().message.contains("colon"));
     file.write("two\nlines");
     for access in [
@@ -315,11 +315,11 @@ async fn what_a_check_needs_can_be_told() {
     let root = Url::parse(&server.uri()).unwrap();
     let proof = Proof::PrivateKey { source: file.source(), key_id: None };
     let access = Access::oauth(http(1), OAuthClient::new(root, "0oa1", proof), now);
-    let before = access.facts().unwrap();
+    let before = access.facts().await.unwrap();
     assert_eq!((before.clock_offset, before.token, before.certificate_ends), (None, None, None));
     assert_eq!(before.key, Some(("RS256".to_owned(), "rsa-2026".to_owned())));
     access.prepare().await.unwrap();
-    let after = access.facts().unwrap();
+    let after = access.facts().await.unwrap();
     let token = after.token.unwrap();
     assert_eq!((after.clock_offset, token.kind), (Some(0), TokenKind::Bearer));
     assert!((3590..=3600).contains(&token.left.as_secs()), "{token:?}");
@@ -351,7 +351,7 @@ async fn nothing_secret_is_ever_shown() {
     for path in ["/users", "/refused"] {
         shown += &format!("{:?}", get(&remote, path).await.unwrap());
     }
-    shown += &format!("{remote:?} {:?} {:?}", remote.access(), remote.access().facts());
+    shown += &format!("{remote:?} {:?} {:?}", remote.access(), remote.access().facts().await);
     let heard = ear.heard();
     assert!(heard.contains("access token") && heard.contains("invalid_client"), "the ear is deaf: {heard}");
     let mut secrets: Vec<String> = P256.lines().filter(|line| !line.starts_with('-')).map(str::to_owned).collect();

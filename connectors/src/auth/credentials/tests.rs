@@ -542,15 +542,15 @@ async fn what_cannot_sign_is_not_even_sent() {
     }
 }
 
-#[test]
-fn only_a_certificate_ends() {
-    let ends = |text: &str, proof: fn(SecretSource) -> Proof| {
+#[tokio::test]
+async fn only_a_certificate_ends() {
+    let ends = async |text: &str, proof: fn(SecretSource) -> Proof| {
         let file = SecretFile::new(text);
         let url = Url::parse("https://login.example.com/token").unwrap();
         let client = OAuthClient::new(url, "client", proof(file.source()));
-        ClientCredentials::new(http(1), client, now).certificate_ends()
+        ClientCredentials::new(http(1), client, now).certificate_ends().await
     };
-    assert!(ends(CERTIFICATE, Proof::Certificate).is_some_and(|(_, days)| days > 30_000));
-    assert_eq!(ends(SECRET, Proof::Secret), None);
-    assert_eq!(ends("no certificate", Proof::Certificate), None);
+    assert!(ends(CERTIFICATE, Proof::Certificate).await.is_some_and(|(_, days)| days > 30_000));
+    assert_eq!(ends(SECRET, Proof::Secret).await, None);
+    assert_eq!(ends("no certificate", Proof::Certificate).await, None);
 }

@@ -75,7 +75,7 @@ fn config(fake: &Fake, secret: &Secret, scope: OktaScope, rules: &[&str]) -> Okt
 
 fn limits() -> HttpLimits {
     let retry = RetryRules { first_pause: Duration::from_millis(1), ..RetryRules::default() };
-    HttpLimits { retry, direct: true, ..HttpLimits::default() }
+    HttpLimits { retry, ..HttpLimits::default() }
 }
 
 impl Rig {
