@@ -20,6 +20,9 @@ use crate::store::{Store, StoreError};
 /// Most people that are asked for by id in one run.
 pub(super) const MOST_CONFIRMED: usize = 200;
 
+/// Fewer people than this may all be gone from a directory that knows nobody else of theirs.
+const FEW: usize = 2;
+
 /// What the directories brought.
 #[derive(Debug)]
 pub(super) struct Observed {
@@ -55,8 +58,8 @@ impl From<PullError> for Stumble {
 impl From<StoreError> for Stumble {
     fn from(error: StoreError) -> Self {
         match error {
-            // Nobody where there were people is an error of the pull, never data.
-            StoreError::EmptiedOut { .. } => {
+            // Nobody, or nobody but strangers, where there were people is an error of the pull, never data.
+            StoreError::EmptiedOut { .. } | StoreError::Strangers { .. } | StoreError::OtherPeople { .. } => {
                 Self::Source(FrozenSource { message: error.to_string(), hint: error.hint().to_owned() })
             }
             other => Self::Store(other),
@@ -227,10 +230,12 @@ async fn confirm(
 }
 
 /// Asks the directories about people that only an owner tag in Connect names (a lost state file), so that they can be told
-/// apart: still there, or gone.
+/// apart: still there, or gone. `knows_an_owner`: whether the source has listed anybody whom a user in Connect belongs to. A
+/// directory that has not, and finds none of those it is asked for, is another directory; its word about them is none.
 pub(super) async fn ask_about_owners<T: Target>(
     run: &Run<'_, T>,
     owners: &BTreeSet<PersonKey>,
+    knows_an_owner: impl Fn(&SourceName) -> bool,
     unproven: &mut BTreeMap<PersonKey, String>,
 ) -> Result<bool, RunError> {
     let Run { centre, clock, .. } = run;
@@ -246,7 +251,11 @@ pub(super) async fn ask_about_owners<T: Target>(
             continue;
         }
         match source.confirm(&ids).await {
-            Ok(answers) => {
+            Ok(mut answers) => {
+                if ids.len() >= FEW && !knows_an_owner(source.name()) && answers.values().all(|one| *one == Presence::Gone) {
+                    let why = format!("it knows none of the {} people it was asked for, and may be another directory", ids.len());
+                    answers.values_mut().for_each(|answer| *answer = Presence::Unproven(why.clone()));
+                }
                 let outcome = centre.store.confirm(source.name(), &answers, clock.now()).await?;
                 let key = |id| PersonKey::new(source.name().clone(), id);
                 unproven.extend(outcome.unproven.into_iter().map(|(id, why)| (key(id), why)));
