@@ -13,7 +13,9 @@ use connectors::{PersonKey, SourceName};
 use super::observe::{self, Observed};
 use super::progress::Progress;
 use super::{Run, RunError, settle};
-use crate::model::{Action, Change, ConnectUserId, Finding, FindingCode, Inventory, Look, Observation, Outcome, Plan, Target, Time};
+use crate::model::{
+    Action, Change, ConnectUserId, Finding, FindingCode, Inventory, Look, Observation, Outcome, Plan, Target, Time,
+};
 use crate::planner;
 use crate::store::{InventoryPatch, OpenIntent, Settlement};
 

@@ -252,8 +252,14 @@ pub(super) async fn ask_about_owners<T: Target>(
         }
         match source.confirm(&ids).await {
             Ok(mut answers) => {
-                if ids.len() >= FEW && !knows_an_owner(source.name()) && answers.values().all(|one| *one == Presence::Gone) {
-                    let why = format!("it knows none of the {} people it was asked for, and may be another directory", ids.len());
+                if ids.len() >= FEW
+                    && !knows_an_owner(source.name())
+                    && answers.values().all(|one| *one == Presence::Gone)
+                {
+                    let why = format!(
+                        "it knows none of the {} people it was asked for, and may be another directory",
+                        ids.len()
+                    );
                     answers.values_mut().for_each(|answer| *answer = Presence::Unproven(why.clone()));
                 }
                 let outcome = centre.store.confirm(source.name(), &answers, clock.now()).await?;

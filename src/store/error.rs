@@ -112,7 +112,9 @@ pub enum StoreError {
         listed: u32,
     },
     /// The ids that were known belong to other people: another tenant whose ids have the same form.
-    #[error("{others} of the {before} ids known of source `{source_name}` belong to other people now; the pull was not stored")]
+    #[error(
+        "{others} of the {before} ids known of source `{source_name}` belong to other people now; the pull was not stored"
+    )]
     OtherPeople {
         /// Which source.
         source_name: SourceName,

@@ -47,7 +47,11 @@ pub(super) fn require_same_directory(
         if !expected {
             continue;
         }
-        if is_another(draft, names)? { others += 1 } else { kept += 1 };
+        if is_another(draft, names)? {
+            others += 1
+        } else {
+            kept += 1
+        };
     }
     if before >= few && kept == 0 && listed > 0 {
         return Err(StoreError::Strangers { source_name: source.clone(), before, listed });
@@ -106,7 +110,11 @@ mod tests {
     fn whoever_keeps_a_name_is_the_same() {
         let ada = person(&[("username", "ada.king@x.com"), ("given_name", "Ada"), ("family_name", "King")]);
         let table = [
-            ("another login form", &[("username", "E17@x.com"), ("given_name", "Ada"), ("family_name", "King")][..], false),
+            (
+                "another login form",
+                &[("username", "E17@x.com"), ("given_name", "Ada"), ("family_name", "King")][..],
+                false,
+            ),
             ("another domain", &[("username", "Ada.King@y.com"), ("family_name", "Byron")], false),
             ("married", &[("username", "a.byron@x.com"), ("given_name", "Ada"), ("family_name", "Byron")], false),
             ("only a login", &[("username", "bob.low@x.com")], false),

@@ -5,9 +5,9 @@ use connectors::{Standing, attributes};
 use proptest::prelude::*;
 
 use super::super::testing::{World, render};
-use super::worlds::worlds;
 use super::hold;
-use crate::model::{Action, Change, LeaveReason, Reason, Remembered, Stage, Time};
+use super::worlds::worlds;
+use crate::model::{Action, Change, Decision, Facet, LeaveReason, Reason, Remembered, Stage};
 
 /// What the directory says for itself about why somebody is gone; `None` if nothing may be concluded.
 fn proven(world: &World, change: &Change) -> Option<LeaveReason> {
@@ -33,16 +33,12 @@ fn proven(world: &World, change: &Change) -> Option<LeaveReason> {
     }
 }
 
-/// The memory that counts for a change: the person's, or of the record that the user is taken from.
-fn memory<'a>(world: &'a World, change: &Change) -> Option<&'a Remembered> {
+/// The memories that may count for a change: the person's, and of the record that the user is taken from.
+fn memories<'a>(world: &'a World, change: &Change) -> Vec<&'a Remembered> {
     let user = change.connect.as_ref().and_then(|id| world.seen.connect.users.get(id));
     let owner = user.and_then(|user| user.owner.as_ref());
-    let own = world.seen.memory.get(&change.person);
-    own.or_else(|| owner.and_then(|owner| world.seen.memory.get(owner)))
-}
-
-fn days(from: Time, to: Time) -> i64 {
-    (to - from).num_seconds()
+    let whose = [Some(&change.person), owner].into_iter().flatten();
+    whose.filter_map(|person| world.seen.memory.get(person)).collect()
 }
 
 #[test]
@@ -92,14 +88,15 @@ fn nobody_loses_access_before_the_grace_is_over_or_is_deleted_before_the_suspens
         let (at, ladder) = (world.seen.at, world.rules.leaver.clone());
         let grace = i64::try_from(ladder.grace_secs).expect("a few days");
         let plan = world.plan();
-        if plan.decisions.values().any(|one| matches!(one, crate::model::Decision::Waiting { next, .. } if *next != Stage::Deleted)) {
+        let waits = |one: &Decision| matches!(one, Decision::Waiting { next, .. } if *next != Stage::Deleted);
+        if plan.decisions.values().any(waits) {
             tally.saw("waits for grace");
         }
         for change in plan.changes.iter().filter(|change| matches!(change.because, Reason::Left { .. })) {
-            let remembered = memory(&world, change);
-            let suspended = remembered.is_some_and(|memory| memory.stage == Stage::Suspended);
-            let absent = remembered.and_then(|memory| memory.absent_since).unwrap_or(at);
-            prop_assert!(suspended || days(absent, at) >= grace, "{:?}", render(&plan));
+            let remembered = memories(&world, change);
+            let suspended = remembered.iter().any(|memory| memory.stage == Stage::Suspended);
+            let absent = remembered.iter().filter_map(|memory| memory.absent_since).min().unwrap_or(at);
+            prop_assert!(suspended || (at - absent).num_seconds() >= grace, "{:?}", render(&plan));
             if grace > 0 && !suspended {
                 tally.saw("grace over");
             }
@@ -108,7 +105,8 @@ fn nobody_loses_access_before_the_grace_is_over_or_is_deleted_before_the_suspens
             match &ladder.suspend {
                 None => tally.saw("deleted at once"),
                 Some(suspend) => {
-                    let since = remembered.and_then(|memory| memory.suspended_since).expect("suspended before");
+                    let since = remembered.iter().filter_map(|memory| memory.suspended_since).min();
+                    let since = since.expect("suspended before");
                     let least = TimeDelta::seconds(i64::try_from(suspend.for_secs.expect("a period")).expect("days"));
                     prop_assert!(suspended && at - since >= least, "{:?}", render(&plan));
                     tally.saw("deleted after suspension");
@@ -122,7 +120,8 @@ fn nobody_loses_access_before_the_grace_is_over_or_is_deleted_before_the_suspens
 /// Access is taken before it is given; what a delete sets free is free before it is wanted.
 #[test]
 fn changes_come_in_their_order() {
-    let must = ["create", "adopt", "delete", "delete quick connect", "write routing_profile", "untag", "left: disabled"];
+    let must =
+        ["create", "adopt", "delete", "delete quick connect", "write routing_profile", "untag", "left: disabled"];
     hold(worlds(), &must, |world, tally| {
         let plan = world.plan();
         tally.saw_plan(&plan);
@@ -136,7 +135,7 @@ fn changes_come_in_their_order() {
         let part = |change: &Change| match &change.action {
             // Setting tags first: until the old keys are gone the memory keeps them.
             Action::Update(update) => {
-                let facet = crate::model::Facet::ALL.iter().position(|facet| *facet == update.facet);
+                let facet = Facet::ALL.iter().position(|facet| *facet == update.facet);
                 facet.expect("a facet") * 2 + usize::from(!update.untag.is_empty())
             }
             Action::DeleteQuickConnect(_) => 0,

@@ -23,12 +23,7 @@ const STANDINGS: [&str; 10] = [
     "user_type=Guest",
     "unreadable=bad",
 ];
-const MAILS: [&str; 4] = [
-    "",
-    "mail=one@x.com",
-    "mail=two@x.com mobile=+442079460123",
-    "business_phone=+442079460999",
-];
+const MAILS: [&str; 4] = ["", "mail=one@x.com", "mail=two@x.com mobile=+442079460123", "business_phone=+442079460999"];
 const KEYS: [&str; 8] = ["entra/0", "entra/1", "entra/2", "entra/3", "okta/0", "okta/1", "okta/2", "scim/0"];
 
 fn person() -> impl Strategy<Value = String> {

@@ -232,7 +232,9 @@ async fn whoever_is_there_and_cannot_be_read_is_held_and_not_missing() {
     let home = Home::new().await;
     three(&home).await;
     full(&home, listing([worker("a", "Care"), worker("b", "Care")]), 2).await;
-    home.confirm(&entra(), &answers([("c", Presence::Unreadable("department is a number".into()))]), at(3)).await.unwrap();
+    home.confirm(&entra(), &answers([("c", Presence::Unreadable("department is a number".into()))]), at(3))
+        .await
+        .unwrap();
     let view = home.directory_view(&BTreeMap::new(), &[entra()]).await.unwrap();
     let held = &view.people[&person("c")];
     assert_eq!((held.standing, held.unreadable.as_deref()), (Standing::Active, Some("department is a number")));
@@ -242,7 +244,10 @@ async fn whoever_is_there_and_cannot_be_read_is_held_and_not_missing() {
 fn tenant(ids: std::ops::Range<u32>, others: std::ops::Range<u32>) -> SnapshotContent {
     let human = |id: u32, name: &str| {
         let login = format!("{name}{id}@example.com");
-        record(&format!("p{id}"), &[("username", &login), ("given_name", name), ("family_name", &format!("{name} {id}"))])
+        record(
+            &format!("p{id}"),
+            &[("username", &login), ("given_name", name), ("family_name", &format!("{name} {id}"))],
+        )
     };
     listing(ids.map(|id| human(id, "ada")).chain(others.map(|id| human(id, "bob"))))
 }
@@ -275,7 +280,8 @@ async fn a_listing_of_another_directory_is_refused_and_nothing_of_it_is_stored()
 async fn changes_that_make_others_of_most_people_are_refused() {
     let home = Home::new().await;
     full(&home, tenant(0..9, 0..0), 1).await;
-    let changed = |count: u32| DirectoryDelta { records: tenant(0..0, 0..count).users.into_values().collect(), ..delta("d") };
+    let changed =
+        |count: u32| DirectoryDelta { records: tenant(0..0, 0..count).users.into_values().collect(), ..delta("d") };
     let refused = home.apply_pull(None, &entra(), connectors::Pull::Delta(changed(6)), at(2)).await;
     assert!(matches!(refused, Err(StoreError::OtherPeople { before: 9, others: 6, .. })), "{refused:?}");
     assert!(home.apply_pull(None, &entra(), connectors::Pull::Delta(changed(4)), at(3)).await.is_ok());

@@ -19,7 +19,14 @@ pub(super) async fn api_error_mid_read(site: &mut Site) {
 pub(super) async fn empty_200(site: &mut Site) {
     site.strike_listings(0, &FaultKind::EmptyPage);
     site.runs(&[true, false, true]).await;
-    site.must_have_said(&["nobody", "none", "no group", "missing from a listing", "no membership", "not known to be whole"]);
+    site.must_have_said(&[
+        "nobody",
+        "none",
+        "no group",
+        "missing from a listing",
+        "no membership",
+        "not known to be whole",
+    ]);
     site.well_again();
 }
 
@@ -43,7 +50,13 @@ pub(super) async fn unavailable_read_as_gone(site: &mut Site) {
 pub(super) async fn silent_page_limit(site: &mut Site) {
     site.strike_listings(2, &FaultKind::EmptyPage);
     site.runs(&[true, false, true, true]).await;
-    site.must_have_said(&["missing from a listing", "not known to be whole", "people where the org counts", "nobody", "count"]);
+    site.must_have_said(&[
+        "missing from a listing",
+        "not known to be whole",
+        "people where the org counts",
+        "nobody",
+        "count",
+    ]);
     site.well_again();
 }
 
@@ -85,7 +98,15 @@ pub(super) async fn sign_in_page_with_200(site: &mut Site) {
 pub(super) async fn null_permission_fields(site: &mut Site) {
     site.strike_listings(0, &FaultKind::NullFields);
     site.runs(&[true, false, true]).await;
-    site.must_have_said(&["null", "permission", "may not", "cannot be read", "could not be read", "no membership", "missing"]);
+    site.must_have_said(&[
+        "null",
+        "permission",
+        "may not",
+        "cannot be read",
+        "could not be read",
+        "no membership",
+        "missing",
+    ]);
     site.well_again();
 }
 

@@ -26,7 +26,10 @@ async fn held(subject: Subject, happen: impl FnOnce(&mut Site), undo: impl FnOnc
     for full in [false, true, false, true] {
         let ended = site.run(full).await.unwrap();
         let refusal = ended.refusal.expect("the guard let a mass removal through");
-        assert!(refusal.message.contains("would be removed") && refusal.hint.contains("rollcall approve"), "{refusal:?}");
+        assert!(
+            refusal.message.contains("would be removed") && refusal.hint.contains("rollcall approve"),
+            "{refusal:?}"
+        );
     }
     undo(&mut site);
     site.converges().await;
@@ -46,8 +49,13 @@ fn empty_but_one(site: &mut Site, out: bool) {
     let transitive: BTreeSet<String> = tenant.members(&groups[1], false).into_iter().collect();
     for user in agents(site).iter().skip(1) {
         // Whoever is only in the nested group is known by that it was taken from it.
-        let group = &groups[usize::from(transitive.contains(&user.id) && !tenant.members(&groups[0], false).contains(&user.id))];
-        if out { tenant.remove_member(group, &user.id).unwrap() } else { tenant.add_member(&groups[0], &user.id).unwrap() }
+        let group = &groups
+            [usize::from(transitive.contains(&user.id) && !tenant.members(&groups[0], false).contains(&user.id))];
+        if out {
+            tenant.remove_member(group, &user.id).unwrap()
+        } else {
+            tenant.add_member(&groups[0], &user.id).unwrap()
+        }
     }
 }
 

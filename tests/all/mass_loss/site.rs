@@ -222,9 +222,11 @@ impl Site {
 
     /// People who lost access, by Connect's own journal: deleted, or left without a profile that lets them in.
     pub(super) fn removals(&self) -> usize {
-        let deleted = self.sandbox.connect.journal().into_iter().filter(|write| write.operation == "DeleteUser").count();
+        let deleted =
+            self.sandbox.connect.journal().into_iter().filter(|write| write.operation == "DeleteUser").count();
         let barred = self.sandbox.connect.security_profile_id("No Access").unwrap();
-        let barred = self.sandbox.connect.users().iter().filter(|one| one.security_profile_ids.contains(&barred)).count();
+        let barred =
+            self.sandbox.connect.users().iter().filter(|one| one.security_profile_ids.contains(&barred)).count();
         deleted + barred
     }
 

@@ -1,8 +1,8 @@
 //! What the scenarios happen to: every kind of source that reads absence in its own way, and two sources at once.
 
+use connectors::http::HttpLimits;
 use connectors::okta::OktaScope;
 use connectors::{SecretSource, Source};
-use connectors::http::HttpLimits;
 use rollcall::sandbox::Sandbox;
 use rollcall::sandbox::scene::SceneSource;
 use rollcall::sandbox::scim::Character;
