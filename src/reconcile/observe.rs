@@ -2,7 +2,9 @@
 //!
 //! Invariant: a source that could not be read to its end freezes its people for this run; the others go on.
 //! Invariant: absence without a tombstone is confirmed by asking for the person, before anything follows from it. Where
-//! too many are missing together to be asked for, they stay unconfirmed until a second complete listing agrees.
+//! too many are missing together to be asked for, a sample is, and the others stay unconfirmed until a second complete
+//! listing agrees; one who is there voids both.
+//! Invariant: a directory that knows none of the people it is asked for, and nobody else of ours, is another directory.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -265,7 +267,7 @@ pub(super) async fn ask_about_owners<T: Target>(
                 let outcome = centre.store.confirm(source.name(), &answers, clock.now()).await?;
                 let key = |id| PersonKey::new(source.name().clone(), id);
                 unproven.extend(outcome.unproven.into_iter().map(|(id, why)| (key(id), why)));
-                learned |= answers.values().any(|answer| matches!(answer, Presence::Here { .. } | Presence::Gone));
+                learned |= answers.values().any(|answer| !matches!(answer, Presence::Unproven(_)));
             }
             // They stay as they are: not observed.
             Err(error) => tracing::warn!(source = %source.name(), error = %error, "could not ask about owners"),
