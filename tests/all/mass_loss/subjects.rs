@@ -59,16 +59,15 @@ impl Subject {
     /// Why a scenario has no meaning for it, by what it is.
     pub(super) fn without_meaning(&self, scenario: &str) -> Option<Why> {
         let Kind { service, everybody, listings, .. } = self.struck();
-        let app = listings.iter().any(|listing| listing.contains("/apps/"));
         let nested = listings.iter().any(|listing| listing.contains("transitiveMembers"));
         if OF_GROUPS.contains(&scenario) && *everybody {
             return Some(Why::NoGroups);
         }
         if OF_DELTAS.contains(&scenario) {
-            return match (*service, app || nested) {
-                ("scim", _) => Some(Why::NoDeltaLinks),
-                (_, true) => Some(Why::EveryPullIsFull),
-                _ => None,
+            return match (*service, nested) {
+                ("graph", true) => Some(Why::EveryPullIsFull),
+                ("graph", false) => None,
+                _ => Some(Why::NoDeltaLinks),
             };
         }
         None
