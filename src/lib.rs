@@ -29,8 +29,9 @@
 //!
 //! 1. **Absence is proven.** Only a listing whose last page was seen may say that somebody is missing; a bound that is hit, a
 //!    repeated link, an unreadable group is an error of the pull, and a source whose pull failed freezes its people. Nobody
-//!    where there were people is an error. Whoever is missing without a tombstone is asked for by id; if there are too many
-//!    to ask, they are held until a second complete listing agrees.
+//!    where there were people is an error, and so is nobody but strangers. Whoever is missing without a tombstone is asked
+//!    for by id; if there are too many to ask, a sample is, and they are held until a second complete listing agrees. One
+//!    who is there after all voids the listing's word about the others. `tests/all/mass_loss` is the proof.
 //! 2. **An unreadable record is present**: quarantined, not absent.
 //! 3. **Identity is `source/immutable-id`**, never a username or an e-mail address.
 //! 4. **We touch only what is ours**: an owner mark (the tag [`model::OWNER_TAG`]), or an adopt rule that names the user.

@@ -416,6 +416,8 @@ pub enum Presence {
     },
     /// The directory says that there is no such person, and its word can be relied on.
     Gone,
+    /// The directory knows this person, and what it says cannot be read; why, without personal values.
+    Unreadable(String),
     /// The answer proves nothing (a 404 that a narrow administrator role gives as well): the person is held. Why, without
     /// personal values.
     Unproven(String),

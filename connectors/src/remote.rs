@@ -106,6 +106,12 @@ impl Remote {
         Self { http, access, root }
     }
 
+    /// Pages of one listing; reaching it is an error.
+    #[must_use]
+    pub fn most_pages(&self) -> u32 {
+        self.http.limits().pages
+    }
+
     /// The configured root.
     #[must_use]
     pub fn root(&self) -> &Url {

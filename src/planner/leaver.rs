@@ -12,8 +12,8 @@ use super::draft::Step;
 use super::mapping::{Broken, Compiled};
 use super::rules::{LeaverRules, Rules, SourceRules};
 use crate::model::{
-    Action, Attribute, AttributeSet, ConnectUser, Decision, Facet, FacetUpdate, LeaveReason, Observation, Reason,
-    Remembered, SourceState, Stage, Time, Value,
+    Action, Attribute, AttributeSet, ConnectUser, Decision, Facet, FacetUpdate, LeaveReason, Observation, QuickConnect,
+    Reason, Remembered, SourceState, Stage, Time, Value,
 };
 
 /// Where a person stands by the directory.
@@ -183,7 +183,11 @@ impl Leaver<'_> {
     /// The user's quick connects, then the user.
     fn delete(&self, seen: &Observation) -> Rung {
         let dangling = seen.connect.quick_connects.iter().filter(|quick| quick.user == self.user.id);
+        let mut dangling: Vec<&QuickConnect> = dangling.collect();
+        // A search gives them in any order; the same plan must come of it, and the same digest.
+        dangling.sort_by(|one, other| one.named.id.cmp(&other.named.id));
         let mut steps: Vec<Step> = dangling
+            .into_iter()
             .map(|quick| Step { action: Action::DeleteQuickConnect(quick.named.clone()), because: self.reason() })
             .collect();
         let before = Facet::ALL.into_iter().fold(AttributeSet::default(), |mut all, facet| {

@@ -13,7 +13,9 @@ use connectors::{PersonKey, SourceName};
 use super::observe::{self, Observed};
 use super::progress::Progress;
 use super::{Run, RunError, settle};
-use crate::model::{Action, Change, ConnectUserId, Inventory, Look, Observation, Outcome, Plan, Target, Time};
+use crate::model::{
+    Action, Change, ConnectUserId, Finding, FindingCode, Inventory, Look, Observation, Outcome, Plan, Target, Time,
+};
 use crate::planner;
 use crate::store::{InventoryPatch, OpenIntent, Settlement};
 
@@ -71,7 +73,23 @@ pub(super) async fn plan_on_a_fresh_look<T: Target>(
     unproven.append(&mut looker.unproven);
     plan.findings.extend(unproven.iter().map(|(person, why)| observe::not_proven(person, why, &seen.directory)));
     plan.findings.extend(notes);
+    plan.findings.extend(forgotten(plan.links.len()));
     Ok((seen, plan))
+}
+
+/// What it means that users carry our mark and the state file does not know them.
+fn forgotten(users: usize) -> Option<Finding> {
+    (users > 0).then(|| Finding {
+        code: FindingCode::SourceNote,
+        person: None,
+        label: "state file".to_owned(),
+        message: format!(
+            "{users} Connect users carry our mark and were not remembered: the state file is new, or an older copy; they are \
+             remembered again, and nobody is removed for it"
+        ),
+        hint: "nothing to do if the file was lost or restored; else look for a second rollcall on this contact centre"
+            .to_owned(),
+    })
 }
 
 struct Looker<'a, T> {
@@ -146,7 +164,12 @@ impl<T: Target> Looker<'_, T> {
         }
         if !plan.owners_unknown.is_empty() && !self.looked.owners {
             self.looked.owners = true;
-            if observe::ask_about_owners(self.run, &plan.owners_unknown, &mut self.unproven).await? {
+            let knows_an_owner = |source: &SourceName| {
+                let mut owners = seen.connect.users.values().filter_map(|user| user.owner.as_ref());
+                owners.any(|owner| owner.source == *source && seen.directory.people.contains_key(owner))
+            };
+            let owners = &plan.owners_unknown;
+            if observe::ask_about_owners(self.run, owners, knows_an_owner, &mut self.unproven).await? {
                 let configured: Vec<_> = self.run.centre.sources.iter().map(|source| source.name().clone()).collect();
                 seen.directory = self.run.centre.store.directory_view(frozen, &configured).await?;
                 return Ok(true);

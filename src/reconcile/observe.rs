@@ -2,7 +2,9 @@
 //!
 //! Invariant: a source that could not be read to its end freezes its people for this run; the others go on.
 //! Invariant: absence without a tombstone is confirmed by asking for the person, before anything follows from it. Where
-//! too many are missing together to be asked for, they stay unconfirmed until a second complete listing agrees.
+//! too many are missing together to be asked for, a sample is, and the others stay unconfirmed until a second complete
+//! listing agrees; one who is there voids both.
+//! Invariant: a directory that knows none of the people it is asked for, and nobody else of ours, is another directory.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -19,6 +21,9 @@ use crate::store::{Store, StoreError};
 
 /// Most people that are asked for by id in one run.
 pub(super) const MOST_CONFIRMED: usize = 200;
+
+/// Fewer people than this may all be gone from a directory that knows nobody else of theirs.
+const FEW: usize = 2;
 
 /// What the directories brought.
 #[derive(Debug)]
@@ -55,8 +60,8 @@ impl From<PullError> for Stumble {
 impl From<StoreError> for Stumble {
     fn from(error: StoreError) -> Self {
         match error {
-            // Nobody where there were people is an error of the pull, never data.
-            StoreError::EmptiedOut { .. } => {
+            // Nobody, or nobody but strangers, where there were people is an error of the pull, never data.
+            StoreError::EmptiedOut { .. } | StoreError::Strangers { .. } | StoreError::OtherPeople { .. } => {
                 Self::Source(FrozenSource { message: error.to_string(), hint: error.hint().to_owned() })
             }
             other => Self::Store(other),
@@ -227,10 +232,12 @@ async fn confirm(
 }
 
 /// Asks the directories about people that only an owner tag in Connect names (a lost state file), so that they can be told
-/// apart: still there, or gone.
+/// apart: still there, or gone. `knows_an_owner`: whether the source has listed anybody whom a user in Connect belongs to. A
+/// directory that has not, and finds none of those it is asked for, is another directory; its word about them is none.
 pub(super) async fn ask_about_owners<T: Target>(
     run: &Run<'_, T>,
     owners: &BTreeSet<PersonKey>,
+    knows_an_owner: impl Fn(&SourceName) -> bool,
     unproven: &mut BTreeMap<PersonKey, String>,
 ) -> Result<bool, RunError> {
     let Run { centre, clock, .. } = run;
@@ -246,11 +253,21 @@ pub(super) async fn ask_about_owners<T: Target>(
             continue;
         }
         match source.confirm(&ids).await {
-            Ok(answers) => {
+            Ok(mut answers) => {
+                if ids.len() >= FEW
+                    && !knows_an_owner(source.name())
+                    && answers.values().all(|one| *one == Presence::Gone)
+                {
+                    let why = format!(
+                        "it knows none of the {} people it was asked for, and may be another directory",
+                        ids.len()
+                    );
+                    answers.values_mut().for_each(|answer| *answer = Presence::Unproven(why.clone()));
+                }
                 let outcome = centre.store.confirm(source.name(), &answers, clock.now()).await?;
                 let key = |id| PersonKey::new(source.name().clone(), id);
                 unproven.extend(outcome.unproven.into_iter().map(|(id, why)| (key(id), why)));
-                learned |= answers.values().any(|answer| matches!(answer, Presence::Here { .. } | Presence::Gone));
+                learned |= answers.values().any(|answer| !matches!(answer, Presence::Unproven(_)));
             }
             // They stay as they are: not observed.
             Err(error) => tracing::warn!(source = %source.name(), error = %error, "could not ask about owners"),

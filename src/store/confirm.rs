@@ -1,6 +1,8 @@
 //! What a point read says about people: the answer to "are they really gone?".
 //!
 //! Invariant: an explicit answer outweighs every listing.
+//! Invariant: one person who is there after all voids what listings said about everybody else who is missing: a listing that
+//! was wrong about some is no witness about the others, now or when it comes again.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -74,10 +76,14 @@ impl Store {
                         person.doubt();
                     }
                 }
+                Some(Presence::Unreadable(why)) => draft.garble(why),
                 None => {}
             }
         }
         step.write(&mut tx, drafts, (scope.as_ref(), scope.as_ref())).await?;
+        if !outcome.contradicted.is_empty() {
+            step.void_absences(&mut tx).await?;
+        }
         tx.commit().await?;
         Ok(outcome)
     }

@@ -98,6 +98,31 @@ pub enum StoreError {
         /// People that were present and in scope before.
         before: u32,
     },
+    /// A complete listing has people, and none of those who were known: it is of another directory, or of another scope.
+    #[error(
+        "source `{source_name}` had {before} people in scope, and now lists {listed} others and none of them; the pull \
+         was not stored"
+    )]
+    Strangers {
+        /// Which source.
+        source_name: SourceName,
+        /// People that were present and in scope before.
+        before: u32,
+        /// People of the listing.
+        listed: u32,
+    },
+    /// The ids that were known belong to other people: another tenant whose ids have the same form.
+    #[error(
+        "{others} of the {before} ids known of source `{source_name}` belong to other people now; the pull was not stored"
+    )]
+    OtherPeople {
+        /// Which source.
+        source_name: SourceName,
+        /// People that were present and in scope before.
+        before: u32,
+        /// How many of them have changed into others.
+        others: u32,
+    },
     /// Something was asked about a run that was never begun, or a change that was never intended.
     #[error("the ledger does not know {what}")]
     Unknown {
@@ -143,6 +168,11 @@ impl StoreError {
             Self::EmptiedOut { .. } => {
                 "check the scope groups and the permissions of the source; if everybody really left, move the state file \
                  away and approve the first plan"
+            }
+            Self::Strangers { .. } | Self::OtherPeople { .. } => {
+                "check the tenant, the credentials and the scope of the source: this is another directory, or another part \
+                 of it; nobody was removed. If it is meant, give the source another name, or move the state file away and \
+                 approve the first plan"
             }
             Self::Unknown { .. } => "report this as a bug, with the output of `rollcall history`",
             Self::Corrupt { .. } | Self::Database(_) => {

@@ -40,6 +40,7 @@ mod memory;
 mod notes;
 mod person;
 mod runs;
+mod same;
 mod snapshot;
 mod step;
 mod tx;

@@ -107,6 +107,8 @@ impl Person {
             // An explicit word outweighs a silence.
             Standing::Deleted | Standing::SoftDeleted => return,
             Standing::Active | Standing::Disabled => self.standing = Standing::MissingUnconfirmed,
+            // Without a listing before this one that still counts, this is the first.
+            Standing::MissingUnconfirmed if self.missed == 0 => {}
             Standing::MissingUnconfirmed | Standing::MissingConfirmed => match silence {
                 Silence::Counts => self.standing = Standing::MissingConfirmed,
                 Silence::MustBeAsked => {}

@@ -2,7 +2,8 @@
 //!
 //! Invariant: data and cursor are stored together or not at all.
 //! Invariant: nobody is removed; who is not listed keeps a row that says so.
-//! Invariant: a source that had people in scope and would have none is an error, and nothing of the pull is stored.
+//! Invariant: a source that had people in scope and would have none, or none but strangers, is an error, and nothing of the
+//! pull is stored.
 //! Unchanged rows are not written: a full pull of a hundred thousand people that brings nothing new costs one read.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,8 +16,13 @@ use super::error::StoreError;
 use super::lease::RunLease;
 use super::notes;
 use super::person::{Draft, Drafts, Listing, Person, in_scope};
+use super::same::require_same_directory;
 use super::step::Step;
 use crate::model::Time;
+
+/// So many of too many are asked for. A listing that lost people who are there has usually lost whole pages of them; then
+/// the first few of a sample show it.
+const SAMPLE: usize = 50;
 
 /// What a pull changed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -42,16 +48,25 @@ pub struct PullOutcome {
 
 impl PullOutcome {
     /// Whom to ask for, where at most so many can be: everybody, or else those that one pull missed together, the latest
-    /// first. Very many who are missing since long ago must not keep a later leaver from being asked for.
+    /// first. Very many who are missing since long ago must not keep a later leaver from being asked for; of them a sample
+    /// is asked for, spread over all: one who is there shows that the listing was wrong.
     #[must_use]
     pub fn to_ask(&self, most: usize) -> Vec<ExternalId> {
         let mut left = most;
         let mut ask = Vec::new();
+        let mut crowds = Vec::new();
         for together in &self.missing_by_pull {
             if together.len() <= left {
                 left -= together.len();
                 ask.extend_from_slice(together);
+            } else {
+                crowds.push(together);
             }
+        }
+        for crowd in crowds {
+            let some = left.min(SAMPLE);
+            left -= some;
+            ask.extend((0..some).map(|at| crowd[at * crowd.len() / some].clone()));
         }
         ask
     }
@@ -61,8 +76,9 @@ impl Store {
     /// Stores what a pull brought. Without a lease it is a rehearsal's pull, which is stored just the same.
     ///
     /// # Errors
-    /// [`StoreError::EmptiedOut`] if nobody would be left in scope, [`StoreError::LeaseLost`], or if the file cannot be
-    /// written. Nothing is stored then.
+    /// [`StoreError::EmptiedOut`] if nobody would be left in scope, [`StoreError::Strangers`] and
+    /// [`StoreError::OtherPeople`] if it is of another directory, [`StoreError::LeaseLost`], or if the file cannot be written.
+    /// Nothing is stored then.
     pub async fn apply_pull(
         &self,
         lease: Option<&RunLease>,
@@ -106,6 +122,8 @@ impl Store {
             drafts.entry(edge.member).or_default().after.insert(group);
         }
         garble(&mut drafts, &unreadable);
+        let scopes = (old_scope.as_ref(), new_scope.as_ref());
+        require_same_directory(source, &drafts, scopes, &mut step.names)?;
         let blind = unreadable.iter().any(|record| record.id.is_none());
         let listing =
             Listing { old_scope: old_scope.as_ref(), new_scope: new_scope.as_ref(), blind, silence, at: step.at };
@@ -183,6 +201,7 @@ impl Store {
         for (group, members) in relisted {
             relist(&mut drafts, &step.names.id(group.as_str()), &members, &listing);
         }
+        step.require_same_people(&mut tx, &drafts, scope.as_ref()).await?;
         // Last, so that a person with a readable and an unreadable word is held.
         garble(&mut drafts, &unreadable);
         step.name_groups(&mut tx, &groups, false).await?;

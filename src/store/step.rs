@@ -13,6 +13,7 @@ use sqlx::FromRow;
 use super::codec::{Interner, decode, encode, millis, standing, standing_text};
 use super::error::StoreError;
 use super::person::{Draft, Drafts, Move, Person, search_keys};
+use super::same;
 use super::snapshot::PullOutcome;
 use super::tx::Tx;
 use crate::model::Time;
@@ -245,6 +246,36 @@ impl<'s> Step<'s> {
         }
         rows.clear();
         Ok(())
+    }
+
+    /// Nobody is absent by listings any more: those who are missing are looked for from the start.
+    pub(super) async fn void_absences(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        sqlx::query(
+            "UPDATE person SET standing = 'missing_unconfirmed', missed = 0
+             WHERE source = ?1 AND standing IN ('missing_unconfirmed', 'missing_confirmed')",
+        )
+        .bind(self.source.as_str())
+        .execute(tx.conn()?)
+        .await?;
+        Ok(())
+    }
+
+    /// Refuses changes that turn most of the known people into others.
+    pub(super) async fn require_same_people(
+        &mut self,
+        tx: &mut Tx<'_>,
+        drafts: &Drafts,
+        scope: Option<&Scope>,
+    ) -> Result<(), StoreError> {
+        let mut others = 0;
+        for draft in drafts.values() {
+            others += u32::from(same::is_another(draft, &mut self.names)?);
+        }
+        if others < same::FEW_OTHERS {
+            return Ok(());
+        }
+        let before = count(tx, self.source, scope).await?;
+        same::refuse_others(self.source, others, before.saturating_sub(others), before)
     }
 
     /// Counts who is left, and refuses what cannot be true.

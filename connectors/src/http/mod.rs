@@ -40,6 +40,8 @@ pub struct HttpLimits {
     pub total: Duration,
     /// Bytes of one body, unpacked.
     pub body_bytes: usize,
+    /// Pages of one listing. Reaching it is an error, never an end.
+    pub pages: u32,
     /// The retry loop of [`HttpClient::send`].
     pub retry: RetryRules,
     /// Who is trusted.
@@ -53,6 +55,8 @@ impl Default for HttpLimits {
             read: Duration::from_secs(30),
             total: Duration::from_secs(120),
             body_bytes: 32 << 20,
+            // Five times what a million users take at 200 a page.
+            pages: 25_000,
             retry: RetryRules::default(),
             tls: Tls::default(),
         }

@@ -62,8 +62,13 @@ pub(super) async fn followed(source: &Microsoft, session: &Session<'_>) -> Resul
     Ok(Followed { scope, all, names })
 }
 
-/// Reads everybody.
-pub(super) async fn full(source: &Microsoft, session: &Session<'_>, at: DateTime<Utc>) -> Result<Pull, Fault> {
+/// Reads everybody. `note` is why, where that is worth a word.
+pub(super) async fn full(
+    source: &Microsoft,
+    session: &Session<'_>,
+    at: DateTime<Utc>,
+    note: Option<String>,
+) -> Result<Pull, Fault> {
     let followed = followed(source, session).await?;
     let scope = followed.scope.clone().map_or(Scope::Everybody, Scope::Groups);
     let state = State::new(source.fingerprint().to_owned(), at, scope.clone());
@@ -78,6 +83,7 @@ pub(super) async fn full(source: &Microsoft, session: &Session<'_>, at: DateTime
         (_, true) => making.nested_groups(&followed).await?,
     }
     let Making { mut builder, proofs, state, .. } = making;
+    builder.content.notes.extend(note);
     builder.content.requests = session.requests();
     Ok(Pull::Full(builder.complete(scope, state.write(), proofs)))
 }

@@ -19,9 +19,6 @@ use crate::error::{PullError, PullErrorKind};
 use crate::http::{Answer, HttpClient, Meter, Outgoing, Tried};
 use crate::paging::{Ending, Links, PagingError, Turn, Walker, same_origin};
 
-/// Pages of one listing: five times what a million users take at 200 a page.
-const MAX_PAGES: u32 = 25_000;
-
 /// How often a listing is started again because its page token expired.
 const RESTARTS: u32 = 5;
 
@@ -186,7 +183,7 @@ impl<'g> Session<'g> {
         for _ in 0..=RESTARTS {
             let mut content = A::default();
             let mut count = None;
-            let mut walker = Walker::new(first.clone(), *ending, MAX_PAGES);
+            let mut walker = Walker::new(first.clone(), *ending, self.graph.http.limits().pages);
             loop {
                 let page = match self.page(operation, walker.current(), *advanced, seed).await {
                     Ok(page) => page,

@@ -104,17 +104,19 @@ impl Microsoft {
     pub async fn pull(&self, request: PullRequest<'_>) -> Result<Pull, PullError> {
         let PullRequest { cursor, known, at } = request;
         let session = self.graph.session();
+        let mut note = None;
         let usable = cursor.and_then(|cursor| State::read(cursor, &self.fingerprint, at));
         if let Some(state) = usable {
             match poll::poll(self, &session, state, known, at).await {
                 Ok(delta) => return Ok(Pull::Delta(delta)),
                 Err(fault) if fault.is_dead_link() => {
                     tracing::info!(source = %self.config.name, "a delta link is no longer accepted; everybody is read again");
+                    note = Some(DEAD_LINK.to_owned());
                 }
                 Err(fault) => return Err(fault.into()),
             }
         }
-        Ok(full::full(self, &session, at).await?)
+        Ok(full::full(self, &session, at, note).await?)
     }
 
     /// Asks for single people by id.
@@ -141,7 +143,7 @@ impl Microsoft {
                     Presence::Here { record, groups }
                 }
                 Point::Gone => Presence::Gone,
-                Point::Unreadable(why) => Presence::Unproven(format!("is there and cannot be read: {why}")),
+                Point::Unreadable(why) => Presence::Unreadable(why),
             };
             answers.insert(id, presence);
         }
@@ -175,6 +177,10 @@ impl Microsoft {
         &self.graph
     }
 }
+
+/// What a dead link means.
+const DEAD_LINK: &str = "a delta link was no longer accepted, so everybody was read again, and nobody counts as gone by it \
+                         alone (nothing to do, unless it comes every day)";
 
 /// The tenant's v2.0 token endpoint; letter by letter also the audience of an assertion.
 fn token_url(config: &MicrosoftConfig) -> Result<Url, PullError> {

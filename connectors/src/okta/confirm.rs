@@ -112,7 +112,8 @@ pub(super) async fn confirm(
             Some(true) => Presence::Gone,
             None if sees_everyone => Presence::Gone,
             Some(false) => Presence::Unproven(
-                "not found, but the System Log tells of no deletion: the administrator role may be limited".to_owned(),
+                "not found, but the System Log tells of no deletion so far: the administrator role may be limited"
+                    .to_owned(),
             ),
             None => Presence::Unproven(
                 "not found, but the administrator role is limited and the System Log cannot be read".to_owned(),
@@ -143,7 +144,7 @@ async fn ask(source: &Okta, session: &Session<'_>, followed: &Followed, id: &Ext
     let record = match point {
         Point::Here(known) => known.record,
         Point::Unreadable(why) => {
-            return Ok(Answer::Settled(Presence::Unproven(format!("the record cannot be read: {why}"))));
+            return Ok(Answer::Settled(Presence::Unreadable(why)));
         }
         Point::Gone => return Ok(Answer::NotFound),
         Point::Forbidden => return Ok(Answer::Forbidden),

@@ -227,6 +227,10 @@ impl Making<'_, '_> {
             self.builder.content.silence = Silence::MustBeAsked;
             self.builder.content.notes.push(NARROW.to_owned());
         }
+        if self.state.log.is_some() || self.state.followed.app.is_some() {
+            // A role may show the group Everyone and yet not every person; who left is told by the log and by point reads.
+            self.builder.content.silence = Silence::MustBeAsked;
+        }
         self.state.everyone = everyone;
         Ok(())
     }

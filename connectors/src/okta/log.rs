@@ -229,7 +229,9 @@ pub(super) async fn tells_deleted(
                 && event.succeeded()
                 && event.targets("User").any(|target| target == id.as_str())
         }))),
-        Err(fault) if fault.is_forbidden() || fault.is_dead_link() || fault.is_passing() => Ok(None),
+        Err(fault) if fault.is_forbidden() || fault.is_dead_link() => Ok(None),
+        // It may be read and does not answer now: that is no leave to do without its word.
+        Err(fault) if fault.is_passing() => Ok(Some(false)),
         Err(fault) => Err(fault),
     }
 }

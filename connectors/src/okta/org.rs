@@ -29,9 +29,6 @@ use crate::remote::{Ask, Remote, RemoteError, Replied};
 /// How often a link is asked for again as it is, when the org takes too long.
 const LINK_TRIES: u32 = 3;
 
-/// Pages of one listing: five times what a million users take at 200 a page.
-const MAX_PAGES: u32 = 25_000;
-
 /// Leaves out of an answer what nobody reads here; it is faster for orgs with delegated authentication (Okta reference,
 /// "List all users", `Content-Type`).
 const LEAN: &str = "application/json; okta-response=omitCredentials,omitCredentialsLinks,omitTransitioningToStatus";
@@ -236,7 +233,7 @@ impl<'o> Session<'o> {
         S: for<'de> DeserializeSeed<'de, Value = T> + Copy + Send,
         F: FnMut(T, u32) + Send,
     {
-        let mut walker = Walker::new(first, Ending::NoLink, MAX_PAGES);
+        let mut walker = Walker::new(first, Ending::NoLink, self.org.remote.most_pages());
         loop {
             let Page { items, next } = self.page(operation, walker.current(), seed).await?;
             for item in items {

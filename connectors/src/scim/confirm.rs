@@ -37,7 +37,7 @@ pub(super) async fn confirm(
                 here.insert(id, person);
             }
             Ok(Item::Unreadable { why, .. }) => {
-                answers.insert(id.clone(), Presence::Unproven(format!("is there and cannot be read: {why}")));
+                answers.insert(id.clone(), Presence::Unreadable(why));
             }
             Err(fault) if fault.is_gone() => {
                 gone.insert(id.clone());
@@ -75,11 +75,11 @@ fn presence(
     let People { mut persons, spoilt, .. } = people;
     let Some(person) = persons.remove(&id) else {
         let why = spoilt.into_values().next().map(|(_, why)| why).unwrap_or_default();
-        return Presence::Unproven(format!("is there and cannot be read: {why}"));
+        return Presence::Unreadable(why);
     };
     match record(id.clone(), person, source.config().absent_active, said) {
         Ok(record) => Presence::Here { record, groups: Some(groups.get(&id).cloned().unwrap_or_default()) },
-        Err(unreadable) => Presence::Unproven(unreadable.why),
+        Err(unreadable) => Presence::Unreadable(unreadable.why),
     }
 }
 

@@ -19,9 +19,6 @@ use crate::paging::{
 
 use super::cursor::Method;
 
-/// Pages of one reading.
-const MAX_PAGES: u32 = 25_000;
-
 /// How often a reading is started again because its token died.
 const RESTARTS: u32 = 3;
 
@@ -229,10 +226,11 @@ async fn pass<R: Reader>(
     reader: &R,
 ) -> Result<Pass<R::Content>, Fault> {
     let mut content = reader.nothing();
+    let most_pages = session.most_pages();
     let mut method = how.method;
     let mut walk = match method {
-        Method::Index => Walk::Index(IndexWalker::new(how.first.into(), MAX_PAGES).careful(how.careful)),
-        Method::Cursor => Walk::Cursor(CursorWalker::new(MAX_PAGES)),
+        Method::Index => Walk::Index(IndexWalker::new(how.first.into(), most_pages).careful(how.careful)),
+        Method::Cursor => Walk::Cursor(CursorWalker::new(most_pages)),
     };
     loop {
         let (number, at) = match &walk {
@@ -253,7 +251,7 @@ async fn pass<R: Reader>(
             // A server may answer in the shape it likes better (RFC 9865, 2): what came decides.
             match (&walk, &next_cursor) {
                 (Walk::Index(_), Some(_)) if how.auto => {
-                    (walk, method) = (Walk::Cursor(CursorWalker::new(MAX_PAGES)), Method::Cursor);
+                    (walk, method) = (Walk::Cursor(CursorWalker::new(most_pages)), Method::Cursor);
                 }
                 (Walk::Cursor(_), None)
                     if how.auto

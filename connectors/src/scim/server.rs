@@ -127,6 +127,11 @@ impl Session<'_> {
         self.server
     }
 
+    /// Pages of one reading; reaching it is an error.
+    pub(super) fn most_pages(&self) -> u32 {
+        self.server.remote.most_pages()
+    }
+
     /// Requests so far.
     pub(super) fn requests(&self) -> u32 {
         self.meter.requests()

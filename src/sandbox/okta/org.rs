@@ -134,6 +134,10 @@ impl Org {
     pub(super) fn visible(&self, tenant: &TenantState) -> Option<Arc<Vec<bool>>> {
         let groups = match &self.settings.role {
             Role::Full => return None,
+            Role::Without(hidden) => {
+                let users = tenant.store.users.iter();
+                return Some(Arc::new(users.map(|user| !hidden.contains(&user.id)).collect()));
+            }
             Role::Groups(groups) => groups.clone(),
             Role::Nobody => BTreeSet::new(),
         };
@@ -153,7 +157,7 @@ impl Org {
     /// Whether the role shows a group.
     pub(super) fn shows_group(&self, tenant: &TenantState, index: usize) -> bool {
         match &self.settings.role {
-            Role::Full => true,
+            Role::Full | Role::Without(_) => true,
             Role::Groups(groups) => groups.iter().any(|id| tenant.store.group(id).is_some_and(|shown| shown == index)),
             Role::Nobody => false,
         }

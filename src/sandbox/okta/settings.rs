@@ -74,6 +74,8 @@ pub enum Role {
     Full,
     /// These groups (by the tenant's ids) and the people in them.
     Groups(BTreeSet<String>),
+    /// All groups, the built-in one of everybody too, and everybody but these people (by the tenant's ids).
+    Without(BTreeSet<String>),
     /// No role at all: every call is refused.
     Nobody,
 }

@@ -186,18 +186,103 @@ async fn notes_stay_until_the_source_is_listed_anew() {
 }
 
 #[test]
-fn very_many_who_are_missing_for_long_keep_nobody_from_being_asked_for() {
+fn of_very_many_who_are_missing_for_long_a_sample_is_asked_for_behind_the_later_ones() {
     let crowd = |letter: &str, count: usize| (0..count).map(|at| format!("{letter}{at}").into()).collect::<Vec<_>>();
     let check = |sizes: &[usize], expected: &[usize]| {
         let missing_by_pull: Vec<Vec<_>> =
             sizes.iter().zip(["a", "b", "c", "d"]).map(|(n, of)| crowd(of, *n)).collect();
         let outcome = PullOutcome { missing_by_pull: missing_by_pull.clone(), ..PullOutcome::default() };
-        let wanted: Vec<_> = expected.iter().flat_map(|at| missing_by_pull[*at].clone()).collect();
-        assert_eq!(outcome.to_ask(200), wanted, "{sizes:?}");
+        let asked = outcome.to_ask(200);
+        let of = |crowd: &Vec<ExternalId>| crowd.iter().filter(|id| asked.contains(id)).count();
+        assert_eq!(missing_by_pull.iter().map(of).collect::<Vec<_>>(), expected, "{sizes:?}");
+        assert_eq!(asked.iter().collect::<BTreeSet<_>>().len(), asked.len(), "nobody twice");
+        assert!(asked.len() <= 200);
     };
     check(&[], &[]);
-    check(&[200], &[0]);
-    check(&[201], &[]);
-    check(&[2, 5_000, 3], &[0, 2]);
-    check(&[150, 100, 50, 1], &[0, 2]);
+    check(&[200], &[200]);
+    check(&[201], &[50]);
+    check(&[2, 5_000, 3], &[2, 50, 3]);
+    check(&[150, 100, 50, 1], &[150, 0, 50, 0]);
+    check(&[170, 500], &[170, 30]);
+    let crowd = PullOutcome { missing_by_pull: vec![crowd("a", 1_000)], ..PullOutcome::default() };
+    let asked = crowd.to_ask(200);
+    assert_eq!((asked[0].as_str(), asked[49].as_str()), ("a0", "a980"), "spread over all of them");
+}
+
+#[tokio::test]
+async fn one_who_is_there_after_all_voids_the_absence_of_the_others() {
+    let home = Home::new().await;
+    three(&home).await;
+    let short = || listing([worker("a", "Care")]);
+    full(&home, short(), 2).await;
+    full(&home, short(), 3).await;
+    assert_eq!(people(&home).await, ["a Active g-agents", "b MissingConfirmed", "c MissingConfirmed"]);
+    let found = answers([("b", here("b", Some(&["g-agents"])))]);
+    assert_eq!(home.confirm(&entra(), &found, at(4)).await.unwrap().contradicted, ["b".into()]);
+    assert_eq!(people(&home).await, ["a Active g-agents", "b Active g-agents", "c MissingUnconfirmed"]);
+    // The listing that was wrong comes again: of those it was wrong about it is the first one.
+    full(&home, short(), 5).await;
+    assert_eq!(people(&home).await, ["a Active g-agents", "b MissingUnconfirmed", "c MissingUnconfirmed"]);
+    full(&home, short(), 6).await;
+    assert_eq!(people(&home).await, ["a Active g-agents", "b MissingConfirmed", "c MissingConfirmed"]);
+}
+
+#[tokio::test]
+async fn whoever_is_there_and_cannot_be_read_is_held_and_not_missing() {
+    let home = Home::new().await;
+    three(&home).await;
+    full(&home, listing([worker("a", "Care"), worker("b", "Care")]), 2).await;
+    home.confirm(&entra(), &answers([("c", Presence::Unreadable("department is a number".into()))]), at(3))
+        .await
+        .unwrap();
+    let view = home.directory_view(&BTreeMap::new(), &[entra()]).await.unwrap();
+    let held = &view.people[&person("c")];
+    assert_eq!((held.standing, held.unreadable.as_deref()), (Standing::Active, Some("department is a number")));
+}
+
+/// A full listing of workers and, in the same group, of people with other names under ids of theirs.
+fn tenant(ids: std::ops::Range<u32>, others: std::ops::Range<u32>) -> SnapshotContent {
+    let human = |id: u32, name: &str| {
+        let login = format!("{name}{id}@example.com");
+        record(
+            &format!("p{id}"),
+            &[("username", &login), ("given_name", name), ("family_name", &format!("{name} {id}"))],
+        )
+    };
+    listing(ids.map(|id| human(id, "ada")).chain(others.map(|id| human(id, "bob"))))
+}
+
+#[tokio::test]
+async fn a_listing_of_another_directory_is_refused_and_nothing_of_it_is_stored() {
+    let home = Home::new().await;
+    full(&home, tenant(0..20, 0..0), 1).await;
+    let before = dump(&home.path).await;
+    let refused = |content: SnapshotContent| {
+        let home = &home;
+        async move { home.apply_listing(None, &entra(), content, &cursor("x"), at(2)).await.err() }
+    };
+    let strangers = refused(tenant(100..103, 0..0)).await.unwrap();
+    assert!(matches!(strangers, StoreError::Strangers { before: 20, listed: 3, .. }), "{strangers:?}");
+    assert!(strangers.to_string().contains("20 people") && strangers.hint().contains("credentials"));
+    let same_ids = refused(tenant(17..20, 0..17)).await.unwrap();
+    assert!(matches!(same_ids, StoreError::OtherPeople { before: 20, others: 17, .. }), "{same_ids:?}");
+    let fewer = refused(tenant(0..3, 3..8)).await.unwrap();
+    assert!(matches!(fewer, StoreError::OtherPeople { others: 5, .. }), "{fewer:?}");
+    assert_eq!(dump(&home.path).await, before);
+    // One who stays shows that it is the same directory; a few accounts may be handed on.
+    assert!(refused(tenant(0..1, 0..0)).await.is_none());
+    let home = Home::new().await;
+    full(&home, tenant(0..20, 0..0), 1).await;
+    full(&home, tenant(4..20, 0..4), 2).await;
+}
+
+#[tokio::test]
+async fn changes_that_make_others_of_most_people_are_refused() {
+    let home = Home::new().await;
+    full(&home, tenant(0..9, 0..0), 1).await;
+    let changed =
+        |count: u32| DirectoryDelta { records: tenant(0..0, 0..count).users.into_values().collect(), ..delta("d") };
+    let refused = home.apply_pull(None, &entra(), connectors::Pull::Delta(changed(6)), at(2)).await;
+    assert!(matches!(refused, Err(StoreError::OtherPeople { before: 9, others: 6, .. })), "{refused:?}");
+    assert!(home.apply_pull(None, &entra(), connectors::Pull::Delta(changed(4)), at(3)).await.is_ok());
 }

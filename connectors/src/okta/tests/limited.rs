@@ -11,6 +11,7 @@ fn presence(found: &BTreeMap<ExternalId, Presence>, number: u32) -> &'static str
     match &found[&person(number)] {
         Presence::Here { .. } => "here",
         Presence::Gone => "gone",
+        Presence::Unreadable(_) => "unreadable",
         Presence::Unproven(why) => {
             assert!(!why.is_empty() && !why.contains('@'), "{why}");
             "unproven"
@@ -124,7 +125,7 @@ async fn a_confirmation_finds_deactivated_people_and_holds_unreadable_ones() {
     let rig = Rig::new(fake, OktaScope::Everybody, &[]);
     let found = rig.source.confirm(&[person(1), person(2)]).await.unwrap();
     assert!(matches!(&found[&person(1)], Presence::Here { record, .. } if record.standing == Standing::Disabled));
-    assert_eq!(presence(&found, 2), "unproven");
+    assert_eq!(presence(&found, 2), "unreadable");
     let error = rig.source.confirm(&[person(3)]).await.unwrap_err();
     assert_eq!(error.kind, PullErrorKind::Forbidden, "a role that shows everybody and not this one is odd");
 }

@@ -223,7 +223,7 @@ async fn whoever_is_asked_for_is_here_with_groups_or_gone() {
                     format!("{:?} {groups}", record.standing)
                 }
                 Presence::Gone => "gone".to_owned(),
-                Presence::Unproven(why) => why,
+                Presence::Unproven(why) | Presence::Unreadable(why) => why,
             })
             .collect();
         let active = format!("{:?}", Standing::Active);
