@@ -1,12 +1,13 @@
 //! Files in, problems or values out.
 //!
 //! ```text
-//! file · example · rules · surroundings   everything but the directories
+//! file · example · rules · guard · surroundings   everything but the directories
 //! microsoft · okta · scim · several       the directories
 //! ```
 
 mod example;
 mod file;
+mod guard;
 mod microsoft;
 mod okta;
 mod rules;
@@ -21,7 +22,7 @@ use connectors::microsoft::Credential;
 
 use super::*;
 use crate::model::{Authority, Facet, Operation};
-use crate::planner::rules::{AdoptBy, Condition, Limit, TextTest};
+use crate::planner::rules::{AdoptBy, Condition, Emptied, Limit, TextTest};
 use crate::report::{Privacy, SinkKind};
 use crate::serve::Every;
 

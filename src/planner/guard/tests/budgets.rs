@@ -2,7 +2,7 @@
 
 use super::super::super::testing::{persona, routing, security};
 use super::*;
-use crate::model::{Attribute, Seen};
+use crate::model::{Action, Attribute};
 
 #[test]
 fn removals_are_limited_by_fraction_and_by_count() {
@@ -155,11 +155,21 @@ fn whoever_has_the_profile_receives_nothing_and_whoever_was_not_read_receives_it
     }
     assert_eq!(world.plan().changes.len(), 2, "the profiles differ in others");
     check(&world, &limits, &[]);
-    for user in world.seen.connect.users.values_mut().take(2) {
-        user.attributes.insert(Attribute::SecurityProfiles, Seen::Unread);
+    // An update that does not know what it replaces.
+    let mut plan = rising(0, 2).plan();
+    for change in &mut plan.changes {
+        if let Action::Update(update) = &mut change.action {
+            update.before = update.after.clone();
+        }
     }
-    let raised = world.plan().changes.iter().any(|change| matches!(change.action, crate::model::Action::Update(_)));
-    assert_eq!(told(&world, &limits).is_empty(), !raised, "given what may be new");
+    assert!(refusal(plan.clone(), &limits, None).is_none(), "what they have, they do not receive");
+    for change in &mut plan.changes {
+        if let Action::Update(update) = &mut change.action {
+            update.before = Default::default();
+        }
+    }
+    let refused = refusal(plan, &limits, None).expect("may be new");
+    assert_eq!(refused.message, "2 people would receive a privileged profile: Admin 2 (20 %, limit 0)");
 }
 
 #[test]
