@@ -62,6 +62,14 @@
 //! record comes to decide, the Connect user is handed over by its owner mark, not deleted and created. Attributes of several
 //! records are never mixed: a source that cannot be read would change a persona by falling out.
 //!
+//! # The guard
+//!
+//! A plan is weighed by what it does to people, not by its length: removed, changed, raised to a privileged profile, taken
+//! out of one routing profile, a department emptied, a profile below its fewest users ([`planner::rules::Limits`]). The
+//! planner counts what is at stake ([`model::stakes`]), the guard compares. Canaries are accounts that never leave: one that
+//! a directory does not tell of any more says that its listing is not whole, before any number does. A refused plan names
+//! the digest of its guarded part; an approval is of one digest, for one run, for a time.
+//!
 //! # Order of changes
 //!
 //! In a plan: leavers' updates, deletes, other updates, adopts, creates; inside that by person, then facet. While applying,
@@ -79,7 +87,7 @@
 //! | report sink | a file in `report/` and a variant of [`report::SinkKind`] | its arm in `build` |
 //! | mapping condition | a variant of [`planner::rules::Condition`] | its evaluation and text form |
 //! | verb | a variant in `cli` | its arm and screen |
-//! | limit of the guard | a field of [`planner::rules::Limits`] | complete destructuring in the guard |
+//! | limit of the guard | a field of [`planner::rules::Limits`]; a number it needs, in [`model::Stakes`] | complete destructuring in the guard |
 
 pub mod assemble;
 pub mod aws;

@@ -11,6 +11,7 @@ use crate::assemble;
 use crate::config::Config;
 use crate::connect::{AmazonConnect, Quotas};
 use crate::model::IdentityManagement;
+use crate::planner::guard::unknown_names;
 use crate::planner::{check_examples, missing_names};
 use crate::report::Sink;
 
@@ -138,10 +139,11 @@ async fn connect(config: &Config) -> Vec<Line> {
         lines.push(Line { place: place.clone(), ok: line.ok, text: line.text, hint: line.hint });
     }
     if let Some(catalogue) = catalogue {
-        let unknown = missing_names(&config.rules, &catalogue, IdentityManagement::Saml);
+        let mut unknown = missing_names(&config.rules, &catalogue, IdentityManagement::Saml);
+        unknown.extend(unknown_names(&config.limits, &catalogue));
         let place = "names".to_owned();
         if unknown.is_empty() {
-            let text = "every name in the rules exists in Connect".to_owned();
+            let text = "every name in the rules and the guard exists in Connect".to_owned();
             lines.push(Line { place: place.clone(), ok: true, text, hint: None });
         }
         for finding in unknown {

@@ -53,7 +53,11 @@ fn adoption_report(out: &mut String, plan: &Plan, style: Style) {
     let mut line = |n: usize, what: &str, detail: String| {
         let _ = writeln!(out, "    {:>6} {what:<11} {detail}", number(n as u64));
     };
-    line(matched.values().sum(), "matched", format!("people who have a Connect user already, by {}", by.join(", ")));
+    if plan.managed > 0 {
+        line(plan.managed as usize, "ours", "people whose Connect user carries our owner mark already".to_owned());
+    }
+    let by = if by.is_empty() { String::new() } else { format!(", by {}", by.join(", ")) };
+    line(matched.values().sum(), "matched", format!("people who have a Connect user already{by}"));
     line(
         found(FindingCode::AmbiguousMatch),
         "ambiguous",
@@ -61,6 +65,13 @@ fn adoption_report(out: &mut String, plan: &Plan, style: Style) {
     );
     line(found(FindingCode::Foreign), "foreign", "Connect users that no person claims: never touched".to_owned());
     line(created, "new", "people who would get a Connect user".to_owned());
+    let others = plan.decisions.values().filter(
+        |decision| matches!(decision, Decision::Quarantined(finding) if finding.code != FindingCode::AmbiguousMatch),
+    );
+    let others = others.count();
+    if others > 0 {
+        line(others, "held", "other people who wait for somebody: see below".to_owned());
+    }
     out.push('\n');
 }
 

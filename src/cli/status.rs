@@ -7,8 +7,8 @@ use connectors::SourceName;
 use serde_json::json;
 
 use super::style::{self, Style, column, count, number};
-use super::{Door, Exit};
-use crate::model::{Decision, Finding};
+use super::{Door, Exit, approve};
+use crate::model::{Decision, Finding, Time};
 use crate::store::{RunRow, Store};
 
 /// Findings that are listed before "and so many more".
@@ -24,6 +24,10 @@ pub(super) async fn status(door: &Door) -> anyhow::Result<Exit> {
     let now = super::now();
     let last = store.runs(1).await?.into_iter().next();
     let held = store.held().await?;
+    let approved = match &held {
+        Some(held) => store.approval(&held.digest).await?.map(|at| approve::runs_out(&config, at)),
+        None => None,
+    };
     let decisions = store.decisions().await?;
     let people = store.people_count().await?;
     let quarantined: Vec<_> = decisions
@@ -45,7 +49,7 @@ pub(super) async fn status(door: &Door) -> anyhow::Result<Exit> {
                 "contact_centre": config.name,
                 "sources": config.sources.iter().map(|source| source.name().as_str()).collect::<Vec<_>>(),
                 "enabled": config.enabled, "people": people, "last_run": last,
-                "held_plan": held.as_ref().map(|held| json!({"digest": held.digest, "message": held.message})),
+                "held_plan": held.as_ref().map(|held| json!({"digest": held.digest, "message": held.message, "approved_until": approved})),
                 "frozen": frozen.cloned().unwrap_or_default(), "quarantined": quarantined, "waiting": waiting, "in_doubt": doubts,
                 "worked_on_by": holder.map(|(holder, _)| holder),
             })
@@ -75,7 +79,7 @@ pub(super) async fn status(door: &Door) -> anyhow::Result<Exit> {
     }
     if let Some(held) = &held {
         line("held", style.bad(&held.message));
-        line("", format!("→ rollcall plan, then: rollcall approve {}", held.digest));
+        line("", held_line(&held.digest, approved, now));
     }
     if doubts > 0 {
         line("in doubt", format!("{}, settled by the next run", count(doubts, "call", "calls")));
@@ -86,6 +90,21 @@ pub(super) async fn status(door: &Door) -> anyhow::Result<Exit> {
     needs(&mut out, &quarantined, style);
     print!("{out}");
     Ok(Exit::Done)
+}
+
+/// What becomes of the held plan, with the moment until which it is approved.
+fn held_line(digest: &str, approved: Option<Time>, now: Time) -> String {
+    match approved {
+        Some(until) if now <= until => {
+            format!("approved until {}: goes through with the next run → rollcall sync now", style::moment(until))
+        }
+        Some(until) => format!(
+            "the approval ran out {}, on {} → rollcall plan, then again: rollcall approve {digest}",
+            style::relative(until, now),
+            style::moment(until)
+        ),
+        None => format!("→ rollcall plan, then: rollcall approve {digest}"),
+    }
 }
 
 /// Who waits for somebody.
@@ -118,7 +137,7 @@ fn people_line(known: u64, in_scope: Option<&BTreeMap<SourceName, u32>>) -> Stri
 }
 
 /// One run in one line.
-pub(super) fn run_line(run: &RunRow, now: crate::model::Time) -> String {
+pub(super) fn run_line(run: &RunRow, now: Time) -> String {
     let when = format!("{} ({})", style::relative(run.started, now), style::moment(run.started));
     match &run.summary {
         None => format!("{when}  not finished"),

@@ -77,7 +77,7 @@ pub struct Config {
     pub reports: Vec<SinkConfig>,
     /// The rules' own tests.
     pub examples: Vec<Example>,
-    /// SHA-256 of [`Config::rules`] without line numbers, in hex. Changes exactly if what the rules say changes.
+    /// SHA-256 of [`Config::rules`] without line numbers and canaries, in hex. Changes exactly if what the rules say changes.
     pub rules_digest: String,
 }
 
@@ -190,6 +190,7 @@ fn read(root: &Section<'_>, path: &Path) -> Option<Config> {
     let policy::Adopt { by: adopt, first_run_applies, rename } = policy::adopt(&root.section("adopt"));
     let same_person = source::same_person(root);
     let sources = source::read(root, &source::Needs::of(&fields, &mappings, &same_person));
+    let guard::Guard { limits, canaries } = guard::read(&root.section("guard"), &source_names(root));
     let rules = Rules {
         sources: sources
             .iter()
@@ -211,8 +212,8 @@ fn read(root: &Section<'_>, path: &Path) -> Option<Config> {
         leaver: policy::leaver(&root.section("leaver")),
         rename,
         user_limit,
+        canaries,
     };
-    let limits = guard::read(&root.section("guard"));
     let schedule = schedule::read(&root.section("schedule"));
     let reports = report::read(&root.section("report"), name.as_deref(), connect.as_ref(), &tls);
     let examples = example::read(root.sections("example"), &types);
@@ -246,6 +247,12 @@ fn stores(connect: &ConnectConfig, endpoint_url: Option<Url>) -> Reach {
     Reach { region, profile, assume_role, endpoint_url, tls }
 }
 
+/// Every `[source.*]` as it is written, those with problems too.
+fn source_names(root: &Section<'_>) -> Vec<String> {
+    let table = root.get("source").and_then(|item| item.value().as_table());
+    table.into_iter().flatten().map(|(name, _)| name.get_ref().to_string()).collect()
+}
+
 const NAME: &str = "letters, digits, - _ and . (at most 64), for example \"support-emea\"";
 
 /// The name becomes a part of the log group's name.
@@ -261,6 +268,8 @@ fn digest(rules: &Rules) -> String {
     for mapping in &mut rules.mappings {
         mapping.line = 0;
     }
+    // They give nobody anything: a change because of the directory is not one because of the configuration.
+    rules.canaries.clear();
     let bytes = Sha256::digest(format!("{rules:?}"));
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -6,6 +6,7 @@
 //! inventory   what a look at Connect brought: users, names, the instance
 //! operation   the Connect operations, each with its quota bucket
 //! plan        changes with reasons, a decision for everybody, findings, the forecast
+//! stakes      what the guard weighs a plan against
 //! outcome     what one call did
 //! journal     what happened, in order: ledger and outbox
 //! observation everything a plan is made of
@@ -22,6 +23,7 @@ pub mod observation;
 pub mod operation;
 pub mod outcome;
 pub mod plan;
+pub mod stakes;
 pub mod target;
 pub mod user;
 
@@ -34,6 +36,7 @@ pub use outcome::{CallError, Disposition, Done, NotAttempted, Outcome};
 pub use plan::{
     Action, ApprovedPlan, Change, Decision, FacetUpdate, Finding, FindingCode, Forecast, LeaveReason, Plan, Reason,
 };
+pub use stakes::{Canary, Headcount, Holding, ProfileUse, Stakes};
 pub use target::{Look, Target};
 pub use user::{ConnectUser, ConnectUserId, DesiredUser, Remembered, Seen, Stage};
 

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::Time;
 use super::attribute::{AttributeSet, Facet, Named};
 use super::operation::Operation;
+use super::stakes::Stakes;
 use super::user::{ConnectUserId, DesiredUser, Stage};
 
 /// One facet of one user, as one call writes it.
@@ -368,9 +369,9 @@ pub struct Plan {
     /// from a wish that was never fulfilled.
     #[serde(default)]
     pub agreed: BTreeMap<PersonKey, AttributeSet>,
-    /// Managed people by department, before and after this plan; every department with managed people.
+    /// What the guard weighs the changes against.
     #[serde(default)]
-    pub departments: BTreeMap<String, (u32, u32)>,
+    pub stakes: Stakes,
     /// Connect users whose unread details would be needed to decide; read them (bounded) and plan again.
     pub details_needed: BTreeSet<ConnectUserId>,
     /// Owner tags that name a person the directory view does not hold; ask the directory about them and plan again.

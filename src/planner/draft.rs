@@ -12,7 +12,7 @@ use super::Quota;
 use super::rules::Rules;
 use crate::model::{
     Action, AttributeSet, Change, ConnectUser, ConnectUserId, Decision, Finding, FindingCode, Forecast, LeaveReason,
-    Observation, Plan, Reason, Time,
+    Observation, Plan, Reason, Stakes, Time,
 };
 
 /// Findings about one person, as they come up.
@@ -87,7 +87,7 @@ pub(super) struct Draft {
     pub(super) leaving: BTreeMap<PersonKey, (Time, LeaveReason)>,
     pub(super) links: BTreeMap<PersonKey, ConnectUserId>,
     pub(super) agreed: BTreeMap<PersonKey, AttributeSet>,
-    pub(super) departments: BTreeMap<String, (u32, u32)>,
+    pub(super) stakes: Stakes,
     pub(super) details_needed: BTreeSet<ConnectUserId>,
     pub(super) owners_unknown: BTreeSet<PersonKey>,
     pub(super) managed: u32,
@@ -102,7 +102,7 @@ impl Draft {
             leaving: BTreeMap::new(),
             links: BTreeMap::new(),
             agreed: BTreeMap::new(),
-            departments: BTreeMap::new(),
+            stakes: Stakes::default(),
             details_needed: BTreeSet::new(),
             owners_unknown: BTreeSet::new(),
             managed: 0,
@@ -188,7 +188,7 @@ impl Draft {
             leaving: self.leaving,
             links: self.links,
             agreed: self.agreed,
-            departments: self.departments,
+            stakes: self.stakes,
             details_needed: self.details_needed,
             owners_unknown: self.owners_unknown,
             managed: self.managed,

@@ -10,7 +10,8 @@
 //! diff        wish × Connect × memory × authority → updates
 //! validate    what Connect would refuse
 //! draft       a plan in the making: order, forecast
-//! guard       the brake: limits, protected people, the digest that an approval names
+//! stakes      what the guard weighs a plan against: who has which profile, the canaries
+//! guard       the brake: budgets, floors, canaries, protected people, the digest that an approval names
 //! explain     everything about one person · lint: coverage, unknown names, the rules' own examples
 //! ```
 //!
@@ -38,6 +39,7 @@ mod listed;
 mod mapping;
 pub mod rule;
 pub mod rules;
+mod stakes;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -58,6 +60,7 @@ use leaver::{Leaver, Presence, Rung};
 use mapping::{Compiled, Wish};
 use rule::Facts;
 use rules::Rules;
+use stakes::{Counted, Tally};
 
 pub use draft::forecast;
 pub use explain::{Explanation, FieldOf, OtherRecord, ShownAttribute, explain, explain_in};
@@ -80,7 +83,13 @@ pub fn plan(seen: &Observation, rules: &Rules, quota: &Quota<'_>) -> Plan {
     let people = candidates(seen, rules);
     let humans = Humans::of(seen, rules, &people);
     let Correlation { claims, claimed } = correlate(seen, rules, &people, &humans);
-    let mut planning = Planning { seen, compiled: &compiled, draft: Draft::new(), unmapped: Default::default() };
+    let mut planning = Planning {
+        seen,
+        compiled: &compiled,
+        draft: Draft::new(),
+        tally: Tally::default(),
+        unmapped: Default::default(),
+    };
     for (at, (person, claim)) in people.iter().zip(claims).enumerate() {
         match humans.role(at) {
             Role::Shadowed { by, matched } => planning.shadowed(person, &people[by].user.key, matched, claim),
@@ -98,7 +107,9 @@ pub fn plan(seen: &Observation, rules: &Rules, quota: &Quota<'_>) -> Plan {
         });
     }
     planning.unmapped_departments();
-    planning.draft.finish(seen, rules, quota)
+    let Planning { mut draft, tally, .. } = planning;
+    draft.stakes = tally.finish(seen, rules, &people, &draft.decisions);
+    draft.finish(seen, rules, quota)
 }
 
 /// Everybody in the directory view, by key.
@@ -117,6 +128,7 @@ struct Planning<'a> {
     seen: &'a Observation,
     compiled: &'a Compiled<'a>,
     draft: Draft,
+    tally: Tally<'a>,
     /// People on the default persona, by their department.
     unmapped: std::collections::BTreeMap<Option<&'a str>, u32>,
 }
@@ -126,8 +138,8 @@ impl<'a> Planning<'a> {
         let key = &person.user.key;
         let label = person.label();
         let mut notes = Notes::new(key, &label);
-        let before = self.draft.managed;
         self.count_managed(key, &claim);
+        let mine = if let Claim::Mine { user, by } = &claim { Some((*user, *by)) } else { None };
         match &person.presence {
             Presence::Unknown(why) => self.draft.decide(key, Decision::NotObserved { why: why.clone() }),
             Presence::Unreadable(why) => notes.note(
@@ -150,7 +162,12 @@ impl<'a> Planning<'a> {
             },
         }
         self.draft.hold(notes);
-        self.count_department(person, self.draft.managed > before);
+        if let Some((user, by)) = mine {
+            let memory = self.memory(by.former().unwrap_or(key));
+            let suspended = memory.is_some_and(|memory| memory.stage == Stage::Suspended);
+            let touched = matches!(self.draft.decisions.get(key), Some(Decision::Changes { .. }));
+            self.tally.count(person, self.compiled.rules, &Counted { user, by, suspended, touched });
+        }
     }
 
     /// Somebody about whom the record of another source decides.
@@ -207,23 +224,6 @@ impl<'a> Planning<'a> {
         self.draft.managed += 1;
         if self.memory(key).and_then(|memory| memory.link.as_ref()) != Some(&user.id) && *by == By::OwnerTag {
             self.draft.links.insert(key.clone(), user.id.clone());
-        }
-    }
-
-    /// Before and after this plan, for the guard's message.
-    fn count_department(&mut self, person: &Candidate<'a>, managed: bool) {
-        if !managed {
-            return;
-        }
-        let department = person.user.attribute(&self.compiled.rules.fields.department).unwrap_or("(no department)");
-        let leaves = matches!(person.presence, Presence::Gone(_))
-            && matches!(self.draft.decisions.get(&person.user.key), Some(Decision::Changes { .. }));
-        if !self.draft.departments.contains_key(department) {
-            self.draft.departments.insert(department.to_owned(), (0, 0));
-        }
-        if let Some((before, after)) = self.draft.departments.get_mut(department) {
-            *before += 1;
-            *after += u32::from(!leaves);
         }
     }
 

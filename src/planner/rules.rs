@@ -37,6 +37,9 @@ pub struct Rules {
     pub rename: RenamePolicy,
     /// Most users the instance may have, if configured; Connect's default quota is 500.
     pub user_limit: Option<u32>,
+    /// People (usernames, addresses or keys) who exist only to prove that a listing is whole. They give nobody anything;
+    /// the planner tells the guard how each was seen.
+    pub canaries: BTreeSet<String>,
 }
 
 impl Rules {
@@ -236,24 +239,76 @@ pub enum RenamePolicy {
 /// What the guard allows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// Most people removed (suspended or deleted) in one plan.
+    /// Most people removed (suspended or deleted) in one plan; the part is of the managed people.
     pub max_removed: Limit,
-    /// Most people changed otherwise in one plan; creates are not counted.
+    /// Most people changed otherwise in one plan; creates are not counted. The part is of the managed people.
     pub max_changed: Limit,
-    /// People (usernames or keys) that must not be removed.
+    /// Security profiles (names) that mean power over others.
+    pub privileged: BTreeSet<String>,
+    /// Most people who receive a privileged profile they do not have now, joiners included. The part is of the managed
+    /// people and of those joiners.
+    pub max_raised: Limit,
+    /// Most people who leave one routing profile, by removal or for another one. The part is of the managed people who
+    /// have it.
+    pub max_leaving_profile: Limit,
+    /// Most departments of some size that lose everybody.
+    pub max_emptied: Emptied,
+    /// Fewest users of a security or routing profile, by its name. Users of people in a directory count, suspended ones
+    /// and those that nobody claims do not; what a plan would give is not set against what it takes.
+    pub never_below: BTreeMap<String, u32>,
+    /// People (usernames or keys) who must not be removed, approved or not, and lose no security profile unapproved.
     pub protected: BTreeSet<String>,
     /// How long an approval holds, in seconds.
     pub approval_secs: u64,
 }
 
-/// A number of people and a part of the managed people. A plan passes a limit if it stays within the count **or** within
-/// the fraction is too lax for a small site and within both too strict for a large one: a plan is refused if it exceeds
-/// any bound that is set, except that a fraction never refuses fewer than [`Limit::FRACTION_FLOOR`] people.
+impl Limits {
+    /// Fewer people than this leaving a routing profile is a team that was rearranged, whatever part of it they are.
+    pub const LEAVING_FLOOR: u32 = 5;
+}
+
+impl Default for Limits {
+    /// What holds unless the configuration says otherwise.
+    fn default() -> Self {
+        const DAY_SECS: u64 = 24 * 60 * 60;
+        Self {
+            max_removed: Limit { count: Some(50), fraction: Some(0.10) },
+            max_changed: Limit { count: None, fraction: Some(0.30) },
+            privileged: BTreeSet::new(),
+            max_raised: Limit { count: Some(5), fraction: None },
+            max_leaving_profile: Limit { count: None, fraction: Some(0.50) },
+            max_emptied: Emptied::default(),
+            never_below: BTreeMap::new(),
+            protected: BTreeSet::new(),
+            approval_secs: DAY_SECS,
+        }
+    }
+}
+
+/// How many departments may lose everybody in one plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Emptied {
+    /// Most departments.
+    pub count: u32,
+    /// Only departments of at least so many people who are not suspended.
+    pub from: u32,
+}
+
+impl Default for Emptied {
+    fn default() -> Self {
+        Self { count: 0, from: 5 }
+    }
+}
+
+/// A number of people and a part of the people in question. A plan passes a limit if it stays within the count **or**
+/// within the fraction is too lax for a small site and within both too strict for a large one: a plan is refused if it
+/// exceeds any bound that is set, except that a fraction never refuses fewer than a floor of people,
+/// [`Limit::FRACTION_FLOOR`] unless the limit has one of its own.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Limit {
     /// Most people.
     pub count: Option<u32>,
-    /// Largest part of the managed people, 0 to 1.
+    /// Largest part of the people in question, 0 to 1.
     pub fraction: Option<f64>,
 }
 

@@ -19,8 +19,7 @@ use chrono::TimeDelta;
 use connectors::{AttributeName, Attributes, DirectoryGroup, DirectoryUser, GroupKey, PersonKey, Scope, Standing};
 
 use super::rules::{
-    AdoptBy, Condition, FieldMapping, LeaverRules, Limit, Limits, Mapping, Persona, RenamePolicy, Rules, SourceRules,
-    Suspend,
+    AdoptBy, Condition, FieldMapping, LeaverRules, Limits, Mapping, Persona, RenamePolicy, Rules, SourceRules, Suspend,
 };
 use crate::model::{
     Action, Attribute, AttributeSet, Authority, Catalogue, ConnectUser, ConnectUserId, Decision, DirectoryView, Facet,
@@ -114,16 +113,12 @@ pub(super) fn rules() -> Rules {
         },
         rename: RenamePolicy::Report,
         user_limit: None,
+        canaries: BTreeSet::new(),
     }
 }
 
 pub(super) fn limits() -> Limits {
-    Limits {
-        max_removed: Limit { count: Some(50), fraction: Some(0.1) },
-        max_changed: Limit { count: None, fraction: Some(0.3) },
-        protected: BTreeSet::new(),
-        approval_secs: DAY_SECS,
-    }
+    Limits::default()
 }
 
 fn ids(kind: &str, of: &[&str]) -> BTreeMap<String, ResourceId> {

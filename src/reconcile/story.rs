@@ -5,11 +5,12 @@
 
 use std::collections::BTreeSet;
 
+use chrono::TimeDelta;
 use connectors::{PersonKey, attributes};
 
 use super::progress::{PlanCounts, Progress};
 use super::{Ended, Order, Run, RunError, apply, look, observe, summary};
-use crate::model::{ApprovedPlan, Decision, Observation, Plan, RunSummary, SourceState, Target};
+use crate::model::{ApprovedPlan, Decision, Observation, Plan, RunSummary, SourceState, Target, Time};
 use crate::planner::guard::{self, Refusal, Verdict};
 use crate::planner::rules::Approval;
 use crate::planner::{self, Quota};
@@ -24,28 +25,34 @@ pub(super) async fn story<T: Target>(run: &Run<'_, T>) -> Result<Ended, RunError
     let plan = only_for(order, &seen, plan, &|operation| run.quota(operation));
     let mut summary = summary::of_plan(&plan, &sources, frozen);
     watch.tell(Progress::Planned { counts: PlanCounts::of(&plan) });
-    let approval = approval(run, &plan).await?;
+    let digest = guard::digest(&plan, &centre.limits);
+    let approval = approval(run, &digest).await?;
     if !order.rehearse {
         remember(run, &plan).await?;
     }
     match guard::review(plan, &centre.limits, approval.as_ref(), clock.now()) {
-        Verdict::Refused(plan, refusal) => {
+        Verdict::Refused(plan, mut refusal) => {
+            refusal.hint = how_to_approve(order, refusal.hint, &refusal.digest);
             watch.tell(Progress::Refused { digest: refusal.digest.clone(), message: refusal.message.clone() });
             "refused".clone_into(&mut summary.result);
             summary.message.clone_from(&refusal.message);
-            if !order.rehearse {
+            // A plan for one person must not take the place of the whole one that waits for somebody.
+            if !order.rehearse && order.user.is_none() {
                 let Refusal { digest, message, .. } = &refusal;
                 centre.store.hold_plan(lease, order.run, digest, message, clock.now()).await?;
+                centre.store.forget_approvals(expired_before(run), Some(digest)).await?;
             }
             Ok(Ended { plan: *plan, refusal: Some(refusal), summary })
         }
         Verdict::Approved(approved) => {
             if !order.rehearse {
-                watch.tell(Progress::Passed { approved: approval.as_ref().map(|approval| approval.digest.clone()) });
-                if let Some(Approval { digest, .. }) = &approval {
+                let relied_on = approval.filter(|approval| approval.digest == digest).map(|approval| approval.digest);
+                watch.tell(Progress::Passed { approved: relied_on.clone() });
+                if let Some(digest) = &relied_on {
                     // Once: an approval that outlived its plan would let a later one like it through unseen.
                     centre.store.consume_approval(lease, digest).await?;
                 }
+                centre.store.forget_approvals(expired_before(run), None).await?;
                 carry_out(run, &approved, &seen, &mut summary).await?;
             }
             Ok(Ended { plan: approved.into_plan(), refusal: None, summary })
@@ -106,13 +113,28 @@ async fn remember<T: Target>(run: &Run<'_, T>, plan: &Plan) -> Result<(), StoreE
 }
 
 /// The approval that may let this plan through: given with the order, or stored by `rollcall approve`.
-async fn approval<T: Target>(run: &Run<'_, T>, plan: &Plan) -> Result<Option<Approval>, StoreError> {
+async fn approval<T: Target>(run: &Run<'_, T>, digest: &str) -> Result<Option<Approval>, StoreError> {
     let Run { centre, order, clock, .. } = run;
     if let Some(digest) = &order.approve {
         return Ok(Some(Approval { digest: digest.clone(), at: clock.now() }));
     }
-    let digest = guard::digest(plan);
-    Ok(centre.store.approval(&digest).await?.map(|at| Approval { digest, at }))
+    Ok(centre.store.approval(digest).await?.map(|at| Approval { digest: digest.to_owned(), at }))
+}
+
+/// Approvals given before this have run out.
+fn expired_before<T: Target>(run: &Run<'_, T>) -> Time {
+    let holds = i64::try_from(run.centre.limits.approval_secs).ok().and_then(TimeDelta::try_seconds);
+    holds.and_then(|holds| run.clock.now().checked_sub_signed(holds)).unwrap_or(Time::MIN_UTC)
+}
+
+/// `rollcall approve` is for the plan that is held; a rehearsal and a run for one person hold none.
+fn how_to_approve(order: &Order, hint: String, digest: &str) -> String {
+    let held = format!("rollcall approve {digest}");
+    match &order.user {
+        Some(user) => hint.replace(&held, &format!("rollcall sync now --user {user} --approve {digest}")),
+        None if order.rehearse => hint.replace(&held, &format!("rollcall sync now --approve {digest}")),
+        None => hint,
+    }
 }
 
 /// The plan, narrowed to one person if the order says so.

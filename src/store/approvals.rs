@@ -1,6 +1,7 @@
 //! Held plans, and who let them through.
 //!
 //! Invariant: an approval names a digest, never "the next plan"; it is used up by the run that relies on it.
+//! Invariant: approving again starts the time anew; an approval that has run out is never in the way of another one.
 
 use super::Store;
 use super::codec::{millis, time};
@@ -24,7 +25,8 @@ pub struct Held {
 }
 
 impl Store {
-    /// Remembers that a plan is held, and tells the journal. The same plan held again by the next run is not news.
+    /// Remembers that a plan is held, and tells the journal. The same plan held again by the next run is not news, but what
+    /// is said about it is kept up to date (an approval may have run out).
     ///
     /// # Errors
     /// [`StoreError::LeaseLost`], or if the file cannot be written.
@@ -40,7 +42,8 @@ impl Store {
         let mut tx = writer.begin_for(Some(lease)).await?;
         let before: Option<String> = sqlx::query_scalar("SELECT digest FROM held").fetch_optional(tx.conn()?).await?;
         if before.as_deref() == Some(digest) {
-            return tx.rollback().await;
+            sqlx::query("UPDATE held SET message = ?1").bind(message).execute(tx.conn()?).await?;
+            return tx.commit().await;
         }
         sqlx::query(
             "INSERT INTO held (id, digest, message, run, at) VALUES (1, ?1, ?2, ?3, ?4)
@@ -82,19 +85,24 @@ impl Store {
     }
 
     /// Lets the plan with this digest through in the next run, and tells the journal. Needs no lease: a person says it
-    /// while `serve` runs.
+    /// while `serve` runs. Said again, it holds from then on.
     ///
     /// # Errors
     /// If the file cannot be written.
     pub async fn approve(&self, digest: &str, at: Time) -> Result<(), StoreError> {
         let mut writer = self.writer().await?;
         let mut tx = writer.begin().await?;
-        let added = sqlx::query("INSERT INTO approval (digest, at) VALUES (?1, ?2) ON CONFLICT DO NOTHING")
+        let renewed = sqlx::query("UPDATE approval SET at = ?2 WHERE digest = ?1")
             .bind(digest)
             .bind(millis(at))
             .execute(tx.conn()?)
             .await?;
-        if added.rows_affected() > 0 {
+        if renewed.rows_affected() == 0 {
+            sqlx::query("INSERT INTO approval (digest, at) VALUES (?1, ?2)")
+                .bind(digest)
+                .bind(millis(at))
+                .execute(tx.conn()?)
+                .await?;
             record(&mut tx, &JournalEntry::Approved { digest: digest.to_owned() }, at).await?;
         }
         tx.commit().await
@@ -111,6 +119,22 @@ impl Store {
             .fetch_optional(&mut *reader)
             .await?;
         at.map(time).transpose()
+    }
+
+    /// Forgets approvals that were given before a moment, but for one: that of the plan that is held stays, so that it can
+    /// be told that it has run out. Needs no lease, like giving one.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub async fn forget_approvals(&self, before: Time, but: Option<&str>) -> Result<(), StoreError> {
+        let mut writer = self.writer().await?;
+        let mut tx = writer.begin().await?;
+        sqlx::query("DELETE FROM approval WHERE at < ?1 AND digest IS NOT ?2")
+            .bind(millis(before))
+            .bind(but)
+            .execute(tx.conn()?)
+            .await?;
+        tx.commit().await
     }
 
     /// Uses an approval up.

@@ -81,7 +81,7 @@ fn imports_point_down_only() {
 #[test]
 fn capabilities_have_one_maker() {
     let makers = [
-        ("ApprovedPlan::by_guard(", "src/planner/guard.rs"),
+        ("ApprovedPlan::by_guard(", "src/planner/guard/mod.rs"),
         ("LastPageSeen::witnessed(", "connectors/src/paging/mod.rs"),
     ];
     for (call, maker) in makers {

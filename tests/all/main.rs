@@ -4,6 +4,7 @@
 #![recursion_limit = "256"]
 
 mod contract;
+mod guard;
 mod house;
 mod killed;
 mod mass_loss;

@@ -18,7 +18,7 @@ fn rollcall(world: &World, arguments: &[&str]) -> Command {
     command
 }
 
-async fn output(world: &World, arguments: &[&str]) -> (i32, String, String) {
+pub(crate) async fn output(world: &World, arguments: &[&str]) -> (i32, String, String) {
     let Output { status, stdout, stderr } = rollcall(world, arguments).output().await.unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     (status.code().unwrap(), text(stdout), text(stderr))

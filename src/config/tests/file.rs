@@ -161,6 +161,11 @@ fn the_smallest_file_has_the_documented_defaults() {
     assert!(config.rules.leaver.delete && config.rules.leaver.suspend.is_none());
     assert_eq!(config.limits.max_removed, Limit { count: Some(50), fraction: Some(0.10) });
     assert_eq!(config.limits.max_changed, Limit { count: None, fraction: Some(0.30) });
+    assert_eq!(config.limits.max_leaving_profile, Limit { count: None, fraction: Some(0.50) });
+    assert_eq!(config.limits.max_raised, Limit { count: Some(5), fraction: None });
+    assert_eq!(config.limits.max_emptied, Emptied { count: 0, from: 5 });
+    assert!(config.limits.privileged.is_empty() && config.limits.never_below.is_empty());
+    assert!(config.limits.protected.is_empty() && config.rules.canaries.is_empty());
     assert_eq!(config.limits.approval_secs, 86_400);
     assert_eq!(config.schedule.every, Every::Interval { secs: 120 });
     assert_eq!((config.schedule.full_every_secs, config.schedule.audit_every_secs), (86_400, 900));

@@ -1,13 +1,14 @@
 //! Files in, problems or values out.
 //!
 //! ```text
-//! file · example · rules · surroundings   everything but the directories
+//! file · example · rules · guard · surroundings   everything but the directories
 //! microsoft · okta · scim · several       the directories
 //! secrets                                 references to secrets, and who is trusted
 //! ```
 
 mod example;
 mod file;
+mod guard;
 mod microsoft;
 mod okta;
 mod rules;
@@ -23,7 +24,7 @@ use connectors::microsoft::Credential;
 
 use super::*;
 use crate::model::{Authority, Facet, Operation};
-use crate::planner::rules::{AdoptBy, Condition, Limit, TextTest};
+use crate::planner::rules::{AdoptBy, Condition, Emptied, Limit, TextTest};
 use crate::report::{Privacy, SinkKind};
 use crate::serve::Every;
 

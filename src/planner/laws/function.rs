@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 
-use super::super::digest;
-use super::super::testing::{World, now};
+use super::super::guard::digest;
+use super::super::testing::{World, limits, now};
 use super::hold;
 use super::worlds::{connect, directory, worlds};
 use crate::model::{Action, Reason};
@@ -37,7 +37,7 @@ fn the_digest_moves_exactly_with_what_is_guarded() {
     hold(worlds(), &["create", "adopt", "delete", "waiting"], |world, tally| {
         let plan = world.plan();
         tally.saw_plan(&plan);
-        let before = digest(&plan);
+        let before = digest(&plan, &limits());
         let mut told = plan.clone();
         told.at = now() + chrono::TimeDelta::hours(1);
         for change in &mut told.changes {
@@ -47,9 +47,9 @@ fn the_digest_moves_exactly_with_what_is_guarded() {
             }
         }
         told.changes.retain(|change| !matches!(change.action, Action::Create(_)));
-        prop_assert_eq!(digest(&told), before.clone());
+        prop_assert_eq!(digest(&told, &limits()), before.clone());
         if told.changes.pop().is_some() {
-            prop_assert_ne!(digest(&told), before);
+            prop_assert_ne!(digest(&told, &limits()), before);
         }
         Ok(())
     });

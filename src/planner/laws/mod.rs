@@ -14,7 +14,7 @@ mod facets;
 mod function;
 mod leaving;
 mod people;
-mod worlds;
+pub(super) mod worlds;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

@@ -167,8 +167,24 @@ async fn an_approval_names_a_digest_and_is_used_up() {
     let told: Vec<_> =
         lines(&home, 1).await.iter().map(|id| id.split(':').take(2).collect::<Vec<_>>().join(":")).collect();
     assert_eq!(told, ["R1:refused", "approved:d1"], "the same news once");
-    assert_eq!(home.approval("d1").await.unwrap(), Some(at(4)));
+    assert_eq!(home.approval("d1").await.unwrap(), Some(at(5)), "approving again starts the time anew");
     assert_eq!(home.approval("d2").await.unwrap(), None);
+    home.hold_plan(&lease, run(1), "d1", "51 removals, and the approval ran out", at(6)).await.unwrap();
+    let held = home.held().await.unwrap().unwrap();
+    assert_eq!(
+        (held.message.as_str(), held.at),
+        ("51 removals, and the approval ran out", at(2)),
+        "since then, said now"
+    );
+    home.approve("d0", at(4)).await.unwrap();
+    home.forget_approvals(at(6), Some("d1")).await.unwrap();
+    assert_eq!(home.approval("d0").await.unwrap(), None, "has run out");
+    assert_eq!(home.approval("d1").await.unwrap(), Some(at(5)), "can still be told to have run out");
+    home.forget_approvals(at(5), None).await.unwrap();
+    assert_eq!(home.approval("d1").await.unwrap(), Some(at(5)), "given at that very moment");
+    home.forget_approvals(at(6), None).await.unwrap();
+    assert_eq!(home.approval("d1").await.unwrap(), None);
+    home.approve("d1", at(7)).await.unwrap();
     home.consume_approval(&lease, "d1").await.unwrap();
     assert_eq!(home.approval("d1").await.unwrap(), None);
     home.clear_held(&lease).await.unwrap();
