@@ -13,6 +13,7 @@ mod history;
 mod observed;
 mod plan_screen;
 mod plan_sources;
+mod rename_screen;
 mod rules;
 mod sandbox;
 mod serve;

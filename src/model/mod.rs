@@ -5,6 +5,7 @@
 //! user        one person, three views: desired, seen in Connect, remembered
 //! inventory   what a look at Connect brought: users, names, the instance
 //! operation   the Connect operations, each with its quota bucket
+//! rename      a changed username: what its steps carry
 //! plan        changes with reasons, a decision for everybody, findings, the forecast
 //! outcome     what one call did
 //! journal     what happened, in order: ledger and outbox
@@ -22,6 +23,7 @@ pub mod observation;
 pub mod operation;
 pub mod outcome;
 pub mod plan;
+pub mod rename;
 pub mod target;
 pub mod user;
 
@@ -34,6 +36,7 @@ pub use outcome::{CallError, Disposition, Done, NotAttempted, Outcome};
 pub use plan::{
     Action, ApprovedPlan, Change, Decision, FacetUpdate, Finding, FindingCode, Forecast, LeaveReason, Plan, Reason,
 };
+pub use rename::QuickConnectMove;
 pub use target::{Look, Target};
 pub use user::{ConnectUser, ConnectUserId, DesiredUser, Remembered, Seen, Stage};
 

@@ -3,8 +3,9 @@
 //! Invariant: [`ApprovedPlan`] is made here and nowhere else.
 //! Invariant: a protected person is never removed, approved or not; every other refusal can be approved, by the digest of
 //! exactly the changes that were refused.
-//! Deliberately absent: creates. They take nothing from anybody, no limit counts them, and somebody who joins between a
-//! refusal and its approval does not void the approval.
+//! Deliberately absent: creates of people who join. They take nothing from anybody, no limit counts them, and somebody who
+//! joins between a refusal and its approval does not void the approval. A rename is a removal with a create before it, and
+//! both are guarded.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -179,6 +180,14 @@ impl Counted {
             .collect();
         lines.sort_by_key(|line| std::cmp::Reverse(line.0));
         let mut lines: Vec<String> = lines.into_iter().map(|(_, line)| line).collect();
+        let renamed = plan.changes.iter().filter(|change| matches!(change.because, Reason::Renamed { .. }));
+        let renamed: BTreeSet<&PersonKey> = renamed.map(|change| &change.person).collect();
+        if !renamed.is_empty() {
+            lines.push(format!(
+                "{} removed because: another username, under which a new user is created",
+                renamed.len()
+            ));
+        }
         let config =
             plan.changes.iter().filter(|change| matches!(change.because, Reason::ConfigChanged { .. })).count();
         if config > 0 {
@@ -189,7 +198,8 @@ impl Counted {
 }
 
 fn removes(change: &Change) -> bool {
-    matches!(change.because, Reason::Left { .. })
+    let renamed = matches!(change.because, Reason::Renamed { .. }) && matches!(change.action, Action::Delete { .. });
+    renamed || matches!(change.because, Reason::Left { .. })
 }
 
 /// The three departments that lose most.
@@ -212,7 +222,7 @@ fn largest(plan: &Plan) -> Vec<(String, u32, u32)> {
 pub fn digest(plan: &Plan) -> String {
     let mut hash = Sha256::new();
     for change in &plan.changes {
-        let Some(action) = guarded(&change.action) else { continue };
+        let Some(action) = guarded(change) else { continue };
         let line = json!([change.person, change.connect, removes(change), action]);
         hash.update(line.to_string());
         hash.update("\n");
@@ -226,14 +236,18 @@ pub fn digest(plan: &Plan) -> String {
     hex
 }
 
-fn guarded(action: &Action) -> Option<Json> {
-    match action {
+fn guarded(change: &Change) -> Option<Json> {
+    match &change.action {
+        Action::Create(desired) if matches!(change.because, Reason::Renamed { .. }) => {
+            Some(json!(["recreate", desired.username, ids_only(&desired.attributes)]))
+        }
         Action::Create(_) => None,
         Action::Adopt { username: _ } => Some(json!("adopt")),
         Action::Update(update) => {
             Some(json!(["update", update.facet, update.stage, ids_only(&update.after), update.untag]))
         }
         Action::DeleteQuickConnect(named) => Some(json!(["delete_quick_connect", named.id])),
+        Action::MoveQuickConnect(step) => Some(json!(["move_quick_connect", step.named.id, step.to])),
         Action::Delete { username: _, before: _ } => Some(json!("delete")),
     }
 }

@@ -8,7 +8,7 @@ use proptest::test_runner::RngSeed;
 
 use super::digest;
 use super::fold::fold;
-use super::rules::AdoptBy;
+use super::rules::{AdoptBy, RenamePolicy};
 use super::testing::{World, now, render};
 use crate::model::{
     Action, Attribute, AttributeSet, Authority, Change, Decision, Facet, Plan, Reason, SourceState, Value,
@@ -117,12 +117,15 @@ fn worlds() -> impl Strategy<Value = World> {
     let authority = || prop::sample::select(vec![Authority::Directory, Authority::Connect, Authority::Shared]);
     let adopt = prop::sample::subsequence(vec![AdoptBy::Username, AdoptBy::MailboxName, AdoptBy::Email], 0..=3);
     let authorities = prop::collection::vec(authority(), Facet::ALL.len());
-    (directory(), connect(), authorities, adopt, 0..5usize, any::<bool>()).prop_map(
-        |(directory, connect, authorities, adopt, leaver, config_changed)| {
+    (directory(), connect(), authorities, adopt, 0..5usize, any::<bool>(), any::<bool>()).prop_map(
+        |(directory, connect, authorities, adopt, leaver, config_changed, recreate)| {
             let mut world = World::new(&directory.join("\n"), &connect.join("\n"));
             world.rules.authority = Facet::ALL.into_iter().zip(authorities).collect();
             world.rules.adopt = adopt;
             world.seen.config_changed = config_changed;
+            if recreate {
+                world.rules.rename = RenamePolicy::Recreate;
+            }
             let ladder = &mut world.rules.leaver;
             match leaver {
                 0 => ladder.suspend = None,
@@ -144,7 +147,9 @@ fn sent(change: &Change) -> AttributeSet {
     match &change.action {
         Action::Create(desired) => desired.attributes.clone(),
         Action::Update(update) => update.after.clone(),
-        Action::Adopt { .. } | Action::Delete { .. } | Action::DeleteQuickConnect(_) => AttributeSet::default(),
+        Action::Adopt { .. } | Action::Delete { .. } | Action::DeleteQuickConnect(_) | Action::MoveQuickConnect(_) => {
+            AttributeSet::default()
+        }
     }
 }
 
@@ -182,9 +187,10 @@ proptest! {
     #[test]
     fn carrying_a_plan_out_leaves_nothing_to_do(world in worlds()) {
         let mut world = world;
-        // A deleted user frees a name that somebody was held for, so more than one round may be needed, but never many.
+        // A deleted user frees a name that somebody was held for, and an adopted one may be renamed, so more than one round
+        // may be needed, but never many.
         let mut rounds = Vec::new();
-        for _ in 0..4 {
+        for _ in 0..6 {
             let plan = world.plan();
             if plan.is_empty() {
                 return Ok(());
@@ -203,6 +209,8 @@ proptest! {
         let chained = |change: &Change| {
             matches!(change.action, Action::Delete { .. }) || change.because.taken_from().is_some()
         };
+        // Whoever is adopted is renamed by the next run.
+        prop_assume!(world.rules.rename == RenamePolicy::Report);
         prop_assume!(!plan.changes.iter().any(chained));
         world.apply(&plan);
         prop_assert!(world.plan().is_empty(), "{:#?} and then {:#?}", render(&plan), render(&world.plan()));
@@ -234,6 +242,31 @@ proptest! {
             if let Some(id) = &change.connect {
                 prop_assert_eq!(people_of.entry(id.clone()).or_insert(&change.person), &&change.person);
             }
+        }
+    }
+
+    #[test]
+    fn a_rename_deletes_only_behind_a_new_user_and_leaves_everybody_with_one(world in worlds()) {
+        let mut world = world;
+        world.rules.rename = RenamePolicy::Recreate;
+        let plan = world.plan();
+        let renamed = |change: &&Change| matches!(change.because, Reason::Renamed { .. });
+        let owned = |world: &World, person: &PersonKey| {
+            let users = world.seen.connect.users.values();
+            users.filter(|user| user.owner.as_ref() == Some(person)).map(|user| user.id.clone()).collect::<BTreeSet<_>>()
+        };
+        for delete in plan.changes.iter().filter(renamed).filter(|c| matches!(c.action, Action::Delete { .. })) {
+            let created = plan.of(&delete.person).any(|c| matches!(c.action, Action::Create(_)) && c.seq < delete.seq);
+            let gone: BTreeSet<_> = plan.of(&delete.person).filter(|c| matches!(c.action, Action::Delete { .. }))
+                .filter_map(|c| c.connect.clone()).collect();
+            let left = plan.of(&delete.person).any(|c| matches!(c.because, Reason::Left { .. }));
+            let stays = !owned(&world, &delete.person).is_subset(&gone);
+            prop_assert!(created || stays || left, "{:#?}", render(&plan));
+        }
+        let people: BTreeSet<_> = plan.changes.iter().filter(renamed).map(|change| change.person.clone()).collect();
+        world.apply(&plan);
+        for person in people {
+            prop_assert!(owned(&world, &person).len() <= 1, "{:#?}", render(&plan));
         }
     }
 
@@ -344,7 +377,10 @@ proptest! {
                 *since += chrono::TimeDelta::hours(1);
             }
         }
-        told.changes.retain(|change| !matches!(change.action, Action::Create(_)));
+        let joins = |change: &Change| {
+            matches!(change.action, Action::Create(_)) && !matches!(change.because, Reason::Renamed { .. })
+        };
+        told.changes.retain(|change| !joins(change));
         prop_assert_eq!(digest(&told), before.clone());
         if told.changes.pop().is_some() {
             prop_assert_ne!(digest(&told), before);

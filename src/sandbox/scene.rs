@@ -241,6 +241,8 @@ pub struct ConfigText {
     pub guard: Option<String>,
     /// `first_run = "apply"`.
     pub first_run_applies: bool,
+    /// `rename = "recreate"`.
+    pub recreate: bool,
     /// More sections.
     pub more: String,
 }
@@ -278,7 +280,7 @@ fn table(source: SceneSource, sandbox: &Sandbox, tenant: &Tenant, everybody: boo
 /// A configuration for the scene. The secret is expected in the file `client-secret` beside it.
 #[must_use]
 pub fn configuration(sandbox: &Sandbox, tenant: &Tenant, text: &ConfigText) -> String {
-    let ConfigText { sources, quota, everybody, leaver, authority, guard, first_run_applies, more } = text;
+    let ConfigText { sources, quota, everybody, leaver, authority, guard, first_run_applies, recreate, more } = text;
     let (rate, burst, share) = quota.unwrap_or((2.0, 5, 1.0));
     let sources = if sources.is_empty() { &[SceneSource::Entra][..] } else { sources };
     let tables: Vec<String> = sources.iter().map(|one| table(*one, sandbox, tenant, *everybody)).collect();
@@ -297,6 +299,7 @@ pub fn configuration(sandbox: &Sandbox, tenant: &Tenant, text: &ConfigText) -> S
         ("burst", burst.to_string()),
         ("authority", or(authority, "routing_profile = \"shared\"")),
         ("first_run", if *first_run_applies { "apply" } else { "report" }.to_owned()),
+        ("rename", if *recreate { "rename    = \"recreate\"\n" } else { "" }.to_owned()),
         ("leaver", or(leaver, LEAVER)),
         ("guard", or(guard, GUARD)),
         ("more", more.clone()),
