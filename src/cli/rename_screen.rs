@@ -92,10 +92,40 @@ mod tests {
         ];
         let all: Vec<&Change> = changes.iter().collect();
         let now = "2026-03-01T00:00:00Z".parse().expect("a time");
-        insta::assert_snapshot!(block(&all, now, Style::plain()), @"");
-        insta::assert_snapshot!(block(&all[2..], now, Style::plain()), @"");
-        insta::assert_snapshot!(costs(changes.iter()), @"");
-        let told: Vec<String> = changes.iter().map(|change| plan_screen::person(change, now, Style::plain())).collect();
-        insta::assert_snapshot!(told.join("\n"), @"");
+        let plain = Style::plain();
+        assert_eq!(
+            block(&all, now, plain).lines().collect::<Vec<_>>(),
+            [
+                "  > ada.king                             renamed   was ada.byron  3 calls",
+                "      + new user: Agent · Care Voice, and whatever else the old one has",
+                "      > quick connect Call Ada points to it",
+                "      - ada.byron deleted; contacts and metrics so far stay with its id",
+            ]
+        );
+        assert_eq!(
+            block(&all[2..], now, plain).lines().collect::<Vec<_>>(),
+            [
+                "  > ada.king                             renamed   was ada.byron  1 call",
+                "      = the new user is there already; an earlier run was cut short",
+                "      - ada.byron deleted; contacts and metrics so far stay with its id",
+            ]
+        );
+        assert_eq!(
+            costs(changes.iter()),
+            "a new user each, and the old one deleted: DeleteUser 1 · CreateUser 1 · UpdateQuickConnectConfig 1"
+        );
+        let told: Vec<String> = changes.iter().map(|change| plan_screen::person(change, now, plain)).collect();
+        let why = "ada.byron is ada.king now";
+        let told_of = |sign: &str, what: &str, detail: &str| {
+            format!("  {sign} {} {} {}  {why}", column("ada.king", NAME_WIDTH), column(what, 9), column(detail, 44))
+        };
+        assert_eq!(
+            told,
+            [
+                told_of("+", "renamed", "Agent · Care Voice"),
+                told_of(">", "moved", "quick connect Call Ada"),
+                told_of("-", "retired", "was Agent · Care Voice"),
+            ]
+        );
     }
 }

@@ -93,6 +93,7 @@ fn the_new_user_gets_what_others_decided_and_the_memory_keeps_the_wish() {
          memory entra/1 link=c-1 name=ada.byron wrote.route=Care_Voice",
     );
     recreate(&mut world);
+    world.rules.fields.phone.clear();
     let plan = world.plan();
     let (attributes, wished) = created(&plan);
     let text = |attribute| attributes.get(attribute).map(ToString::to_string).unwrap_or_default();
@@ -126,7 +127,7 @@ fn what_nobody_has_read_is_read_first() {
     recreate(&mut world);
     let plan = world.plan();
     let sales = "~ c-1 routing: Care Voice → Sales Voice [mapped]";
-    assert_eq!(render(&plan), [sales, "? entra/1 Rename"], "everything else keeps flowing");
+    assert_eq!(render(&plan), [sales, "? entra/1 Rename", "? entra/1 DetailsUnread"], "everything else keeps flowing");
     assert!(plan.details_needed.contains(&"c-1".into()));
 }
 
