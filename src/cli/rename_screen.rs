@@ -1,5 +1,8 @@
 //! A rename as an administrator reads it: one block for its parts, in their order, with what it costs.
 
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
 use super::plan_screen::{self, NAME_WIDTH};
 use super::style::{Style, column, count};
 use crate::model::{Action, Change, Operation, Reason, Time};
@@ -42,13 +45,14 @@ pub(super) fn block(changes: &[&Change], now: Time, style: Style) -> String {
 }
 
 fn part(out: &mut String, sign: &str, text: &str) {
-    out.push_str(&format!("\n      {sign} {text}"));
+    // Writing to a String cannot fail.
+    let _ = write!(out, "\n      {sign} {text}");
 }
 
 /// What all renames of a plan cost, by operation.
 #[must_use]
 pub(super) fn costs<'a>(changes: impl Iterator<Item = &'a Change>) -> String {
-    let mut calls: std::collections::BTreeMap<Operation, usize> = Default::default();
+    let mut calls: BTreeMap<Operation, usize> = BTreeMap::new();
     for change in changes {
         *calls.entry(change.action.operation()).or_default() += 1;
     }
