@@ -72,11 +72,16 @@
 //!
 //! # Order of changes
 //!
-//! In a plan: leavers' updates, deletes, other updates, adopts, creates; inside that by person, then facet. While applying,
-//! changes of one person keep that order; different people go side by side, one lane per operation, because Connect counts
-//! each operation apart. A create that wants a username which a delete sets free waits for that delete. Quick connects of a
-//! user are deleted *before* the user: a crash in between leaves a user whose delete is planned again, instead of quick
-//! connects that nobody looks for.
+//! In a plan: leavers' updates, deletes, other updates, adopts, creates, renames; inside that by person, then facet. While
+//! applying, changes of one person keep that order; different people go side by side, one lane per operation, because
+//! Connect counts each operation apart. A create that wants a username which a delete sets free waits for that delete.
+//! Quick connects of a user are deleted *before* the user: a crash in between leaves a user whose delete is planned again,
+//! instead of quick connects that nobody looks for.
+//!
+//! Connect cannot rename. Under `rename = "recreate"` a changed username is a create, moves of quick connects and a delete, one
+//! chain of one person that comes after everything else. The new user's id is known only while applying; the chain takes it
+//! from the create's outcome and from nowhere else. Wherever it is cut short, the next look finds one user, or two with one
+//! owner mark of which the memory proves one to be from before; the rest of the chain is planned again.
 //!
 //! # One-place additions
 //!

@@ -17,6 +17,7 @@ pub mod logging;
 mod observed;
 mod plan_screen;
 mod plan_sources;
+mod rename_screen;
 mod rules;
 mod sandbox;
 mod serve;

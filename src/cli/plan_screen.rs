@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use connectors::PersonKey;
 
+use super::rename_screen;
 use super::style::{self, Style, column, count, number};
 use crate::model::{
     Action, Attribute, AttributeSet, Change, Decision, Facet, FacetUpdate, FindingCode, Plan, Reason, Time, Value,
@@ -13,7 +14,7 @@ use crate::model::{
 /// Lines of people that are shown unless all are asked for.
 const A_SCREENFUL: usize = 20;
 /// Column of the username, in characters.
-const NAME_WIDTH: usize = 36;
+pub(super) const NAME_WIDTH: usize = 36;
 
 /// The body of a plan: numbers first, then people, then who is held, then the forecast.
 #[must_use]
@@ -87,6 +88,9 @@ fn numbers(out: &mut String, plan: &Plan, style: Style) {
     line(out, style.good("+"), of(Kind::Join).len(), "join", by_rule(of(Kind::Join)));
     line(out, style.change("~"), of(Kind::Change).len(), "change", by_facet(of(Kind::Change)));
     line(out, style.bad("-"), of(Kind::Leave).len(), "leave", leave_detail(of(Kind::Leave)));
+    let renamed = of(Kind::Rename);
+    let costs = rename_screen::costs(renamed.iter().flat_map(|fate| fate.changes.iter().copied()));
+    line(out, style.change(">"), renamed.len(), "rename", costs);
     let adopted = of(Kind::Adopt);
     line(out, style.good("="), adopted.len(), "adopt", adopt_detail(adopted));
     line(out, style.bad("!"), held, "held", "see below".to_owned());
@@ -136,7 +140,7 @@ fn leave_detail(leaving: &[Fate<'_>]) -> String {
         if let Reason::Left { why: reason, .. } = &fate.changes[0].because {
             *why.entry(reason.to_string()).or_default() += 1;
         }
-        if fate.changes.iter().any(|change| matches!(change.action, Action::Delete { .. })) {
+        if fate.changes.iter().any(|change| deletes(change)) {
             deleted += 1;
         }
     }
@@ -147,6 +151,11 @@ fn leave_detail(leaving: &[Fate<'_>]) -> String {
         (s, d) => format!("{s} suspended, {d} deleted"),
     };
     format!("{} → {what}", why.join(", "))
+}
+
+/// A leaver's user; what a rename deletes is another matter.
+fn deletes(change: &Change) -> bool {
+    matches!(change.action, Action::Delete { .. }) && matches!(change.because, Reason::Left { .. })
 }
 
 /// What happens to one person, all changes together.
@@ -161,6 +170,7 @@ enum Kind {
     Join,
     Change,
     Leave,
+    Rename,
     Adopt,
 }
 
@@ -178,10 +188,12 @@ fn fates(plan: &Plan) -> BTreeMap<Kind, Vec<Fate<'_>>> {
     let mut fates: BTreeMap<Kind, Vec<Fate<'_>>> = BTreeMap::new();
     for changes in order.into_iter().filter_map(|person| people.remove(person)) {
         let has = |which: fn(&Change) -> bool| changes.iter().any(|change| which(change));
-        let kind = if has(|change| matches!(change.action, Action::Create(_))) {
-            Kind::Join
-        } else if has(|change| matches!(change.because, Reason::Left { .. })) {
+        let kind = if has(|change| matches!(change.because, Reason::Left { .. })) {
             Kind::Leave
+        } else if has(|change| matches!(change.because, Reason::Renamed { .. })) {
+            Kind::Rename
+        } else if has(|change| matches!(change.action, Action::Create(_))) {
+            Kind::Join
         } else if has(|change| matches!(change.action, Action::Adopt { .. })) {
             Kind::Adopt
         } else {
@@ -220,9 +232,10 @@ impl Fate<'_> {
         let differences = || updates().map(|update| (update.facet.short(), difference(update)));
         let (sign, what, detail) = match kind {
             Kind::Join => return person(changes[0], now, style),
+            Kind::Rename => return rename_screen::block(changes, now, style),
             Kind::Leave => {
                 let deleted = changes.iter().find_map(|change| match &change.action {
-                    Action::Delete { before, .. } => Some(persona(before)),
+                    Action::Delete { before, .. } if deletes(change) => Some(persona(before)),
                     _ => None,
                 });
                 let mut before = AttributeSet::default();
@@ -249,14 +262,22 @@ impl Fate<'_> {
 /// One change as one line.
 #[must_use]
 pub(super) fn person(change: &Change, now: Time, style: Style) -> String {
+    let renamed = matches!(change.because, Reason::Renamed { .. });
     let (sign, what, detail) = match &change.action {
+        Action::Create(desired) if renamed => (style.good("+"), "renamed".to_owned(), persona(&desired.attributes)),
         Action::Create(desired) => (style.good("+"), "join".to_owned(), persona(&desired.attributes)),
         Action::Adopt { username } => (style.good("="), "adopt".to_owned(), format!("Connect user {username}")),
         Action::Update(update) if matches!(change.because, Reason::Left { .. }) => {
             (style.bad("-"), "suspended".to_owned(), format!("was {}", persona(&update.before)))
         }
         Action::Update(update) => (style.change("~"), update.facet.short().to_owned(), difference(update)),
-        Action::Delete { before, .. } => (style.bad("-"), "deleted".to_owned(), format!("was {}", persona(before))),
+        Action::MoveQuickConnect(step) => {
+            (style.change(">"), "moved".to_owned(), format!("quick connect {}", step.named.name))
+        }
+        Action::Delete { before, .. } => {
+            let what = if renamed { "retired" } else { "deleted" };
+            (style.bad("-"), what.to_owned(), format!("was {}", persona(before)))
+        }
         Action::DeleteQuickConnect(named) => {
             (style.bad("-"), "deleted".to_owned(), format!("quick connect {}", named.name))
         }
@@ -269,7 +290,7 @@ fn line(sign: &str, label: &str, what: &str, detail: &str, why: &str, style: Sty
     format!("  {sign} {label} {what} {detail}  {}", style.dim(why)).trim_end().to_owned()
 }
 
-fn persona(attributes: &AttributeSet) -> String {
+pub(super) fn persona(attributes: &AttributeSet) -> String {
     let shown: Vec<String> = [Attribute::SecurityProfiles, Attribute::RoutingProfile]
         .iter()
         .filter_map(|attribute| attributes.get(*attribute))
@@ -324,6 +345,7 @@ fn reason(because: &Reason, now: Time) -> String {
         Reason::Adopted { by } => format!("same {}", by.replace('_', " ")),
         Reason::Rebound { from } => format!("re-hired: was {from}"),
         Reason::HandedOver { from } => format!("handed over: was {from}"),
+        Reason::Renamed { from, to, .. } => format!("{from} is {to} now"),
     }
 }
 
@@ -390,7 +412,7 @@ fn kind(code: FindingCode, n: usize) -> String {
         FindingCode::BadPhone => format!("{people} with a phone number that is none; left out"),
         FindingCode::UnmappedDepartment => format!("{people} whose department has no rule get the default persona"),
         FindingCode::Rename => {
-            format!("{people} whose username in Connect is not the directory's; Connect cannot rename, it stays")
+            format!("{people} whose username in Connect is not the directory's; it stays for now (--all says why)")
         }
         FindingCode::CaseDiffers => format!("{people} matched by a username that differs in case"),
         FindingCode::DriftLeftAlone => format!("{people} changed by hand in Connect; left alone as configured"),

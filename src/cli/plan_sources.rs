@@ -36,9 +36,16 @@ pub(super) fn sources(order: &[SourceName], plan: &Plan, summary: &RunSummary, s
 
 /// What follows from one directory.
 fn effect(source: &SourceName, plan: &Plan) -> String {
-    let PlanCounts { joins, adopts, changes, leaves, held, shadowed: _, calls: _ } =
+    let PlanCounts { joins, adopts, changes, leaves, renames, held, shadowed: _, calls: _ } =
         PlanCounts::of(&part(source, plan));
-    let counts = [(joins, "join"), (adopts, "adopt"), (changes, "change"), (leaves, "leave"), (held, "held")];
+    let counts = [
+        (joins, "join"),
+        (adopts, "adopt"),
+        (changes, "change"),
+        (leaves, "leave"),
+        (renames, "rename"),
+        (held, "held"),
+    ];
     let mut parts: Vec<String> =
         counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{} {what}", number(*n))).collect();
     let mut deciding: BTreeMap<&SourceName, u32> = BTreeMap::new();

@@ -15,6 +15,12 @@ pub(super) struct Style {
 }
 
 impl Style {
+    /// Without colour, for tests.
+    #[cfg(test)]
+    pub(super) fn plain() -> Self {
+        Self { colour: false }
+    }
+
     /// For standard output as it is.
     #[must_use]
     pub(super) fn of_stdout() -> Self {

@@ -127,12 +127,13 @@ impl Watch for Screen {
 
 /// A plan in one line.
 fn one_line(counts: PlanCounts) -> String {
-    let PlanCounts { joins, adopts, changes, leaves, held, shadowed, calls: _ } = counts;
+    let PlanCounts { joins, adopts, changes, leaves, renames, held, shadowed, calls: _ } = counts;
     let parts = [
         (joins, "join"),
         (adopts, "adopt"),
         (changes, "change"),
         (leaves, "leave"),
+        (renames, "rename"),
         (held, "held"),
         (shadowed, "decided by another source"),
     ];

@@ -51,14 +51,8 @@ fn ways(item: &Item<'_>) -> Option<Vec<AdoptBy>> {
 }
 
 fn rename(section: &Section<'_>) -> RenamePolicy {
-    section.optional("rename", |item| {
-        if item.value().as_str() == Some("recreate") {
-            item.problem("\"recreate\" is not supported yet in this version", "use rename = \"report\"".to_owned());
-            return None;
-        }
-        item.one_of(&[("report", RenamePolicy::Report)])
-    });
-    RenamePolicy::Report
+    let words = [("report", RenamePolicy::Report), ("recreate", RenamePolicy::Recreate)];
+    section.optional("rename", |item| item.one_of(&words)).unwrap_or(RenamePolicy::Report)
 }
 
 /// Reads `[leaver]`: without it, leavers are deleted as soon as they are seen (and the guard agrees).

@@ -158,7 +158,8 @@ pub(super) fn reads(operation: Operation) -> bool {
         | Operation::UpdateUserHierarchy
         | Operation::TagResource
         | Operation::UntagResource
-        | Operation::DeleteQuickConnect => false,
+        | Operation::DeleteQuickConnect
+        | Operation::UpdateQuickConnectConfig => false,
     }
 }
 

@@ -160,6 +160,7 @@ fn operation(method: &str, parts: &[&str]) -> &'static str {
         ("POST", ["tags", _]) => "TagResource",
         ("DELETE", ["tags", _]) => "UntagResource",
         ("DELETE", ["quick-connects", _, _]) => "DeleteQuickConnect",
+        ("POST", ["quick-connects", _, _, "config"]) => "UpdateQuickConnectConfig",
         _ => panic!("the fake does not know {method} {parts:?}"),
     }
 }
@@ -215,6 +216,13 @@ impl State {
             }
             "CreateUser" => self.create_user(body),
             "TagResource" | "UntagResource" => self.tag(operation, parts[1], request, body),
+            "UpdateQuickConnectConfig" => match self.quick_connects.get_mut(parts[2]) {
+                Some(quick) => {
+                    quick["QuickConnectConfig"] = body["QuickConnectConfig"].clone();
+                    ResponseTemplate::new(200)
+                }
+                None => not_found(),
+            },
             "DeleteQuickConnect" => match self.quick_connects.remove(parts[2]) {
                 Some(_) => ResponseTemplate::new(200),
                 None => not_found(),

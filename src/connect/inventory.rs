@@ -279,7 +279,11 @@ async fn quick_connects_if(caller: &Caller, wanted: bool) -> Result<Vec<QuickCon
         let user = config.user_config.filter(|_| config.quick_connect_type == QuickConnectType::User)?;
         let id = entry.quick_connect_id?;
         let name = entry.name.as_deref().unwrap_or(&id);
-        Some(QuickConnect { named: Named::new(&id, name), user: ConnectUserId::from(user.user_id.as_str()) })
+        Some(QuickConnect {
+            named: Named::new(&id, name),
+            user: ConnectUserId::from(user.user_id.as_str()),
+            flow: user.contact_flow_id.as_str().into(),
+        })
     });
     let mut to_users: Vec<QuickConnect> = to_users.collect();
     to_users.sort_by(|a, b| (&a.user, &a.named).cmp(&(&b.user, &b.named)));

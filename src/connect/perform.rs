@@ -8,14 +8,14 @@
 //! Source: Amazon Connect API reference, `CreateUser`, `UpdateUser*`, `TagResource`, `UntagResource`, `Delete*`.
 
 use aws_sdk_connect::operation::RequestId;
-use aws_sdk_connect::types::UserPhoneConfig;
+use aws_sdk_connect::types::{QuickConnectConfig, QuickConnectType, UserPhoneConfig, UserQuickConnectConfig};
 use uuid::Uuid;
 
 use super::call::{Answer, Caller};
 use super::codec::{WireUser, WrongShape, default_phone};
 use crate::model::{
     Action, Attribute, AttributeSet, CallError, Change, ConnectUserId, DesiredUser, Disposition, Done, Facet,
-    FacetUpdate, IdentityManagement, OWNER_TAG, Operation, Value,
+    FacetUpdate, IdentityManagement, OWNER_TAG, Operation, QuickConnectMove, Reason, Value,
 };
 
 /// Characters of a generated password; Connect takes 8 to 64.
@@ -51,6 +51,7 @@ impl<'a> Performing<'a> {
                 let request = request.quick_connect_id(named.id.as_str());
                 self.call(|| request.clone().send()).await
             }
+            Action::MoveQuickConnect(step) => self.move_quick_connect(step).await,
             Action::Delete { .. } => {
                 let request = self.caller.client.delete_user().instance_id(&self.caller.instance_id);
                 let request = request.user_id(self.user()?.as_str());
@@ -60,7 +61,7 @@ impl<'a> Performing<'a> {
     }
 
     async fn create(&self, desired: &DesiredUser) -> Result<Done, CallError> {
-        let DesiredUser { person, username, attributes, stage: _ } = desired;
+        let DesiredUser { person, username, attributes, stage: _, wished: _ } = desired;
         let wire = self.draft(attributes)?;
         let phone = wire.phone.clone().unwrap_or_else(default_phone);
         let profiles = self.profiles(&wire)?;
@@ -86,6 +87,20 @@ impl<'a> Performing<'a> {
         let arn = answer.reply.user_arn.clone().unwrap_or_else(|| self.arn_of(id));
         let created = Some((ConnectUserId::from(id), arn));
         Ok(Done { created, ..done(&answer) })
+    }
+
+    async fn move_quick_connect(&self, step: &QuickConnectMove) -> Result<Done, CallError> {
+        let QuickConnectMove { named, flow, to } = step;
+        let Some(to) = to else {
+            return Err(self.refuse("no_target", "the user that the quick connect shall point to is not known"));
+        };
+        let user = UserQuickConnectConfig::builder().user_id(to.as_str()).contact_flow_id(flow.as_str()).build();
+        let config = QuickConnectConfig::builder().quick_connect_type(QuickConnectType::User);
+        let config = user.and_then(|user| config.user_config(user).build());
+        let config = config.map_err(|_| self.refuse("not_built", "the request could not be built"))?;
+        let request = self.caller.client.update_quick_connect_config().instance_id(&self.caller.instance_id);
+        let request = request.quick_connect_id(named.id.as_str()).quick_connect_config(config);
+        self.call(|| request.clone().send()).await
     }
 
     async fn update(&self, update: &FacetUpdate) -> Result<Done, CallError> {
@@ -250,6 +265,10 @@ fn personal_values(change: &Change) -> Vec<String> {
         Action::Adopt { username } => values.push(username.clone()),
         // The name of a user's quick connect is usually the user's name.
         Action::DeleteQuickConnect(named) => values.push(named.name.to_string()),
+        Action::MoveQuickConnect(step) => values.push(step.named.name.to_string()),
+    }
+    if let Reason::Renamed { user: _, from, to } = &change.because {
+        values.extend([from.clone(), to.clone()]);
     }
     values
 }

@@ -8,7 +8,8 @@ use serde_json::json;
 use super::fake::{Fake, Fault, INSTANCE_ARN, State, config};
 use super::*;
 use crate::model::{
-    Action, Attribute, AttributeSet, DesiredUser, Disposition, Facet, FacetUpdate, Named, Reason, Seen, Stage, Value,
+    Action, Attribute, AttributeSet, DesiredUser, Disposition, Facet, FacetUpdate, Named, QuickConnectMove, Reason,
+    Seen, Stage, Value,
 };
 
 fn at(secs: i64) -> Time {
@@ -43,6 +44,7 @@ fn create() -> Change {
         username: "ada@example.com".to_owned(),
         attributes: attributes.into_iter().collect(),
         stage: Stage::Active,
+        wished: None,
     };
     Change { connect: None, arn: None, ..change(Action::Create(Box::new(desired))) }
 }
@@ -387,6 +389,14 @@ async fn only_quick_connects_to_users_come_along() {
     let found: Vec<_> = inventory.quick_connects.iter().map(|q| (q.named.id.as_str(), q.user.as_str())).collect();
     assert_eq!(found, [("q-1", "u-1")]);
     let named = inventory.quick_connects[0].named.clone();
+    let flow = inventory.quick_connects[0].flow.clone();
+    assert_eq!(flow.as_str(), "f");
+    let step = |to| QuickConnectMove { named: named.clone(), flow: flow.clone(), to };
+    connect.perform(&change(Action::MoveQuickConnect(Box::new(step(Some("u-2".into())))))).await.unwrap();
+    let moved = connect.inventory(&Look::Everybody, true, None, at(0)).await.unwrap().quick_connects.remove(0);
+    assert_eq!((moved.user.as_str(), moved.flow.as_str()), ("u-2", "f"), "the flow is sent along");
+    let nowhere = connect.perform(&change(Action::MoveQuickConnect(Box::new(step(None))))).await.unwrap_err();
+    assert_eq!((nowhere.disposition, nowhere.code.as_str()), (Disposition::SkipPerson, "no_target"));
     connect.perform(&change(Action::DeleteQuickConnect(named.clone()))).await.unwrap();
     let again = connect.perform(&change(Action::DeleteQuickConnect(named))).await.unwrap_err();
     assert_eq!(again.disposition, Disposition::AlreadySo);

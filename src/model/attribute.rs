@@ -198,7 +198,7 @@ impl Attribute {
 }
 
 /// The id Connect gave a profile, a hierarchy group or a quick connect.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ResourceId(Arc<str>);
 

@@ -54,6 +54,9 @@ pub struct QuickConnect {
     pub named: Named,
     /// The user it points to.
     pub user: ConnectUserId,
+    /// The transfer flow it goes through; empty in a look from before flows were remembered, which no plan is made on.
+    #[serde(default)]
+    pub flow: ResourceId,
 }
 
 /// What a look at Connect brought.

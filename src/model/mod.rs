@@ -5,6 +5,7 @@
 //! user        one person, three views: desired, seen in Connect, remembered
 //! inventory   what a look at Connect brought: users, names, the instance
 //! operation   the Connect operations, each with its quota bucket
+//! rename      a changed username: what its steps carry
 //! plan        changes with reasons, a decision for everybody, findings, the forecast
 //! stakes      what the guard weighs a plan against
 //! outcome     what one call did
@@ -24,6 +25,7 @@ pub mod operation;
 pub mod outcome;
 pub mod plan;
 pub mod stakes;
+pub mod rename;
 pub mod target;
 pub mod user;
 
@@ -37,6 +39,7 @@ pub use plan::{
     Action, ApprovedPlan, Change, Decision, FacetUpdate, Finding, FindingCode, Forecast, LeaveReason, Plan, Reason,
 };
 pub use stakes::{Canary, Headcount, Holding, ProfileUse, Stakes};
+pub use rename::QuickConnectMove;
 pub use target::{Look, Target};
 pub use user::{ConnectUser, ConnectUserId, DesiredUser, Remembered, Seen, Stage};
 

@@ -67,6 +67,8 @@ operations! {
     UntagResource,
     /// Deletes a quick connect.
     DeleteQuickConnect,
+    /// Points a quick connect to another user.
+    UpdateQuickConnectConfig,
 }
 
 impl fmt::Display for Operation {

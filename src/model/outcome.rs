@@ -129,6 +129,15 @@ impl Outcome {
         matches!(self, Self::Done { .. } | Self::AlreadySo { .. })
     }
 
+    /// The id of a user that this call created.
+    #[must_use]
+    pub fn created(&self) -> Option<&ConnectUserId> {
+        match self {
+            Self::Done { created, .. } | Self::AlreadySo { created, .. } => created.as_ref(),
+            Self::Failed { .. } | Self::InDoubt { .. } | Self::DidNotHappen | Self::NotAttempted { .. } => None,
+        }
+    }
+
     /// Whether nothing more will be learned about it.
     #[must_use]
     pub fn is_final(&self) -> bool {

@@ -14,6 +14,7 @@ use super::Time;
 use super::attribute::{AttributeSet, Facet, Named};
 use super::operation::Operation;
 use super::stakes::Stakes;
+use super::rename::QuickConnectMove;
 use super::user::{ConnectUserId, DesiredUser, Stage};
 
 /// One facet of one user, as one call writes it.
@@ -49,6 +50,8 @@ pub enum Action {
     /// Delete a quick connect of a user that is about to be deleted (it would dangle). Done before the user goes, so that
     /// a crash in between leaves nothing behind that nobody looks for.
     DeleteQuickConnect(Named),
+    /// Point a quick connect of a renamed person's old user to the new one. Done before the old user goes.
+    MoveQuickConnect(Box<QuickConnectMove>),
     /// Delete the user.
     Delete {
         /// The username it has in Connect.
@@ -66,6 +69,7 @@ impl Action {
             Self::Create(_) => Operation::CreateUser,
             Self::Adopt { .. } => Operation::TagResource,
             Self::DeleteQuickConnect(_) => Operation::DeleteQuickConnect,
+            Self::MoveQuickConnect(_) => Operation::UpdateQuickConnectConfig,
             Self::Delete { .. } => Operation::DeleteUser,
             Self::Update(update) => match update.facet {
                 Facet::Identity => Operation::UpdateUserIdentityInfo,
@@ -158,6 +162,15 @@ pub enum Reason {
         /// The record that decided before.
         from: PersonKey,
     },
+    /// Has another username now: a new user takes the place of the old one.
+    Renamed {
+        /// The old user.
+        user: ConnectUserId,
+        /// Its username.
+        from: String,
+        /// The username of the new one.
+        to: String,
+    },
 }
 
 impl Reason {
@@ -172,7 +185,8 @@ impl Reason {
             | Self::Drift
             | Self::Left { .. }
             | Self::Returned
-            | Self::Adopted { .. } => None,
+            | Self::Adopted { .. }
+            | Self::Renamed { .. } => None,
         }
     }
 }
@@ -352,7 +366,7 @@ pub struct Forecast {
 pub struct Plan {
     /// The moment it was made for.
     pub at: Time,
-    /// What to do, in order: leavers' updates, deletes, other updates, adopts, creates; inside that by person, then facet.
+    /// What to do, in order: leavers' updates, deletes, other updates, adopts, creates, renames; inside that by person, then facet.
     pub changes: Vec<Change>,
     /// What becomes of everybody.
     pub decisions: BTreeMap<PersonKey, Decision>,

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Time;
 use super::attribute::{Attribute, AttributeSet, Facet, Value};
-use super::plan::{Action, Change, FacetUpdate};
+use super::plan::{Action, Change, FacetUpdate, Reason};
 
 /// The id Connect gave a user.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -67,6 +67,10 @@ pub struct DesiredUser {
     pub attributes: AttributeSet,
     /// Active or suspended (a deleted stage has no desired user).
     pub stage: Stage,
+    /// What of `attributes` the rules want, where they hold more: the new user of a renamed person also gets what the old
+    /// one has by somebody else's hand. `None`: all of it. The memory keeps this.
+    #[serde(default)]
+    pub wished: Option<AttributeSet>,
 }
 
 /// Three-valued knowledge of something in Connect.
@@ -164,6 +168,10 @@ pub struct Remembered {
     /// Security and routing profiles from before the suspension or deletion, for a returner. An attribute is in here
     /// exactly as long as Connect holds our no-access value (or no user) instead of it.
     pub former: AttributeSet,
+    /// Users of this person from before: when the person is renamed, the old one until it is deleted. Proof that a second
+    /// user with the owner tag is ours to delete, and not somebody's copy.
+    #[serde(default)]
+    pub retiring: BTreeSet<ConnectUserId>,
 }
 
 impl Remembered {
@@ -175,11 +183,17 @@ impl Remembered {
         let mut memory = self.clone();
         match &change.action {
             Action::Create(desired) => {
-                memory = Self { link: created.cloned(), username: Some(desired.username.clone()), ..Self::default() };
-                memory.written = desired.attributes.clone();
+                let DesiredUser { person: _, username, attributes, stage: _, wished } = &**desired;
+                let retiring = std::mem::take(&mut memory.retiring);
+                memory = Self { link: created.cloned(), username: Some(username.clone()), ..Self::default() };
+                memory.written = wished.as_ref().unwrap_or(attributes).clone();
+                if let Reason::Renamed { user, .. } = &change.because {
+                    memory.retiring = retiring;
+                    memory.retiring.insert(user.clone());
+                }
             }
             Action::Adopt { username } => {
-                memory.link = change.connect.clone();
+                memory.bind(change.connect.as_ref());
                 memory.username = Some(username.clone());
                 // Whoever was deleted and is given an existing user works here again.
                 if memory.stage == Stage::Deleted {
@@ -187,11 +201,15 @@ impl Remembered {
                 }
             }
             Action::Update(update) => {
-                memory.link = change.connect.clone();
+                memory.bind(change.connect.as_ref());
                 memory.written.extend(&update.wished);
                 memory.enter(update, at);
             }
-            Action::DeleteQuickConnect(_) => {}
+            Action::DeleteQuickConnect(_) | Action::MoveQuickConnect(_) => {}
+            // The person has another user.
+            Action::Delete { .. } if matches!(change.because, Reason::Renamed { .. }) => {
+                memory.retiring.retain(|id| Some(id) != change.connect.as_ref());
+            }
             Action::Delete { before, .. } => {
                 memory.keep_former(before);
                 memory.link = None;
@@ -201,6 +219,13 @@ impl Remembered {
             }
         }
         memory
+    }
+
+    /// This is the person's user now; one that was before stays known until it is gone.
+    fn bind(&mut self, user: Option<&ConnectUserId>) {
+        let before = std::mem::replace(&mut self.link, user.cloned());
+        self.retiring.extend(before.filter(|before| Some(before) != user));
+        self.retiring.retain(|id| Some(id) != user);
     }
 
     fn enter(&mut self, update: &FacetUpdate, at: Time) {
@@ -286,6 +311,27 @@ mod tests {
         assert_eq!((adopted.stage, adopted.link.clone()), (Stage::Active, Some("c-1".into())));
         let again = adopted.after(&update("sales", "holding", Stage::Suspended), None, at(4));
         assert_eq!(again.suspended_since, Some(at(4)));
+    }
+
+    #[test]
+    fn a_rename_keeps_the_wish_and_knows_the_old_user_until_it_is_gone() {
+        let renamed = || Reason::Renamed { user: "c-1".into(), from: "ada".to_owned(), to: "ada.king".to_owned() };
+        let desired = DesiredUser {
+            person: PersonKey::new("entra", "1"),
+            username: "ada.king".to_owned(),
+            attributes: routing("by hand"),
+            stage: Stage::Active,
+            wished: Some(routing("care")),
+        };
+        let before = Remembered { link: Some("c-1".into()), written: routing("care"), ..Remembered::default() };
+        let create = Change { connect: None, because: renamed(), ..change(Action::Create(Box::new(desired))) };
+        let both = before.after(&create, Some(&"c-2".into()), at(1));
+        assert_eq!((both.link.clone(), both.username.as_deref()), (Some("c-2".into()), Some("ada.king")));
+        assert_eq!(both.written, routing("care"), "what was changed by hand does not become the wish");
+        assert_eq!(both.retiring, BTreeSet::from(["c-1".into()]));
+        let delete = Action::Delete { username: "ada".to_owned(), before: routing("by hand") };
+        let done = both.after(&Change { because: renamed(), ..change(delete) }, None, at(2));
+        assert_eq!(done, Remembered { retiring: BTreeSet::new(), ..both }, "the person has not left");
     }
 
     #[test]

@@ -15,6 +15,7 @@ use connectors::{DirectoryUser, PersonKey, Standing};
 use super::fold::fold;
 use super::human::{Human, Humans};
 use super::leaver::Presence;
+use super::rename::{self, Renames};
 use super::rules::{AdoptBy, Rules};
 use crate::model::{Attribute, ConnectUser, ConnectUserId, FindingCode, Observation, Value};
 
@@ -32,7 +33,7 @@ impl<'a> Candidate<'a> {
         self.username.map_or_else(|| Cow::Owned(self.user.key.to_string()), Cow::Borrowed)
     }
 
-    fn key(&self) -> &'a PersonKey {
+    pub(super) fn key(&self) -> &'a PersonKey {
         &self.user.key
     }
 }
@@ -81,6 +82,8 @@ pub(super) struct Correlation<'a> {
     pub(super) claims: Vec<Claim<'a>>,
     /// Users that somebody claims, rightly or not.
     pub(super) claimed: HashSet<&'a ConnectUserId>,
+    /// Renames, by the place of the candidate.
+    pub(super) renames: Renames<'a>,
 }
 
 /// Decides whose user is whose. `people` is sorted by key.
@@ -91,7 +94,7 @@ pub(super) fn correlate<'a>(
     humans: &Humans<'a>,
 ) -> Correlation<'a> {
     let mut work = Work::new(seen, people, humans);
-    work.claim_own();
+    work.claim_own(rename::follows(rules));
     work.hold_shared();
     work.hand_over();
     work.rehire();
@@ -101,8 +104,11 @@ pub(super) fn correlate<'a>(
     }
     work.hold_shared();
     work.hold_taken_names();
+    if rename::follows(rules) {
+        rename::hold_taken(seen, people, humans, &mut work.claims, &mut work.renames);
+    }
     work.hold_doubles();
-    Correlation { claims: work.claims, claimed: work.claimed }
+    Correlation { claims: work.claims, claimed: work.claimed, renames: work.renames }
 }
 
 struct Work<'a, 'p> {
@@ -114,6 +120,7 @@ struct Work<'a, 'p> {
     /// Users among several that match one person: whoever else matches one of them cannot be told apart either.
     contested: HashMap<&'a ConnectUserId, Vec<usize>>,
     by_username: HashMap<Cow<'a, str>, Vec<&'a ConnectUser>>,
+    renames: Renames<'a>,
 }
 
 impl<'a, 'p> Work<'a, 'p> {
@@ -123,7 +130,8 @@ impl<'a, 'p> Work<'a, 'p> {
             by_username.entry(fold(&user.username)).or_default().push(user);
         }
         let claims = people.iter().map(|_| Claim::Nobody).collect();
-        Self { seen, people, humans, claims, claimed: HashSet::new(), contested: HashMap::new(), by_username }
+        let (claimed, contested, renames) = Default::default();
+        Self { seen, people, humans, claims, claimed, contested, by_username, renames }
     }
 
     /// The username of somebody who works here and acts, folded.
@@ -132,8 +140,8 @@ impl<'a, 'p> Work<'a, 'p> {
         username.map(fold).filter(|_| matches!(presence, Presence::Here) && self.humans.acts(at))
     }
 
-    /// Owner tags, and links where no tag speaks.
-    fn claim_own(&mut self) {
+    /// Owner tags, and links where no tag speaks. `renames`: of two users of one person, one may be from before a rename.
+    fn claim_own(&mut self, renames: bool) {
         let mut owned: HashMap<&PersonKey, Vec<&'a ConnectUser>> = HashMap::new();
         for user in self.seen.connect.users.values() {
             if let Some(owner) = &user.owner {
@@ -146,7 +154,16 @@ impl<'a, 'p> Work<'a, 'p> {
             self.claims[at] = match own {
                 [user] => Claim::Mine { user, by: By::OwnerTag },
                 [] => self.linked(candidate.key()),
-                several => two_users(several, "carry the owner tag of this person"),
+                several => {
+                    let memory = self.seen.memory.get(candidate.key());
+                    match rename::keeper(several, candidate.username, memory).filter(|_| renames) {
+                        Some((user, retiring)) => {
+                            self.renames.entry(at).or_default().retiring = retiring;
+                            Claim::Mine { user, by: By::OwnerTag }
+                        }
+                        None => two_users(several, "carry the owner tag of this person"),
+                    }
+                }
             };
         }
     }

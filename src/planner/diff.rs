@@ -8,12 +8,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::correlate::By;
-use super::draft::Step;
+use super::draft::{Notes, Step};
 use super::mapping::{Compiled, Wish};
 use super::validate;
 use crate::model::attribute::MAX_TAGS;
 use crate::model::{
-    Action, Attribute, AttributeSet, Authority, ConnectUser, Facet, FacetUpdate, Reason, Remembered, Seen, Stage, Value,
+    Action, Attribute, AttributeSet, Authority, ConnectUser, Facet, FacetUpdate, FindingCode, Reason, Remembered, Seen,
+    Stage, Value,
 };
 
 /// One active person with a Connect user.
@@ -302,6 +303,15 @@ pub(super) fn too_many_tags(wish: &Wish<'_>, user: &ConnectUser) -> bool {
     let new = wished.keys().filter(|key| !have.contains_key(*key)).count();
     // A user who has too many already gets no more, but is not held for them.
     new > 0 && have.len() + new + 1 > MAX_TAGS
+}
+
+/// Holds somebody for [`too_many_tags`].
+pub(super) fn note_too_many_tags(notes: &mut Notes<'_>) {
+    notes.note(
+        FindingCode::ValueRefused,
+        "the user's own tags, the rules' tags and the owner tag are more than 50".to_owned(),
+        "remove tags from this user in Connect".to_owned(),
+    );
 }
 
 /// What a returner had before the suspension or deletion, as far as it still exists in Connect and is not the no-access

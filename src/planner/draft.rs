@@ -1,7 +1,8 @@
 //! A plan while it is being made: collects steps, decisions and findings, then puts them in order.
 //!
 //! Invariant: access is taken before it is given, and a freed username is free before it is wanted: leavers' updates,
-//! deletes, other updates, adopts, creates; inside that by person, then by facet.
+//! deletes, other updates, adopts, creates, renames; inside that by person, then by facet. A rename stands together: its
+//! delete comes after its create.
 //! Invariant: everybody who is taken in gets exactly one decision.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -58,16 +59,19 @@ enum Turn {
     Update,
     Adopt,
     Create,
+    Rename,
 }
 
 impl Turn {
     fn of(step: &Step) -> Self {
         match (&step.action, &step.because) {
+            (_, Reason::Renamed { .. }) => Self::Rename,
             (Action::Update(_), Reason::Left { .. }) => Self::LeaverUpdate,
             (Action::Delete { .. } | Action::DeleteQuickConnect(_), _) => Self::Delete,
             (Action::Update(_), _) => Self::Update,
             (Action::Adopt { .. }, _) => Self::Adopt,
             (Action::Create(_), _) => Self::Create,
+            (Action::MoveQuickConnect(_), _) => Self::Rename,
         }
     }
 }
@@ -109,7 +113,7 @@ impl Draft {
         }
     }
 
-    /// Takes a person's decision; the first one stands.
+    /// Takes a person's decision; the first one stands, except that whoever has nothing to do may get something.
     pub(super) fn decide(&mut self, person: &PersonKey, decision: Decision) {
         self.decisions.entry(person.clone()).or_insert(decision);
     }
@@ -123,10 +127,24 @@ impl Draft {
         self.findings.extend(notes.into_findings());
     }
 
-    /// Takes a person's steps. Without any, the person is in agreement.
+    /// Counts a person's steps.
+    fn count(&mut self, person: &PersonKey, count: u32) {
+        match self.decisions.get_mut(person) {
+            None => self.decide(person, if count == 0 { Decision::InSync } else { Decision::Changes { count } }),
+            Some(Decision::Changes { count: before }) => *before += count,
+            Some(decision @ (Decision::InSync | Decision::Waiting { .. } | Decision::OutOfScope { .. }))
+                if count > 0 =>
+            {
+                *decision = Decision::Changes { count };
+            }
+            Some(_) => {}
+        }
+    }
+
+    /// Takes steps for one user of a person. Without any, the person is in agreement.
     pub(super) fn take(&mut self, whom: &Whom<'_>, steps: Vec<Step>) {
         let count = u32::try_from(steps.len()).unwrap_or(u32::MAX);
-        self.decide(whom.person, if count == 0 { Decision::InSync } else { Decision::Changes { count } });
+        self.count(whom.person, count);
         for step in steps {
             let turn = Turn::of(&step);
             let Step { action, because } = step;
@@ -142,6 +160,12 @@ impl Draft {
         }
     }
 
+    /// Whether a user of this person is deleted because the person has left.
+    pub(super) fn deletes(&self, person: &PersonKey) -> bool {
+        let deletes = self.turns.get(&Turn::Delete).into_iter().flatten();
+        deletes.rev().any(|change| &change.person == person && matches!(change.action, Action::Delete { .. }))
+    }
+
     /// Holds the creates that the instance has no room for: the last ones in order.
     fn keep_user_limit(&mut self, users: usize, limit: Option<u32>) {
         let Some(limit) = limit else { return };
@@ -151,16 +175,37 @@ impl Draft {
         let room = (limit as usize).saturating_sub(users - deletes.min(users));
         let creates = self.turns.entry(Turn::Create).or_default();
         for change in creates.split_off(room.min(creates.len())) {
-            let finding = Finding {
-                code: FindingCode::UserLimit,
-                person: Some(change.person.clone()),
-                label: change.label,
-                message: format!("the instance may have {limit} users and has no room for this one"),
-                hint: "ask AWS for a higher quota of users, then raise the configured user limit".to_owned(),
-            };
-            self.decisions.insert(change.person, Decision::Quarantined(finding.clone()));
-            self.findings.push(finding);
+            self.hold_full(change, format!("the instance may have {limit} users and has no room for this one"));
         }
+        let users = users + self.turns.get(&Turn::Create).map_or(0, Vec::len);
+        self.keep_rename_room(limit, (limit as usize).saturating_sub(users));
+    }
+
+    /// Holds the renames that the instance has no room for. They go side by side, so for a moment each has both users; what
+    /// deletes of this plan set free comes too late to be counted on.
+    fn keep_rename_room(&mut self, limit: u32, room: usize) {
+        let steps = self.turns.remove(&Turn::Rename).unwrap_or_default();
+        let creates = steps.iter().filter(|change| matches!(change.action, Action::Create(_)));
+        let held: BTreeSet<PersonKey> = creates.skip(room).map(|change| change.person.clone()).collect();
+        let (held, kept): (Vec<_>, Vec<_>) = steps.into_iter().partition(|change| held.contains(&change.person));
+        self.turns.insert(Turn::Rename, kept);
+        for change in held.into_iter().filter(|change| matches!(change.action, Action::Create(_))) {
+            let message =
+                format!("the instance may have {limit} users, and a rename needs room for one more for a moment");
+            self.hold_full(change, message);
+        }
+    }
+
+    fn hold_full(&mut self, change: Change, message: String) {
+        let finding = Finding {
+            code: FindingCode::UserLimit,
+            person: Some(change.person.clone()),
+            label: change.label,
+            message,
+            hint: "ask AWS for a higher quota of users, then raise the configured user limit".to_owned(),
+        };
+        self.decisions.insert(change.person, Decision::Quarantined(finding.clone()));
+        self.findings.push(finding);
     }
 
     /// Puts everything in order.

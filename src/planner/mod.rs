@@ -7,6 +7,7 @@
 //! correlate   whose Connect user is it?
 //! mapping     what the rules want for a person (rule: conditions, fields: attributes, listed: what a record itself names,
 //!             fold: equal texts)
+//! rename      a changed username: a new user takes the place of the old one
 //! diff        wish × Connect × memory × authority → updates
 //! validate    what Connect would refuse
 //! draft       a plan in the making: order, forecast
@@ -37,6 +38,7 @@ mod leaver;
 pub mod lint;
 mod listed;
 mod mapping;
+mod rename;
 pub mod rule;
 pub mod rules;
 mod stakes;
@@ -53,11 +55,12 @@ use crate::model::{
     Plan, Reason, Remembered, Stage,
 };
 use correlate::{By, Candidate, Claim, Correlation, correlate};
-use diff::Active;
+use diff::{Active, Difference};
 use draft::{Draft, Notes, Step, Whom};
 use human::{Humans, Role};
 use leaver::{Leaver, Presence, Rung};
 use mapping::{Compiled, Wish};
+use rename::Moving;
 use rule::Facts;
 use rules::Rules;
 use stakes::{Counted, Tally};
@@ -82,7 +85,7 @@ pub fn plan(seen: &Observation, rules: &Rules, quota: &Quota<'_>) -> Plan {
     let compiled = Compiled::new(rules, &seen.connect.catalogue, &seen.directory, identity);
     let people = candidates(seen, rules);
     let humans = Humans::of(seen, rules, &people);
-    let Correlation { claims, claimed } = correlate(seen, rules, &people, &humans);
+    let Correlation { claims, claimed, mut renames } = correlate(seen, rules, &people, &humans);
     let mut planning = Planning {
         seen,
         compiled: &compiled,
@@ -93,7 +96,9 @@ pub fn plan(seen: &Observation, rules: &Rules, quota: &Quota<'_>) -> Plan {
     for (at, (person, claim)) in people.iter().zip(claims).enumerate() {
         match humans.role(at) {
             Role::Shadowed { by, matched } => planning.shadowed(person, &people[by].user.key, matched, claim),
-            Role::Decides | Role::Silent { .. } => planning.person(person, claim),
+            Role::Decides | Role::Silent { .. } => {
+                planning.person(person, claim, &renames.remove(&at).unwrap_or_default());
+            }
         }
     }
     planning.strangers();
@@ -134,11 +139,11 @@ struct Planning<'a> {
 }
 
 impl<'a> Planning<'a> {
-    fn person(&mut self, person: &Candidate<'a>, claim: Claim<'a>) {
+    fn person(&mut self, person: &Candidate<'a>, claim: Claim<'a>, moving: &Moving<'a>) {
         let key = &person.user.key;
         let label = person.label();
         let mut notes = Notes::new(key, &label);
-        self.count_managed(key, &claim);
+        self.count_managed(key, &claim, moving);
         let mine = if let Claim::Mine { user, by } = &claim { Some((*user, *by)) } else { None };
         match &person.presence {
             Presence::Unknown(why) => self.draft.decide(key, Decision::NotObserved { why: why.clone() }),
@@ -154,11 +159,12 @@ impl<'a> Planning<'a> {
                 Claim::Mine { user, by } => {
                     let whom = Whom { person: key, label: &label, user: Some(user) };
                     self.gone(&whom, user, by, why, &mut notes);
+                    self.retire_of_leaver(&whom, moving, &notes);
                 }
             },
             Presence::Here => match claim {
                 Claim::Wait { why } => self.draft.decide(key, Decision::NotObserved { why }),
-                claim => self.active(person, claim, &mut notes),
+                claim => self.active(person, claim, moving, &mut notes),
             },
         }
         self.draft.hold(notes);
@@ -216,13 +222,15 @@ impl<'a> Planning<'a> {
         self.seen.memory.get(person)
     }
 
-    fn count_managed(&mut self, key: &PersonKey, claim: &Claim<'a>) {
+    fn count_managed(&mut self, key: &PersonKey, claim: &Claim<'a>, moving: &Moving<'a>) {
         let Claim::Mine { user, by } = claim else { return };
         if matches!(by, By::Rule(_)) {
             return;
         }
         self.draft.managed += 1;
-        if self.memory(key).and_then(|memory| memory.link.as_ref()) != Some(&user.id) && *by == By::OwnerTag {
+        // While a rename is under way, the link to the old user is the proof that it is ours.
+        let settled = moving.retiring.is_empty() && *by == By::OwnerTag;
+        if settled && self.memory(key).and_then(|memory| memory.link.as_ref()) != Some(&user.id) {
             self.draft.links.insert(key.clone(), user.id.clone());
         }
     }
@@ -236,7 +244,7 @@ impl<'a> Planning<'a> {
     }
 
     /// Somebody who works here: the wish, and what is missing for it.
-    fn active(&mut self, person: &Candidate<'a>, claim: Claim<'a>, notes: &mut Notes<'_>) {
+    fn active(&mut self, person: &Candidate<'a>, claim: Claim<'a>, moving: &Moving<'a>, notes: &mut Notes<'_>) {
         let key = &person.user.key;
         let new = !matches!(claim, Claim::Mine { by: By::OwnerTag | By::Link | By::Rehire(_) | By::HandOver(_), .. });
         if let (true, Some(first)) = (new, self.unread_before(&key.source)) {
@@ -257,8 +265,12 @@ impl<'a> Planning<'a> {
             Claim::Nobody => self.create(person, wish, notes),
             Claim::Mine { user, by } => {
                 let whom = Whom { person: key, label: &label, user: Some(user) };
-                self.name_notes(person, &user.username, notes);
-                self.update(&whom, &wish, by, notes);
+                let to = self.recreated_as(person, user, by, moving);
+                if !to.is_some_and(|to| self.recreate(&whom, to, &wish, moving, notes)) {
+                    self.name_notes(person, &user.username, moving.behind, notes);
+                    self.update(&whom, &wish, by, notes);
+                    self.retire_rest(&whom, moving, notes);
+                }
             }
         }
         if unmapped && notes.held().is_none() {
@@ -286,31 +298,31 @@ impl<'a> Planning<'a> {
             _ => Reason::Joined { rules: wish.rule_names() },
         };
         let username = username.to_owned();
-        let desired = DesiredUser { person: key.clone(), username, attributes, stage: Stage::Active };
+        let desired = DesiredUser { person: key.clone(), username, attributes, stage: Stage::Active, wished: None };
         let whom = Whom { person: key, label: &person.label(), user: None };
         self.draft.take(&whom, vec![Step { action: Action::Create(Box::new(desired)), because }]);
     }
 
-    fn update(&mut self, whom: &Whom<'_>, wish: &Wish<'_>, by: By<'a>, notes: &mut Notes<'_>) {
-        let Some(user) = whom.user else { return };
+    /// What one active person's user has against what it should have.
+    fn difference(&self, person: &PersonKey, user: &ConnectUser, wish: &Wish<'_>, by: By<'a>) -> Difference {
         let fresh = Remembered::default();
-        let own = self.memory(whom.person).unwrap_or(&fresh);
+        let own = self.memory(person).unwrap_or(&fresh);
         let former = by.former().map(|former| self.memory(former).unwrap_or(&fresh));
         let past = former.unwrap_or(own);
         // Another record of the same human: what was written for it was written for this one.
         let memory = if matches!(by, By::HandOver(_)) { past } else { own };
+        let moved = self.seen.directory.moved.get(person).map(String::as_str);
+        let config_changed = self.seen.config_changed;
+        Active { compiled: self.compiled, wish, user, by, memory, past, moved, config_changed }.difference()
+    }
+
+    fn update(&mut self, whom: &Whom<'_>, wish: &Wish<'_>, by: By<'a>, notes: &mut Notes<'_>) {
+        let Some(user) = whom.user else { return };
         if diff::too_many_tags(wish, user) {
-            notes.note(
-                FindingCode::ValueRefused,
-                "the user's own tags, the rules' tags and the owner tag are more than 50".to_owned(),
-                "remove tags from this user in Connect".to_owned(),
-            );
+            diff::note_too_many_tags(notes);
             return;
         }
-        let moved = self.seen.directory.moved.get(whom.person).map(String::as_str);
-        let config_changed = self.seen.config_changed;
-        let difference =
-            Active { compiled: self.compiled, wish, user, by, memory, past, moved, config_changed }.difference();
+        let difference = self.difference(whom.person, user, wish, by);
         if !difference.unread.is_empty() {
             self.draft.details_needed.insert(user.id.clone());
             notes.note(
@@ -343,34 +355,6 @@ impl<'a> Planning<'a> {
             None => {}
         }
         self.draft.take(whom, steps);
-    }
-
-    /// The username in Connect against the one in the directory.
-    fn name_notes(&self, person: &Candidate<'a>, have: &str, notes: &mut Notes<'_>) {
-        let Some(wanted) = person.username.filter(|wanted| *wanted != have) else { return };
-        let mailbox = |name: &'_ str| fold::fold(name.split('@').next().unwrap_or(name)).into_owned();
-        if fold::fold(wanted) == fold::fold(have) {
-            notes.note(
-                FindingCode::CaseDiffers,
-                "the username in Connect differs in case; sign-in compares exactly".to_owned(),
-                "make the sign-in name the same in the directory, or create the user anew".to_owned(),
-            );
-        } else if mailbox(wanted) == mailbox(have) && wanted.contains('@') != have.contains('@') {
-            notes.note(
-                FindingCode::Rename,
-                "Connect has the whole name where the directory field gives the mailbox name, or the other way round; \
-                 Connect cannot rename"
-                    .to_owned(),
-                "set [attributes] username back, or delete the user in Connect to have it created anew".to_owned(),
-            );
-        } else {
-            notes.note(
-                FindingCode::Rename,
-                "the username changed in the directory; Connect cannot rename, everything else keeps flowing"
-                    .to_owned(),
-                "delete the user in Connect to have it created under the new name".to_owned(),
-            );
-        }
     }
 
     /// People that only an owner tag or our memory knows: nothing may be concluded before the directory was asked.

@@ -234,6 +234,8 @@ pub struct Suspend {
 pub enum RenamePolicy {
     /// Everything else keeps flowing; the person is listed.
     Report,
+    /// A new user takes the place of the old one; the guard counts it as a removal.
+    Recreate,
 }
 
 /// What the guard allows.

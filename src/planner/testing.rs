@@ -6,10 +6,11 @@
 //!             @moved entra/7 … | @config_changed                     (| in a value separates several values)
 //! connect     c-1 ada.king owner=entra/7 sec=Agent route=Basic                 (_ is a space)
 //!             memory entra/7 link=c-1 wrote.route=Basic stage=suspended absent=3 suspended=2 former.sec=Agent
-//!             quick q-1 c-1
+//!             memory entra/7 name=ada.king retiring=c-0      quick q-1 c-1
 //! plan        + ada.king Agent / Basic [joined]      ~ c-1 routing: Basic → Care Voice [mapped]
 //!             = c-1 entra/7 [adopted by username]    - c-1 [left: disabled]
 //!             . entra/7 decision                     ! entra/7 quarantined     ? label finding
+//!             > q-1 of c-1 to the new user [renamed from ada]
 //!             = c-1 okta/7 [handed over from entra/7]                           . okta/7 shadowed by entra/7 (mail)
 //! ```
 
@@ -224,7 +225,9 @@ impl World {
         for (person, agreed) in &plan.agreed {
             self.seen.memory.entry(person.clone()).or_default().written.extend(agreed);
         }
+        let mut made: BTreeMap<&PersonKey, ConnectUserId> = BTreeMap::new();
         for change in &plan.changes {
+            let change = &*change.aimed_at(made.get(&change.person));
             let users = &mut self.seen.connect.users;
             let user = change.connect.as_ref().and_then(|id| users.get_mut(id));
             let mut created = None;
@@ -237,6 +240,7 @@ impl World {
                     let mut user = blank(&id, &desired.username, Some(desired.person.clone()));
                     user.apply(&desired.attributes);
                     users.insert(id.clone(), user);
+                    made.insert(&plan.changes[change.seq as usize].person, id.clone());
                     created = Some(id);
                 }
                 (Action::Adopt { .. }, Some(user)) => user.owner = Some(change.person.clone()),
@@ -246,6 +250,12 @@ impl World {
                 }
                 (Action::DeleteQuickConnect(named), Some(_)) => {
                     self.seen.connect.quick_connects.retain(|quick| quick.named != *named);
+                }
+                (Action::MoveQuickConnect(step), Some(_)) => {
+                    let to = step.to.clone().expect("the created user");
+                    let quick = &mut self.seen.connect.quick_connects;
+                    let quick = quick.iter_mut().find(|quick| quick.named == step.named).expect("it is there");
+                    (quick.user, quick.flow) = (to, step.flow.clone());
                 }
                 (Action::Delete { .. }, Some(user)) => {
                     let id = user.id.clone();
@@ -376,7 +386,7 @@ fn connect_line(line: &str, seen: &mut Observation) {
         }
         ["quick", quick, user] => {
             let named = Named::new(quick, quick);
-            seen.connect.quick_connects.push(QuickConnect { named, user: (*user).into() });
+            seen.connect.quick_connects.push(QuickConnect { named, user: (*user).into(), flow: "flow".into() });
         }
         [id, username, options @ ..] => {
             let user = connect_user(id, username, options);
@@ -436,6 +446,10 @@ fn remember(memory: &mut Remembered, name: &str, value: &str) {
         (_, Some(("wrote", what))) => set_value(&mut memory.written, what, value),
         (_, Some(("former", what))) => set_value(&mut memory.former, what, value),
         ("link", _) => memory.link = Some(value.into()),
+        ("name", _) => memory.username = Some(value.to_owned()),
+        ("retiring", _) => {
+            memory.retiring.insert(value.into());
+        }
         ("absent", _) => memory.absent_since = Some(days_ago(value)),
         ("suspended", _) => {
             memory.stage = Stage::Suspended;
@@ -497,6 +511,7 @@ fn change_text(change: &crate::model::Change) -> String {
         Reason::Adopted { by } => format!("adopted by {by}"),
         Reason::Rebound { from } => format!("rebound from {from}"),
         Reason::HandedOver { from } => format!("handed over from {from}"),
+        Reason::Renamed { from, .. } => format!("renamed from {from}"),
     };
     let id = change.connect.as_ref().map(ToString::to_string).unwrap_or_default();
     let what = match &change.action {
@@ -507,6 +522,10 @@ fn change_text(change: &crate::model::Change) -> String {
         Action::Adopt { .. } => format!("= {id} {}", change.person),
         Action::Delete { .. } => format!("- {id}"),
         Action::DeleteQuickConnect(named) => format!("- {} of {id}", named.name),
+        Action::MoveQuickConnect(step) => {
+            let to = step.to.as_ref().map_or("the new user", ConnectUserId::as_str);
+            format!("> {} of {id} to {to}", step.named.name)
+        }
         Action::Update(update) if !update.untag.is_empty() => {
             format!("~ {id} tags: without {}", update.untag.iter().cloned().collect::<Vec<_>>().join(","))
         }

@@ -22,8 +22,8 @@ use tokio::sync::Notify;
 use super::progress::Progress;
 use super::{Run, summary};
 use crate::model::{
-    Action, ApprovedPlan, CallError, Change, ConnectUser, Disposition, Done, Inventory, NotAttempted, Observation,
-    Operation, Outcome, Remembered, RunSummary, Seen, Target, Time, Value,
+    Action, ApprovedPlan, CallError, Change, ConnectUser, ConnectUserId, Disposition, Done, Inventory, NotAttempted,
+    Observation, Operation, Outcome, Remembered, RunSummary, Seen, Target, Time, Value,
 };
 use crate::store::{InventoryPatch, Settlement, StoreError};
 
@@ -171,7 +171,10 @@ impl<T: Target> Job<'_, T> {
         let mut user = chain[0].connect.as_ref().and_then(|id| self.connect.users.get(id)).cloned();
         let mut blocked = None;
         let mut succeeded = true;
-        for change in chain.iter().copied() {
+        let mut created: Option<ConnectUserId> = None;
+        for planned in chain.iter().copied() {
+            // The new user of a renamed person has its id only now.
+            let change = &*planned.aimed_at(created.as_ref());
             let outcome = match blocked.or_else(|| self.reason_not_to(change)) {
                 Some(why) => Outcome::NotAttempted { why },
                 None => self.attempt(change).await?,
@@ -181,6 +184,7 @@ impl<T: Target> Job<'_, T> {
             }
             succeeded &= outcome.succeeded();
             self.record(change, &outcome, &mut memory, &mut user).await?;
+            created = outcome.created().cloned().or(created);
         }
         if succeeded {
             let mut applied = self.applied.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -246,10 +250,7 @@ impl<T: Target> Job<'_, T> {
         let mut patch = InventoryPatch::None;
         let now = self.run.clock.now();
         if outcome.succeeded() {
-            let created = match outcome {
-                Outcome::Done { created, .. } | Outcome::AlreadySo { created, .. } => created.as_ref(),
-                _ => None,
-            };
+            let created = outcome.created();
             if let (Some(from), true) = (change.because.taken_from(), matches!(change.action, Action::Adopt { .. }))
                 && self.memory.contains_key(from)
             {
@@ -279,8 +280,8 @@ impl<T: Target> Job<'_, T> {
 }
 
 /// Whether the rest of a person's changes must not be attempted after this outcome. A facet that Connect refused does not
-/// hold back the other facets; a user that could not be adopted, whose state is in doubt, or whose quick connect still
-/// points to it is left alone.
+/// hold back the other facets; a user that could not be adopted, whose state is in doubt, whose quick connect still points
+/// to it, or in whose place no other one was created is left alone.
 fn blocks(change: &Change, outcome: &Outcome) -> Option<NotAttempted> {
     let blocking = match outcome {
         Outcome::Done { .. } | Outcome::AlreadySo { .. } | Outcome::DidNotHappen => false,
@@ -294,7 +295,7 @@ fn blocks(change: &Change, outcome: &Outcome) -> Option<NotAttempted> {
 /// What a confirmed change means for the remembered look.
 fn patched(
     change: &Change,
-    created: Option<&crate::model::ConnectUserId>,
+    created: Option<&ConnectUserId>,
     user: &mut Option<ConnectUser>,
     instance_arn: &str,
 ) -> InventoryPatch {
@@ -327,6 +328,10 @@ fn patched(
             }
         }
         Action::DeleteQuickConnect(named) => return InventoryPatch::RemoveQuickConnect(named.id.clone()),
+        Action::MoveQuickConnect(step) => {
+            let id = step.named.id.clone();
+            return step.to.clone().map_or(InventoryPatch::None, |to| InventoryPatch::MoveQuickConnect(id, to));
+        }
         Action::Delete { .. } => {
             return change.connect.clone().map_or(InventoryPatch::None, InventoryPatch::Remove);
         }

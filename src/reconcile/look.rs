@@ -17,6 +17,7 @@ use crate::model::{
     Action, Change, ConnectUserId, Finding, FindingCode, Inventory, Look, Observation, Outcome, Plan, Target, Time,
 };
 use crate::planner;
+use crate::planner::rules::RenamePolicy;
 use crate::store::{InventoryPatch, OpenIntent, Settlement};
 
 /// Most details that are read in one run because a decision needs them; the rest waits for the next run.
@@ -57,7 +58,9 @@ pub(super) async fn plan_on_a_fresh_look<T: Target>(
     let Run { centre, clock, .. } = run;
     let Observed { directory, sources: _, frozen, mut unproven, notes } = observed;
     let frozen = frozen.into_iter().map(|(source, frozen)| (source, frozen.message)).collect();
-    let mut looker = Looker { run, looked: Looked::default(), unproven: BTreeMap::new() };
+    // Quick connects dangle when their user is deleted; without deletions nobody needs to know them.
+    let quick_connects = centre.rules.leaver.delete || centre.rules.rename == RenamePolicy::Recreate;
+    let mut looker = Looker { run, looked: Looked::default(), quick_connects, unproven: BTreeMap::new() };
     let connect = looker.first_look().await?;
     let memory = centre.store.memory().await?;
     let rules_before = centre.store.meta_get(RULES).await?;
@@ -95,6 +98,8 @@ fn forgotten(users: usize) -> Option<Finding> {
 struct Looker<'a, T> {
     run: &'a Run<'a, T>,
     looked: Looked,
+    /// Whether a look includes the quick connects.
+    quick_connects: bool,
     /// People about whom a directory's answer proved nothing, and why.
     unproven: BTreeMap<PersonKey, String>,
 }
@@ -107,6 +112,8 @@ impl<T: Target> Looker<'_, T> {
         let doubts = store.open_intents().await?;
         let audited: Option<Time> = store.meta_get(AUDITED).await?.and_then(|text| text.parse().ok());
         let every = i64::try_from(self.run.centre.audit_every_secs).unwrap_or(i64::MAX);
+        let changes: Vec<Change> = doubts.iter().map(|doubt| doubt.change.clone()).collect();
+        self.quick_connects |= settle::wants_quick_connects(&changes);
         let audit_due = audited.is_none_or(|at| (self.run.clock.now() - at).num_seconds() >= every);
         match remembered {
             Some(remembered) if !self.run.order.full && doubts.is_empty() && !audit_due => Ok(remembered),
@@ -123,10 +130,8 @@ impl<T: Target> Looker<'_, T> {
     /// Looks, and remembers what was seen.
     async fn look(&mut self, look: &Look, last: Option<&Inventory>) -> Result<Inventory, RunError> {
         let started = self.run.clock.millis();
-        // Quick connects dangle when their user is deleted; without deletions nobody needs to know them.
-        let quick_connects = self.run.centre.rules.leaver.delete;
         self.run.centre.target.set_own_writes(self.run.centre.store.own_writes().await?);
-        let inventory = self.run.centre.target.inventory(look, quick_connects, last, self.run.clock.now()).await?;
+        let inventory = self.run.centre.target.inventory(look, self.quick_connects, last, self.run.clock.now()).await?;
         self.run.centre.store.save_inventory(Some(self.run.lease), &inventory).await?;
         match look {
             Look::Everybody => {

@@ -38,6 +38,9 @@ pub struct PlanCounts {
     pub changes: u32,
     /// People who are suspended or deleted.
     pub leaves: u32,
+    /// People whose user is created anew under another username.
+    #[serde(default)]
+    pub renames: u32,
     /// People who are held.
     pub held: u32,
     /// People whose record of another source decides.
@@ -55,8 +58,10 @@ impl PlanCounts {
         let mut adopts = BTreeSet::new();
         let mut changes = BTreeSet::new();
         let mut leaves = BTreeSet::new();
+        let mut renames = BTreeSet::new();
         for change in &plan.changes {
             let people = match (&change.action, &change.because) {
+                (_, Reason::Renamed { .. }) => &mut renames,
                 (Action::Create(_), _) => &mut joins,
                 (_, Reason::Left { .. }) => &mut leaves,
                 (Action::Adopt { .. }, _) => &mut adopts,
@@ -72,6 +77,7 @@ impl PlanCounts {
             adopts: count(adopts.len()),
             changes: count(changes.difference(&adopts).count()),
             leaves: count(leaves.len()),
+            renames: count(renames.len()),
             held: count(held),
             shadowed: count(shadowed),
             calls: count(plan.changes.len()),

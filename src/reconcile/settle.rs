@@ -6,11 +6,18 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::{Action, Attribute, Change, ConnectUser, ConnectUserId, Facet, Inventory, Outcome, Seen, Value};
+use crate::model::{
+    Action, Attribute, Change, ConnectUser, ConnectUserId, Facet, Inventory, Outcome, QuickConnect, Seen, Value,
+};
 
 /// The users whose details must be read before the doubts can be settled.
 pub(super) fn ids_to_read(doubts: &[Change]) -> BTreeSet<ConnectUserId> {
     doubts.iter().filter_map(|change| change.connect.clone()).collect()
+}
+
+/// Whether it takes a look at the quick connects, too.
+pub(super) fn wants_quick_connects(doubts: &[Change]) -> bool {
+    doubts.iter().any(|change| matches!(change.action, Action::DeleteQuickConnect(_) | Action::MoveQuickConnect(_)))
 }
 
 /// What became of one change, told from a fresh look.
@@ -35,6 +42,10 @@ pub(super) fn judge(change: &Change, look: &Inventory) -> Outcome {
             update.after.iter().all(|(attribute, value)| user.seen(attribute) == &Seen::Known(value.clone()))
         }),
         Action::DeleteQuickConnect(named) => !look.quick_connects.iter().any(|quick| quick.named.id == named.id),
+        Action::MoveQuickConnect(step) => {
+            let moved = |quick: &QuickConnect| quick.named.id == step.named.id && Some(&quick.user) == step.to.as_ref();
+            look.quick_connects.iter().any(moved)
+        }
         Action::Delete { .. } => user.is_none(),
     };
     if happened { Outcome::AlreadySo { request_id: None, created: None } } else { Outcome::DidNotHappen }

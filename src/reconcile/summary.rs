@@ -77,7 +77,7 @@ pub(super) fn count(summary: &mut RunSummary, change: &Change, outcome: &Outcome
                     summary.suspended += 1;
                 }
             }
-            Action::DeleteQuickConnect(_) => {}
+            Action::DeleteQuickConnect(_) | Action::MoveQuickConnect(_) => {}
             Action::Delete { .. } => summary.deleted += 1,
         },
         Outcome::Failed { .. } => summary.failed += 1,

@@ -16,7 +16,7 @@ use super::sink::Row;
 use super::wire::{Body, ChangeBody, Event, FinishedBody, FrozenBody, OutcomeBody, ReasonBody};
 use crate::model::{
     Action, AttributeSet, Change, ChangeRecord, ConnectUserId, DesiredUser, FacetUpdate, Finding, FrozenSource,
-    JournalEntry, NotAttempted, Operation, Outcome, Reason, RunId, RunSummary, Stage, Time,
+    JournalEntry, NotAttempted, Operation, Outcome, QuickConnectMove, Reason, RunId, RunSummary, Stage, Time,
 };
 
 /// Version of the format, in every event as `v`.
@@ -105,6 +105,7 @@ fn change(record: &ChangeRecord, privacy: Privacy) -> ChangeBody<'_> {
         facet: parts.facet,
         stage: parts.stage,
         quick_connect: parts.quick_connect.map(|(id, name)| if privacy.shows_values() { name } else { id }.into()),
+        moved_to: parts.moved_to,
         before,
         after,
         untagged: parts.untagged.into_iter().map(Cow::from).collect(),
@@ -123,6 +124,7 @@ struct Parts<'a> {
     stage: Option<Stage>,
     /// Id and name. The name often is the person's.
     quick_connect: Option<(&'a str, &'a str)>,
+    moved_to: Option<&'a ConnectUserId>,
     before: Option<&'a AttributeSet>,
     after: Option<&'a AttributeSet>,
     untagged: Vec<&'a str>,
@@ -133,7 +135,7 @@ impl<'a> Parts<'a> {
         match action {
             Action::Create(desired) => {
                 // The person of the wish is the person of the change.
-                let DesiredUser { person: _, username, attributes, stage } = &**desired;
+                let DesiredUser { person: _, username, attributes, stage, wished: _ } = &**desired;
                 let (username, after, stage) = (Some(username.as_str()), Some(attributes), Some(*stage));
                 Self { name: "create", username, after, stage, ..Self::default() }
             }
@@ -155,6 +157,12 @@ impl<'a> Parts<'a> {
                 let named = (quick_connect.id.as_str(), &*quick_connect.name);
                 Self { name: "delete_quick_connect", quick_connect: Some(named), ..Self::default() }
             }
+            Action::MoveQuickConnect(step) => {
+                // The flow stays; it is sent because the call replaces the whole configuration.
+                let QuickConnectMove { named, flow: _, to } = &**step;
+                let quick_connect = Some((named.id.as_str(), &*named.name));
+                Self { name: "move_quick_connect", quick_connect, moved_to: to.as_ref(), ..Self::default() }
+            }
             Action::Delete { username, before } => {
                 Self { name: "delete", username: Some(username), before: Some(before), ..Self::default() }
             }
@@ -167,6 +175,10 @@ fn hidden_in(change: &Change, parts: &Parts<'_>, username: Option<&str>, privacy
     if privacy.shows_usernames() {
         username.into_iter().for_each(|username| hidden.show(username));
     } else {
+        if let Reason::Renamed { user: _, from, to } = &change.because {
+            hidden.add(from);
+            hidden.add(to);
+        }
         username.into_iter().for_each(|username| hidden.add(username));
         if change.label != change.person.to_string() {
             hidden.add(&change.label);
@@ -193,6 +205,12 @@ fn reason(because: &Reason, privacy: Privacy) -> (ReasonBody<'_>, &[String]) {
         Reason::Rebound { from } => ("rebound", format!("same username under a new id, before {from}").into(), &[]),
         Reason::HandedOver { from } => {
             ("handed_over", format!("another directory decides about this person now, before {from}").into(), &[])
+        }
+        Reason::Renamed { user, from, to } if privacy.shows_usernames() => {
+            ("renamed", format!("the username changed from {from} (Connect user {user}) to {to}").into(), &[])
+        }
+        Reason::Renamed { user, .. } => {
+            ("renamed", format!("the username changed; Connect user {user} is replaced").into(), &[])
         }
     };
     (ReasonBody { code, text }, rules)

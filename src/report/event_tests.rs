@@ -7,12 +7,12 @@ use connectors::PersonKey;
 use serde_json::Value as Json;
 
 use super::*;
-use crate::model::{Attribute, Facet, FindingCode, LeaveReason, Named, Trigger, Value};
+use crate::model::{Attribute, Facet, FindingCode, LeaveReason, Named, QuickConnectMove, Trigger, Value};
 use crate::report::wire::{LEFT_OUT, SHORT_TEXT_CHARS};
 
 const FULL_LENGTH: usize = 1_000_000;
 /// Texts that only a person's own record can hold. Whatever level hides them, they must not occur anywhere in an event.
-const USERNAMES: [&str; 1] = ["ada.lovelace@example.com"];
+const USERNAMES: [&str; 2] = ["ada.lovelace@example.com", "ada.byron@example.com"];
 const VALUES: [&str; 6] =
     ["Augusta", "Lovelace-King", "ada.home@example.net", "+442079460123", "Ada's desk", "Analysts"];
 
@@ -92,7 +92,7 @@ fn done(created: Option<&str>) -> Outcome {
 
 fn create() -> JournalEntry {
     let username = "ada.lovelace@example.com".to_owned();
-    let desired = DesiredUser { person: person(), username, attributes: persona(), stage: Stage::Active };
+    let desired = DesiredUser { person: person(), username, attributes: persona(), stage: Stage::Active, wished: None };
     let because = Reason::Joined { rules: vec!["care".into(), "recording".into()] };
     record(Action::Create(Box::new(desired)), because, done(Some("c0ffee")))
 }
@@ -203,6 +203,7 @@ fn every_entry() -> Vec<(&'static str, JournalEntry)> {
         ("untag_in_doubt", untag()),
         ("delete", delete()),
         ("delete_quick_connect", record(quick_connect, left, not_attempted)),
+        ("move_quick_connect", moved_quick_connect()),
         ("finding_username", finding(FindingCode::DuplicateUsername, Some(person()))),
         ("finding_value", finding(FindingCode::BadPhone, Some(person()))),
         ("finding_foreign", finding(FindingCode::Foreign, None)),
@@ -222,6 +223,21 @@ fn every_entry() -> Vec<(&'static str, JournalEntry)> {
         all.push(("reason", record(adopt, because, Outcome::DidNotHappen)));
     }
     all
+}
+
+/// A renamed person; a failure quotes the former username.
+fn moved_quick_connect() -> JournalEntry {
+    let to = "ada.lovelace@example.com".to_owned();
+    let because = Reason::Renamed { user: "c-0".into(), from: "ada.byron@example.com".into(), to };
+    let named = Named::new("qc-1", "Ada's desk");
+    let step = QuickConnectMove { named, flow: "flow-1".into(), to: Some("c-1".into()) };
+    let failed = Outcome::Failed {
+        code: "ResourceNotFoundException".into(),
+        message: "nothing leads to ada.byron@example.com".into(),
+        hint: "look again".into(),
+        request_id: None,
+    };
+    record(Action::MoveQuickConnect(Box::new(step)), because, failed)
 }
 
 fn text(entry: JournalEntry, privacy: Privacy) -> String {

@@ -94,6 +94,8 @@ pub(super) struct ChangeBody<'a> {
     pub(super) facet: Option<&'static str>,
     pub(super) stage: Option<Stage>,
     pub(super) quick_connect: Option<Cow<'a, str>>,
+    /// The Connect user that the quick connect points to now.
+    pub(super) moved_to: Option<&'a ConnectUserId>,
     pub(super) before: Option<Shown>,
     pub(super) after: Option<Shown>,
     pub(super) untagged: Vec<Cow<'a, str>>,

@@ -243,6 +243,8 @@ pub struct ConfigText {
     pub first_run_applies: bool,
     /// Where the directories' secret is, as the file says it; the file `client-secret` otherwise.
     pub secret: Option<String>,
+    /// `rename = "recreate"`.
+    pub recreate: bool,
     /// More sections.
     pub more: String,
 }
@@ -279,7 +281,8 @@ fn table(source: SceneSource, sandbox: &Sandbox, tenant: &Tenant, everybody: boo
 /// A configuration for the scene. The secret is expected in the file `client-secret` beside it.
 #[must_use]
 pub fn configuration(sandbox: &Sandbox, tenant: &Tenant, text: &ConfigText) -> String {
-    let ConfigText { sources, quota, everybody, leaver, authority, guard, first_run_applies, secret, more } = text;
+    let ConfigText { sources, quota, everybody, leaver, authority, guard, first_run_applies, secret, recreate, more } =
+        text;
     let secret = secret.as_deref().unwrap_or("{ file = \"client-secret\" }");
     let (rate, burst, share) = quota.unwrap_or((2.0, 5, 1.0));
     let sources = if sources.is_empty() { &[SceneSource::Entra][..] } else { sources };
@@ -300,6 +303,7 @@ pub fn configuration(sandbox: &Sandbox, tenant: &Tenant, text: &ConfigText) -> S
         ("burst", burst.to_string()),
         ("authority", or(authority, "routing_profile = \"shared\"")),
         ("first_run", if *first_run_applies { "apply" } else { "report" }.to_owned()),
+        ("rename", if *recreate { "rename    = \"recreate\"\n" } else { "" }.to_owned()),
         ("leaver", or(leaver, LEAVER)),
         ("guard", or(guard, GUARD)),
         ("more", more.clone()),

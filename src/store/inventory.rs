@@ -23,6 +23,8 @@ pub enum InventoryPatch {
     Remove(ConnectUserId),
     /// This quick connect is gone.
     RemoveQuickConnect(ResourceId),
+    /// This quick connect points to this user now.
+    MoveQuickConnect(ResourceId, ConnectUserId),
 }
 
 impl Store {
@@ -144,6 +146,13 @@ pub(super) async fn patch(tx: &mut Tx<'_>, patch: InventoryPatch) -> Result<(), 
                 .execute(tx.conn()?)
                 .await?;
         }
+        InventoryPatch::MoveQuickConnect(id, user) => {
+            sqlx::query("UPDATE quick_connect SET body = json_set(body, '$.user', ?2) WHERE id = ?1")
+                .bind(id.as_str())
+                .bind(user.as_str())
+                .execute(tx.conn()?)
+                .await?;
+        }
         InventoryPatch::RemoveQuickConnect(id) => {
             sqlx::query("DELETE FROM quick_connect WHERE id = ?1").bind(id.as_str()).execute(tx.conn()?).await?;
         }
@@ -172,7 +181,7 @@ pub(super) async fn note_own_write(
                 .execute(tx.conn()?)
                 .await?;
         }
-        Action::DeleteQuickConnect(_) => {}
+        Action::DeleteQuickConnect(_) | Action::MoveQuickConnect(_) => {}
         Action::Create(_) | Action::Adopt { .. } | Action::Update(_) => {
             sqlx::query(
                 "INSERT INTO own_write (connect_user, at) VALUES (?1, ?2)

@@ -258,6 +258,6 @@ fn done_counter<'a>(summary: &'a mut RunSummary, action: &Action) -> Option<&'a 
             Some(&mut summary.updated)
         }
         Action::Delete { .. } => Some(&mut summary.deleted),
-        Action::DeleteQuickConnect(_) => None,
+        Action::DeleteQuickConnect(_) | Action::MoveQuickConnect(_) => None,
     }
 }

@@ -3,11 +3,13 @@
 //! Tests talk to the sandbox's state; the code under test talks HTTP.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
 
 use rollcall::assemble::{self, Assembled};
 use rollcall::config::{self, Config};
 use rollcall::model::{RunId, Time, Trigger};
-use rollcall::reconcile::{Ended, Order, Quiet, RunError};
+use rollcall::reconcile::{Ended, Order, Progress, Quiet, RunError, Watch};
 use rollcall::sandbox::company::Company;
 use rollcall::sandbox::connect::User;
 use rollcall::sandbox::faults::{Fault, FaultKind};
@@ -17,6 +19,17 @@ use rollcall::store::Store;
 use serde_json::json;
 use tempfile::TempDir;
 use tokio::sync::watch;
+
+/// Counts changes whose outcome is in the ledger.
+struct Settled(AtomicUsize);
+
+impl Watch for Settled {
+    fn tell(&self, progress: Progress) {
+        if matches!(progress, Progress::Applied { .. }) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+}
 
 /// Where and when a test lives.
 pub(crate) struct World {
@@ -95,6 +108,36 @@ impl World {
         let result = service.run_once(&lease, &order, &stop, &Quiet).await;
         service.centre.store.release(lease).await.unwrap();
         result
+    }
+
+    /// A run that ends in the middle, as by `kill -9`: it is dropped once `when` says so, of the changes that were settled
+    /// so far. The state file stays. Whether it came to that.
+    pub(crate) async fn cut_short(&self, mut when: impl FnMut(usize) -> bool) -> bool {
+        let Assembled { service, lease } = assemble::assemble(&self.config(), now, "test").await.unwrap();
+        let (_sender, stop) = watch::channel(false);
+        let settled = Settled(AtomicUsize::new(0));
+        let order = Order::new(RunId::fresh(), Trigger::Hand);
+        let mut run = Box::pin(service.run_once(&lease, &order, &stop, &settled));
+        std::future::poll_fn(|context| match run.as_mut().poll(context) {
+            Poll::Ready(_) => Poll::Ready(false),
+            Poll::Pending if when(settled.0.load(Ordering::SeqCst)) => Poll::Ready(true),
+            Poll::Pending => {
+                // Whoever asks at every chance meets every moment, also those in which the run only waits.
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
+        })
+        .await
+    }
+
+    /// Runs until nothing is left to do; how many runs that took.
+    pub(crate) async fn settle(&self) -> usize {
+        for runs in 1..=5 {
+            if self.sync().await.unwrap().plan.is_empty() {
+                return runs;
+            }
+        }
+        panic!("five runs did not come to an end");
     }
 
     /// A run that must do nothing to Connect; the second run of every story.

@@ -109,10 +109,10 @@ fn policies_are_checked() {
         ],
     );
     check(
-        "[adopt]\nmatch = [\"user\"]\nrename = \"recreate\"",
+        "[adopt]\nmatch = [\"user\"]\nrename = \"recreat\"",
         &[
             "[adopt] match[1] = \"user\": expected \"owner_tag\", \"username\", \"mailbox_name\" or \"email\"",
-            "[adopt] rename: \"recreate\" is not supported yet in this version → use rename = \"report\"",
+            "[adopt] rename = \"recreat\": expected \"report\" or \"recreate\" → did you mean \"recreate\"?",
         ],
     );
     check(
@@ -134,6 +134,9 @@ fn policies_are_checked() {
     let config = smallest_with("[adopt]\nmatch = [\"email\", \"owner_tag\"]\nfirst_run = \"apply\"");
     assert_eq!(config.rules.adopt, [AdoptBy::OwnerTag, AdoptBy::Email]);
     assert!(config.rules.sources[0].first_run_applies);
+    assert_eq!(config.rules.rename, crate::planner::rules::RenamePolicy::Report);
+    let config = smallest_with("[adopt]\nrename = \"recreate\"");
+    assert_eq!(config.rules.rename, crate::planner::rules::RenamePolicy::Recreate);
     let leaver = smallest_with("[leaver]\nsuspend = { security_profiles = [\"N\"] }").rules.leaver;
     assert!(!leaver.delete, "a suspension without an end is not followed by a deletion");
     let limits = smallest_with("[guard]\nmax_removed = { count = 3 }").limits;

@@ -106,6 +106,14 @@ impl<'a> Counted<'a> {
             .collect();
         lines.sort_by_key(|line| std::cmp::Reverse(line.0));
         let mut lines: Vec<String> = lines.into_iter().map(|(_, line)| line).collect();
+        let renamed = plan.changes.iter().filter(|change| matches!(change.because, Reason::Renamed { .. }));
+        let renamed: BTreeSet<&PersonKey> = renamed.map(|change| &change.person).collect();
+        if !renamed.is_empty() {
+            lines.push(format!(
+                "{} removed because: another username, under which a new user is created",
+                renamed.len()
+            ));
+        }
         let config =
             plan.changes.iter().filter(|change| matches!(change.because, Reason::ConfigChanged { .. })).count();
         if config > 0 {

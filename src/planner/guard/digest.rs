@@ -1,7 +1,7 @@
 //! What an approval names: the digest of the guarded part of a plan.
 //!
-//! Guarded is every change of an existing user, every create that gives a privileged profile, and every canary that is
-//! missing: whoever approves has seen these, and nothing else can go through by the same approval.
+//! Guarded is every change of an existing user, every create that gives a privileged profile or takes the place of a renamed
+//! user, and every canary that is missing: whoever approves has seen these, and nothing else can go through by the same approval.
 //!
 //! Invariant: ids only. Names of profiles, labels, the wording of reasons, times, and unguarded creates are not part of it;
 //! a plan that does the same has the same digest.
@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use super::super::rules::Limits;
 use super::counted::removes;
 use super::privilege::Privileged;
-use crate::model::{Action, Attribute, AttributeSet, Canary, Plan, Value};
+use crate::model::{Action, Attribute, AttributeSet, Canary, Change, Plan, Reason, Value};
 
 /// The digest of what the guard guards under these limits.
 #[must_use]
@@ -22,7 +22,7 @@ pub fn digest(plan: &Plan, limits: &Limits) -> String {
     let privileged = Privileged::of(&limits.privileged, &plan.stakes);
     let mut hash = Sha256::new();
     for change in &plan.changes {
-        let Some(action) = guarded(&change.action, &privileged) else { continue };
+        let Some(action) = guarded(change, &privileged) else { continue };
         let line = json!([change.person, change.connect, removes(change), action]);
         hash.update(line.to_string());
         hash.update("\n");
@@ -40,8 +40,12 @@ pub fn digest(plan: &Plan, limits: &Limits) -> String {
     hex
 }
 
-fn guarded(action: &Action, privileged: &Privileged<'_>) -> Option<Json> {
-    match action {
+fn guarded(change: &Change, privileged: &Privileged<'_>) -> Option<Json> {
+    match &change.action {
+        // A rename is a removal with a create before it, and both are guarded.
+        Action::Create(desired) if matches!(change.because, Reason::Renamed { .. }) => {
+            Some(json!(["recreate", desired.username, ids_only(&desired.attributes)]))
+        }
         // Only the sign-in and the power it gets: a joiner's new telephone number does not void an approval.
         Action::Create(desired) if !privileged.among(&desired.attributes).is_empty() => {
             let power = desired.attributes.get(Attribute::SecurityProfiles).map(value);
@@ -53,6 +57,7 @@ fn guarded(action: &Action, privileged: &Privileged<'_>) -> Option<Json> {
             Some(json!(["update", update.facet, update.stage, ids_only(&update.after), update.untag]))
         }
         Action::DeleteQuickConnect(named) => Some(json!(["delete_quick_connect", named.id])),
+        Action::MoveQuickConnect(step) => Some(json!(["move_quick_connect", step.named.id, step.to])),
         Action::Delete { username: _, before: _ } => Some(json!("delete")),
     }
 }

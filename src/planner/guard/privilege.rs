@@ -51,7 +51,10 @@ pub(super) fn raised<'a>(plan: &'a Plan, privileged: &Privileged<'_>) -> Raised<
         let (given, had) = match &change.action {
             Action::Create(desired) => (&desired.attributes, before_of(plan, change)),
             Action::Update(update) => (&update.after, security_of(&update.before)),
-            Action::Adopt { .. } | Action::Delete { .. } | Action::DeleteQuickConnect(_) => continue,
+            Action::Adopt { .. }
+            | Action::Delete { .. }
+            | Action::DeleteQuickConnect(_)
+            | Action::MoveQuickConnect(_) => continue,
         };
         let new: BTreeSet<&Named> =
             privileged.among(given).into_iter().filter(|named| !had.contains(&named.id)).collect();

@@ -15,7 +15,9 @@ fn sent(change: &Change) -> AttributeSet {
     match &change.action {
         Action::Create(desired) => desired.attributes.clone(),
         Action::Update(update) => update.after.clone(),
-        Action::Adopt { .. } | Action::Delete { .. } | Action::DeleteQuickConnect(_) => AttributeSet::default(),
+        Action::Adopt { .. } | Action::Delete { .. } | Action::DeleteQuickConnect(_) | Action::MoveQuickConnect(_) => {
+            AttributeSet::default()
+        }
     }
 }
 

@@ -127,7 +127,7 @@ fn changes_come_in_their_order() {
         tally.saw_plan(&plan);
         let turn = |change: &Change| match (&change.action, &change.because) {
             (Action::Update(_), Reason::Left { .. }) => 0,
-            (Action::Delete { .. } | Action::DeleteQuickConnect(_), _) => 1,
+            (Action::Delete { .. } | Action::DeleteQuickConnect(_) | Action::MoveQuickConnect(_), _) => 1,
             (Action::Update(_), _) => 2,
             (Action::Adopt { .. }, _) => 3,
             (Action::Create(_), _) => 4,
@@ -138,7 +138,7 @@ fn changes_come_in_their_order() {
                 let facet = Facet::ALL.iter().position(|facet| *facet == update.facet);
                 facet.expect("a facet") * 2 + usize::from(!update.untag.is_empty())
             }
-            Action::DeleteQuickConnect(_) => 0,
+            Action::DeleteQuickConnect(_) | Action::MoveQuickConnect(_) => 0,
             Action::Delete { .. } => 1,
             Action::Create(_) | Action::Adopt { .. } => 0,
         };

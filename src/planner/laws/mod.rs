@@ -4,6 +4,7 @@
 //! worlds       what is generated             convergence  carrying a plan out leaves nothing to do
 //! function     same world, same plan         people       one decision each, and whom nobody may touch
 //! leaving      who may lose access, and when facets       who decides what is written
+//! renames      a new user before the old one goes
 //! ```
 //!
 //! Invariant: a law that was never tried on what it is about is no law. Each counts what it met and names what it must have
@@ -14,6 +15,7 @@ mod facets;
 mod function;
 mod leaving;
 mod people;
+mod renames;
 pub(super) mod worlds;
 
 use std::cell::RefCell;
@@ -65,6 +67,7 @@ fn action(change: &Change) -> String {
         Action::Update(update) if !update.untag.is_empty() => "untag".to_owned(),
         Action::Update(update) => format!("write {}", update.facet.name()),
         Action::DeleteQuickConnect(_) => "delete quick connect".to_owned(),
+        Action::MoveQuickConnect(_) => "move quick connect".to_owned(),
         Action::Delete { .. } => "delete".to_owned(),
     }
 }
@@ -80,6 +83,7 @@ fn reason(reason: &Reason) -> String {
         Reason::Adopted { .. } => "adopted".to_owned(),
         Reason::Rebound { .. } => "rebound".to_owned(),
         Reason::HandedOver { .. } => "handed over".to_owned(),
+        Reason::Renamed { .. } => "renamed".to_owned(),
     }
 }
 

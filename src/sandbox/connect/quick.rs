@@ -184,12 +184,7 @@ pub(super) fn create(store: &mut Store, call: &Call) -> Result<Value, Refusal> {
         validate::tags(tags)?;
     }
     let config = quick_connect_config.ok_or_else(|| Refusal::parameter("QuickConnectConfig is required"))?;
-    let leads_to = config.destination()?;
-    if let Destination::User { user, .. } = &leads_to
-        && !store.users.contains_key(user)
-    {
-        return Err(Refusal::not_found("User"));
-    }
+    let leads_to = destination(store, config)?;
     if store.quick_connects.values().any(|quick| quick.name == name) {
         return Err(Refusal::duplicate("Quick connect"));
     }
@@ -199,6 +194,37 @@ pub(super) fn create(store: &mut Store, call: &Call) -> Result<Value, Refusal> {
     let id = insert(store, name, description, leads_to, tags.unwrap_or_default());
     store.note(call, &id, None);
     Ok(json!({ "QuickConnectARN": store.arn("transfer-destination", &id), "QuickConnectId": id }))
+}
+
+/// Where a configuration leads; a user it names exists.
+fn destination(store: &Store, config: Config) -> Result<Destination, Refusal> {
+    let leads_to = config.destination()?;
+    match &leads_to {
+        Destination::User { user, .. } if !store.users.contains_key(user) => Err(Refusal::not_found("User")),
+        _ => Ok(leads_to),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct UpdateConfigRequest {
+    quick_connect_config: Option<Config>,
+}
+
+/// `POST /quick-connects/{InstanceId}/{QuickConnectId}/config`: replaces where it leads, and nothing else.
+pub(super) fn update_config(store: &mut Store, call: &Call) -> Result<Value, Refusal> {
+    let UpdateConfigRequest { quick_connect_config } = call.parse()?;
+    let config = quick_connect_config.ok_or_else(|| Refusal::parameter("QuickConnectConfig is required"))?;
+    if !store.quick_connects.contains_key(&call.id) {
+        return Err(Refusal::not_found("Quick connect"));
+    }
+    let leads_to = destination(store, config)?;
+    let at = store.stamp();
+    if let Some(quick) = store.quick_connects.get_mut(&call.id) {
+        (quick.leads_to, quick.last_modified) = (leads_to, at);
+    }
+    store.note(call, &call.id, None);
+    Ok(Value::Null)
 }
 
 /// Stores a quick connect, checked by nobody.

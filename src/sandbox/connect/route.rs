@@ -71,6 +71,7 @@ const ROUTES: &[(&str, &str, &str, Handler)] = &[
     ("POST", "search-quick-connects", "SearchQuickConnects", search::quick_connects),
     ("GET", "quick-connects/{i}", "ListQuickConnects", quick::list),
     ("PUT", "quick-connects/{i}", "CreateQuickConnect", quick::create),
+    ("POST", "quick-connects/{i}/{id}/config", "UpdateQuickConnectConfig", quick::update_config),
     ("DELETE", "quick-connects/{i}/{id}", "DeleteQuickConnect", quick::delete),
 ];
 

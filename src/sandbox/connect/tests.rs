@@ -281,6 +281,18 @@ async fn limits_of_the_instance_answer_like_throttling() {
     assert_eq!(quick("Anna", to_user.clone()).await.unwrap_err().code(), Some("DuplicateResourceException"));
     assert_eq!(quick("Other", to_number).await.unwrap_err().code(), Some("LimitExceededException"));
 
+    let point = |quick: &str, config: QuickConnectConfig| {
+        let request = rig.client.update_quick_connect_config().instance_id(rig.instance()).quick_connect_id(quick);
+        request.quick_connect_config(config).send()
+    };
+    let nobody = UserQuickConnectConfig::builder().user_id("nobody").contact_flow_id("flow").build().unwrap();
+    let nobody =
+        QuickConnectConfig::builder().quick_connect_type(QuickConnectType::User).user_config(nobody).build().unwrap();
+    assert_eq!(point(&made, nobody).await.unwrap_err().code(), Some("ResourceNotFoundException"));
+    assert_eq!(point("none", to_user.clone()).await.unwrap_err().code(), Some("ResourceNotFoundException"));
+    point(&made, to_user.clone()).await.unwrap();
+    assert_eq!(rig.state().journal().last().unwrap().operation, "UpdateQuickConnectConfig");
+
     rig.client.delete_user().instance_id(rig.instance()).user_id(&id).send().await.unwrap();
     let found = rig.client.search_quick_connects().instance_id(rig.instance()).send().await.unwrap();
     let entry = &found.quick_connects.unwrap()[0];

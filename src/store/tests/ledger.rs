@@ -109,7 +109,8 @@ async fn memory_inventory_and_own_writes_change_with_the_outcome() {
     let lease = lease(&home).await;
     home.begin_run(&lease, run(1), Trigger::Hand, at(1)).await.unwrap();
     let mut before = inventory(&["bob"]);
-    before.quick_connects = vec![crate::model::QuickConnect { named: named("qc-bob"), user: "c-bob".into() }];
+    before.quick_connects =
+        vec![crate::model::QuickConnect { named: named("qc-bob"), user: "c-bob".into(), flow: "f".into() }];
     home.save_inventory(Some(&lease), &before).await.unwrap();
     let made = create(0, "ada");
     home.intend(&lease, run(1), &made, at(2)).await.unwrap();

@@ -147,8 +147,13 @@ fn create(seq: u32, id: &str) -> Change {
     ]
     .into_iter()
     .collect();
-    let desired =
-        DesiredUser { person: person(id), username: format!("{id}@example.com"), attributes, stage: Stage::Active };
+    let desired = DesiredUser {
+        person: person(id),
+        username: format!("{id}@example.com"),
+        attributes,
+        stage: Stage::Active,
+        wished: None,
+    };
     change(seq, id, Action::Create(Box::new(desired)))
 }
 

@@ -87,8 +87,8 @@ async fn an_inventory_comes_back_and_only_differences_are_written() {
     assert_eq!(home.inventory().await.unwrap(), None);
     let mut first = inventory(&["a", "b"]);
     first.quick_connects = vec![
-        crate::model::QuickConnect { named: named("z"), user: "c-a".into() },
-        crate::model::QuickConnect { named: named("a"), user: "c-b".into() },
+        crate::model::QuickConnect { named: named("z"), user: "c-a".into(), flow: "f".into() },
+        crate::model::QuickConnect { named: named("a"), user: "c-b".into(), flow: "f".into() },
     ];
     home.save_inventory(None, &first).await.unwrap();
     assert_eq!(home.inventory().await.unwrap(), Some(first));
