@@ -9,6 +9,7 @@
 //! outcome     what one call did
 //! journal     what happened, in order: ledger and outbox
 //! observation everything a plan is made of
+//! undone      what an administrator has taken back, until the wish is another one
 //! target      the port to the system that is kept in agreement
 //! ```
 //!
@@ -23,6 +24,7 @@ pub mod operation;
 pub mod outcome;
 pub mod plan;
 pub mod target;
+pub mod undone;
 pub mod user;
 
 pub use attribute::{ATTRIBUTES, Attribute, AttributeSet, Authority, Facet, Named, OWNER_TAG, ResourceId, Value};
@@ -35,6 +37,7 @@ pub use plan::{
     Action, ApprovedPlan, Change, Decision, FacetUpdate, Finding, FindingCode, Forecast, LeaveReason, Plan, Reason,
 };
 pub use target::{Look, Target};
+pub use undone::{Undone, UndoneLeave, UndoneWish};
 pub use user::{ConnectUser, ConnectUserId, DesiredUser, Remembered, Seen, Stage};
 
 /// A moment, always UTC. Read from a clock in `serve` and `cli` only; everywhere else it comes in as a value.

@@ -12,7 +12,9 @@ use serde::{Deserialize, Serialize};
 
 use super::Time;
 use super::attribute::{AttributeSet, Facet, Named};
+use super::journal::RunId;
 use super::operation::Operation;
+use super::undone::Undone;
 use super::user::{ConnectUserId, DesiredUser, Stage};
 
 /// One facet of one user, as one call writes it.
@@ -157,6 +159,13 @@ pub enum Reason {
         /// The record that decided before.
         from: PersonKey,
     },
+    /// An administrator takes back what an earlier run did.
+    Undone {
+        /// The run that is taken back.
+        run: RunId,
+        /// Where the person stood by what we last did, before this change.
+        was: Stage,
+    },
 }
 
 impl Reason {
@@ -171,7 +180,8 @@ impl Reason {
             | Self::Drift
             | Self::Left { .. }
             | Self::Returned
-            | Self::Adopted { .. } => None,
+            | Self::Adopted { .. }
+            | Self::Undone { .. } => None,
         }
     }
 }
@@ -286,6 +296,10 @@ pub enum FindingCode {
     SourceNote,
     /// The directory was asked about a person who is missing, and its answer proves nothing.
     Unproven,
+    /// Something that `undo` could not take back, or left as it is on purpose.
+    NotUndone,
+    /// Taken back by `undo`, and left alone until the wish is another one.
+    KeptUndone,
 }
 
 impl FindingCode {
@@ -315,7 +329,9 @@ impl FindingCode {
             | Self::FieldLeftOut
             | Self::Shadowed
             | Self::SourceNote
-            | Self::Unproven => false,
+            | Self::Unproven
+            | Self::NotUndone
+            | Self::KeptUndone => false,
         }
     }
 }
@@ -368,6 +384,10 @@ pub struct Plan {
     /// from a wish that was never fulfilled.
     #[serde(default)]
     pub agreed: BTreeMap<PersonKey, AttributeSet>,
+    /// What is held back after this plan because it was taken back, for everybody for whom that changes; empty if nothing
+    /// is any more.
+    #[serde(default)]
+    pub undone: BTreeMap<PersonKey, Undone>,
     /// Managed people by department, before and after this plan; every department with managed people.
     #[serde(default)]
     pub departments: BTreeMap<String, (u32, u32)>,

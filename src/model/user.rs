@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Time;
 use super::attribute::{Attribute, AttributeSet, Facet, Value};
-use super::plan::{Action, Change, FacetUpdate};
+use super::plan::{Action, Change, FacetUpdate, Reason};
 
 /// The id Connect gave a user.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -200,7 +200,20 @@ impl Remembered {
                 memory.suspended_since = None;
             }
         }
+        if let (Action::Create(desired), Reason::Undone { .. }) = (&change.action, &change.because) {
+            memory.resume(self, desired.stage, at);
+        }
         memory
+    }
+
+    /// A leaver whose deletion was taken back is a leaver still, with the same grace and the same way back.
+    fn resume(&mut self, before: &Self, stage: Stage, at: Time) {
+        self.absent_since = before.absent_since;
+        self.stage = stage;
+        if stage == Stage::Suspended {
+            self.suspended_since = Some(at);
+            self.former.clone_from(&before.former);
+        }
     }
 
     fn enter(&mut self, update: &FacetUpdate, at: Time) {

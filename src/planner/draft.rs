@@ -12,7 +12,7 @@ use super::Quota;
 use super::rules::Rules;
 use crate::model::{
     Action, AttributeSet, Change, ConnectUser, ConnectUserId, Decision, Finding, FindingCode, Forecast, LeaveReason,
-    Observation, Plan, Reason, Time,
+    Observation, Plan, Reason, Stage, Time, Undone,
 };
 
 /// Findings about one person, as they come up.
@@ -64,6 +64,7 @@ impl Turn {
     fn of(step: &Step) -> Self {
         match (&step.action, &step.because) {
             (Action::Update(_), Reason::Left { .. }) => Self::LeaverUpdate,
+            (Action::Update(update), Reason::Undone { .. }) if update.stage == Stage::Suspended => Self::LeaverUpdate,
             (Action::Delete { .. } | Action::DeleteQuickConnect(_), _) => Self::Delete,
             (Action::Update(_), _) => Self::Update,
             (Action::Adopt { .. }, _) => Self::Adopt,
@@ -87,6 +88,7 @@ pub(super) struct Draft {
     pub(super) leaving: BTreeMap<PersonKey, (Time, LeaveReason)>,
     pub(super) links: BTreeMap<PersonKey, ConnectUserId>,
     pub(super) agreed: BTreeMap<PersonKey, AttributeSet>,
+    pub(super) undone: BTreeMap<PersonKey, Undone>,
     pub(super) departments: BTreeMap<String, (u32, u32)>,
     pub(super) details_needed: BTreeSet<ConnectUserId>,
     pub(super) owners_unknown: BTreeSet<PersonKey>,
@@ -102,6 +104,7 @@ impl Draft {
             leaving: BTreeMap::new(),
             links: BTreeMap::new(),
             agreed: BTreeMap::new(),
+            undone: BTreeMap::new(),
             departments: BTreeMap::new(),
             details_needed: BTreeSet::new(),
             owners_unknown: BTreeSet::new(),
@@ -188,6 +191,7 @@ impl Draft {
             leaving: self.leaving,
             links: self.links,
             agreed: self.agreed,
+            undone: self.undone,
             departments: self.departments,
             details_needed: self.details_needed,
             owners_unknown: self.owners_unknown,

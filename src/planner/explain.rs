@@ -341,5 +341,6 @@ pub fn reason(because: &Reason) -> String {
         Reason::Adopted { by } => format!("adopted by {by}"),
         Reason::Rebound { from } => format!("the same person as {from}, which is gone"),
         Reason::HandedOver { from } => format!("the same person as {from}, which decides no more"),
+        Reason::Undone { run, .. } => format!("takes back run {run}"),
     }
 }

@@ -17,7 +17,9 @@ use sha2::{Digest, Sha256};
 
 use super::fold::fold;
 use super::rules::{Approval, Limit, Limits};
-use crate::model::{Action, ApprovedPlan, AttributeSet, Change, LeaveReason, Plan, Reason, Time, Value};
+use crate::model::{
+    Action, ApprovedPlan, AttributeSet, Change, FacetUpdate, LeaveReason, Plan, Reason, Stage, Time, Value,
+};
 
 /// What the guard says.
 #[derive(Debug)]
@@ -189,7 +191,13 @@ impl Counted {
 }
 
 fn removes(change: &Change) -> bool {
+    // Taking back a return is a removal too.
+    let taken_back = |update: &FacetUpdate| {
+        let was = matches!(change.because, Reason::Undone { was, .. } if was != Stage::Suspended);
+        was && update.stage == Stage::Suspended
+    };
     matches!(change.because, Reason::Left { .. })
+        || matches!(&change.action, Action::Update(update) if taken_back(update))
 }
 
 /// The three departments that lose most.

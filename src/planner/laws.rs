@@ -113,7 +113,7 @@ fn connect() -> impl Strategy<Value = Vec<String>> {
     })
 }
 
-fn worlds() -> impl Strategy<Value = World> {
+pub(super) fn worlds() -> impl Strategy<Value = World> {
     let authority = || prop::sample::select(vec![Authority::Directory, Authority::Connect, Authority::Shared]);
     let adopt = prop::sample::subsequence(vec![AdoptBy::Username, AdoptBy::MailboxName, AdoptBy::Email], 0..=3);
     let authorities = prop::collection::vec(authority(), Facet::ALL.len());

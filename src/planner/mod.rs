@@ -10,6 +10,7 @@
 //! diff        wish × Connect × memory × authority → updates
 //! validate    what Connect would refuse
 //! draft       a plan in the making: order, forecast
+//! undo        a run taken back · undone: what was taken back, left alone by ordinary plans
 //! guard       the brake: limits, protected people, the digest that an approval names
 //! explain     everything about one person · lint: coverage, unknown names, the rules' own examples
 //! ```
@@ -42,6 +43,8 @@ pub mod rules;
 mod testing;
 #[cfg(test)]
 mod tests;
+pub mod undo;
+mod undone;
 mod validate;
 
 use connectors::{AttributeName, PersonKey, SourceName};
@@ -228,7 +231,8 @@ impl<'a> Planning<'a> {
     }
 
     fn leaver(&mut self, whom: &Whom<'_>, leaver: &Leaver<'_>, notes: &mut Notes<'_>) {
-        match leaver.rung(self.seen, self.compiled) {
+        let rung = self.undone_leaver(whom, leaver, leaver.rung(self.seen, self.compiled), notes);
+        match rung {
             Rung::Steps(steps) => self.draft.take(whom, steps),
             Rung::Rest(decision) => self.draft.decide(whom.person, decision),
             Rung::Broken(broken) => notes.note(FindingCode::UnknownName, broken.message, broken.hint),
@@ -326,7 +330,7 @@ impl<'a> Planning<'a> {
                 format!("set [authority] {} = \"directory\" to have it corrected", facet.name()),
             );
         }
-        let mut steps = difference.steps;
+        let mut steps = self.undone_facets(whom.person, difference.steps, &difference.unread, notes);
         let because = match by {
             By::OwnerTag => None,
             By::Link => Some(Reason::Adopted { by: "remembered link".to_owned() }),

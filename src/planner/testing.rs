@@ -111,6 +111,7 @@ pub(super) fn rules() -> Rules {
                 for_secs: Some(30 * DAY_SECS),
             }),
             delete: true,
+            undo_holds_secs: 7 * DAY_SECS,
         },
         rename: RenamePolicy::Report,
         user_limit: None,
@@ -191,6 +192,7 @@ impl World {
                 quick_connects: Vec::new(),
             },
             memory: BTreeMap::new(),
+            undone: BTreeMap::new(),
             config_changed: false,
         };
         let mut rules = rules();
@@ -229,6 +231,10 @@ impl World {
         for (person, agreed) in &plan.agreed {
             self.seen.memory.entry(person.clone()).or_default().written.extend(agreed);
         }
+        for (person, undone) in &plan.undone {
+            self.seen.undone.insert(person.clone(), undone.clone());
+        }
+        self.seen.undone.retain(|_, undone| !undone.is_empty());
         for change in &plan.changes {
             let users = &mut self.seen.connect.users;
             let user = change.connect.as_ref().and_then(|id| users.get_mut(id));
@@ -502,6 +508,7 @@ fn change_text(change: &crate::model::Change) -> String {
         Reason::Adopted { by } => format!("adopted by {by}"),
         Reason::Rebound { from } => format!("rebound from {from}"),
         Reason::HandedOver { from } => format!("handed over from {from}"),
+        Reason::Undone { .. } => "undone".to_owned(),
     };
     let id = change.connect.as_ref().map(ToString::to_string).unwrap_or_default();
     let what = match &change.action {

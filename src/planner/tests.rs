@@ -7,3 +7,4 @@ mod persona;
 mod profile;
 mod sources;
 mod telling;
+mod undoing;

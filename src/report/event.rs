@@ -194,6 +194,7 @@ fn reason(because: &Reason, privacy: Privacy) -> (ReasonBody<'_>, &[String]) {
         Reason::HandedOver { from } => {
             ("handed_over", format!("another directory decides about this person now, before {from}").into(), &[])
         }
+        Reason::Undone { run, was: _ } => ("undone", format!("an administrator takes back run {run}").into(), &[]),
     };
     (ReasonBody { code, text }, rules)
 }
