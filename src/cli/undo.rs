@@ -192,3 +192,90 @@ impl Shown<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{
+        Action, Attribute, AttributeSet, Change, Facet, FacetUpdate, Forecast, Named, Reason, RunId, Stage, Trigger,
+        Undone, Value,
+    };
+
+    fn at(text: &str) -> Time {
+        text.parse().expect("a time")
+    }
+
+    fn routing(name: &str) -> AttributeSet {
+        [(Attribute::RoutingProfile, Value::Named(Named::new(name, name)))].into_iter().collect()
+    }
+
+    fn change(label: &str, because: Reason) -> Change {
+        let update = FacetUpdate {
+            facet: Facet::Routing,
+            before: routing("Holding"),
+            wished: routing("Care Voice"),
+            after: routing("Care Voice"),
+            untag: Default::default(),
+            stage: Stage::Active,
+        };
+        Change {
+            seq: 0,
+            person: "entra/1".parse().expect("a key"),
+            label: label.to_owned(),
+            connect: Some("c-1".into()),
+            arn: None,
+            action: Action::Update(Box::new(update)),
+            because,
+        }
+    }
+
+    fn not_undone(label: &str, message: &str, hint: &str) -> Finding {
+        let (message, hint) = (message.to_owned(), hint.to_owned());
+        Finding { code: FindingCode::NotUndone, person: None, label: label.to_owned(), message, hint }
+    }
+
+    fn plan(taken: RunId) -> Plan {
+        let because = Reason::Undone { run: taken, was: Stage::Active };
+        let since = "routing was changed since, in Connect, by hand; left as it is";
+        let created = "was created by this run; undo deletes no users";
+        let (look, ladder) = ("see what it was: rollcall history RUN", "take them out of scope");
+        // By way of its stored form: what a plan holds besides does not matter here.
+        let stored = json!({
+            "at": "2026-05-04T09:12:00Z", "changes": [], "decisions": {}, "findings": [], "leaving": {}, "links": {},
+            "forecast": Forecast::default(), "details_needed": [], "owners_unknown": [], "managed": 20, "first_run": [],
+        });
+        let mut plan: Plan = serde_json::from_value(stored).expect("a plan");
+        plan.changes = vec![change("ada.king@contoso.com", because.clone()), change("ben.okoro@contoso.com", because)];
+        plan.findings = vec![
+            not_undone("kim.oneil@contoso.com", since, look),
+            not_undone("lee.new@contoso.com", created, ladder),
+            not_undone("mia.new@contoso.com", created, ladder),
+        ];
+        plan.undone = BTreeMap::from([("entra/1".parse().expect("a key"), Undone::default())]);
+        plan
+    }
+
+    #[test]
+    fn the_plan_is_shown_before_and_the_result_after() {
+        let now = at("2026-05-04T09:12:00Z");
+        let run = RunId(uuid::Uuid::from_u128(7));
+        let taken = RunRow {
+            run,
+            trigger: Trigger::Schedule,
+            started: at("2026-05-04T08:00:00Z"),
+            finished: None,
+            summary: None,
+        };
+        let summary = RunSummary { result: "done".to_owned(), updated: 2, millis: 1_200, ..RunSummary::default() };
+        let plan = plan(run);
+        let style = Style::plain();
+        let shown =
+            |dry_run| Shown { taken: &taken, plan: &plan, refusal: None, summary: &summary, dry_run, all: false };
+        let screens = format!(
+            "$ undo --dry-run\n{}\n$ undo\n{}",
+            shown(true).screen(now, style),
+            shown(false).screen(now, style)
+        );
+        insta::assert_snapshot!("undo", screens);
+    }
+}

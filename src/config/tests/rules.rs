@@ -135,6 +135,8 @@ fn policies_are_checked() {
     assert_eq!(config.rules.adopt, [AdoptBy::OwnerTag, AdoptBy::Email]);
     assert!(config.rules.sources[0].first_run_applies);
     let leaver = smallest_with("[leaver]\nsuspend = { security_profiles = [\"N\"] }").rules.leaver;
+    assert_eq!(leaver.undo_holds_secs, 7 * 24 * 60 * 60);
+    assert_eq!(smallest_with("[leaver]\nundo_holds = \"12h\"").rules.leaver.undo_holds_secs, 12 * 60 * 60);
     assert!(!leaver.delete, "a suspension without an end is not followed by a deletion");
     let limits = smallest_with("[guard]\nmax_removed = { count = 3 }").limits;
     assert_eq!(limits.max_removed, Limit { count: Some(3), fraction: None });

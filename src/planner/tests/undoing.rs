@@ -185,7 +185,8 @@ fn a_correction_of_somebody_who_had_left_before_gives_no_access_back() {
 
 #[test]
 fn a_deleted_user_is_made_again_and_leaves_after_all_once_released() {
-    let mut world = World::new(LEFT, "c-1 ada.king owner=entra/1 sec=Lead hier=EMEA/Paris tags=theirs:1\n quick q-1 c-1");
+    let mut world =
+        World::new(LEFT, "c-1 ada.king owner=entra/1 sec=Lead hier=EMEA/Paris tags=theirs:1\n quick q-1 c-1");
     world.rules.leaver.suspend = None;
     let before = world.seen.connect.users.values().next().unwrap().clone();
     let taken = run_once(&mut world, 1);
@@ -321,7 +322,13 @@ fn tags_are_given_back_one_by_one() {
     assert_eq!(taken.changes.len(), 2, "one call sets, one removes");
     let before = |world: &World| world.seen.connect.users.values().next().unwrap().seen(Attribute::Tags).clone();
     let mut touched = world.clone();
-    take_back(&mut world, &taken, "~ c-1 tags: tier=2, theirs=1 → tier=1, old=1 [undone]".replace("tier=2, theirs=1", &text(&before(&world))).as_str());
+    take_back(
+        &mut world,
+        &taken,
+        "~ c-1 tags: tier=2, theirs=1 → tier=1, old=1 [undone]"
+            .replace("tier=2, theirs=1", &text(&before(&world)))
+            .as_str(),
+    );
     assert_eq!(text(&before(&world)), "old=1, theirs=1, tier=1");
     check(&world.plan(), "? entra/1 KeptUndone");
 
