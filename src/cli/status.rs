@@ -1,6 +1,6 @@
 //! `status`: who holds the state file, how the last run ended, what waits for somebody.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use connectors::SourceName;
@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::style::{self, Style, column, count, number};
 use super::{Door, Exit};
-use crate::model::{Decision, Finding, FindingCode};
+use crate::model::{Decision, Finding};
 use crate::store::{RunRow, Store};
 
 /// Findings that are listed before "and so many more".
@@ -36,8 +36,7 @@ pub(super) async fn status(door: &Door) -> anyhow::Result<Exit> {
         .collect();
     let waiting = decisions.values().filter(|decision| matches!(decision, Decision::Waiting { .. })).count();
     let doubts = store.open_intents().await?.len();
-    let found = store.findings().await?;
-    let kept: BTreeSet<_> = found.iter().filter(|f| f.code == FindingCode::KeptUndone).map(|f| &f.person).collect();
+    let kept = store.undone().await?.len();
     let holder = if store.is_held() { store.holder().await? } else { None };
     if door.json {
         let frozen = last.as_ref().and_then(|run| run.summary.as_ref()).map(|summary| &summary.frozen);
@@ -49,7 +48,7 @@ pub(super) async fn status(door: &Door) -> anyhow::Result<Exit> {
                 "sources": config.sources.iter().map(|source| source.name().as_str()).collect::<Vec<_>>(),
                 "enabled": config.enabled, "people": people, "last_run": last,
                 "held_plan": held.as_ref().map(|held| json!({"digest": held.digest, "message": held.message})),
-                "frozen": frozen.cloned().unwrap_or_default(), "quarantined": quarantined, "waiting": waiting, "kept_undone": kept.len(), "in_doubt": doubts,
+                "frozen": frozen.cloned().unwrap_or_default(), "quarantined": quarantined, "waiting": waiting, "kept_undone": kept, "in_doubt": doubts,
                 "worked_on_by": holder.map(|(holder, _)| holder),
             })
         );
@@ -86,11 +85,8 @@ pub(super) async fn status(door: &Door) -> anyhow::Result<Exit> {
     if waiting > 0 {
         line("waiting", format!("{} on the way out", count(waiting, "leaver", "leavers")));
     }
-    if !kept.is_empty() {
-        line(
-            "taken back",
-            format!("{} kept as they are by undo, against the rules", count(kept.len(), "person", "people")),
-        );
+    if kept > 0 {
+        line("taken back", format!("{} kept as they are by undo, against the rules", count(kept, "person", "people")));
         line(
             "",
             "→ see why with: rollcall explain PERSON; let the rules apply with: rollcall undo --release".to_owned(),

@@ -323,7 +323,6 @@ impl<'a> Somebody<'a, '_> {
     /// The user made again, as far as it is known.
     fn deleted(&mut self, change: &Change, username: &str, before: &AttributeSet) {
         let users = &self.seen.connect.users;
-        let hold = |somebody: &mut Self| somebody.keep_back(Facet::Security, AttributeSet::default(), change);
         if users.values().any(|user| user.owner.as_ref() == Some(self.person)) {
             return;
         }
@@ -346,7 +345,7 @@ impl<'a> Somebody<'a, '_> {
         if details.iter().all(|detail| before.get(*detail).is_none()) {
             self.left("its e-mail addresses and mobile number were not known; created without", "fill them in Connect");
         }
-        hold(self);
+        self.keep_back(Facet::Security, AttributeSet::default(), change);
         // Who was suspended before the deletion is suspended again, with the same way back.
         let suspended = self.memory.former.iter().any(|(attribute, former)| before.get(attribute) != Some(former));
         let stage = if suspended && self.memory.stage == Stage::Deleted { Stage::Suspended } else { Stage::Active };

@@ -64,7 +64,7 @@ fn wrong_rules(world: &World, profile: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wrong_rule_is_taken_back_with_exactly_its_calls_and_stays_so() {
-    let world = world(40, None).await;
+    let world = world(60, None).await;
     let before = personas(&world);
     wrong_rules(&world, "Holding");
     let (taken, wrong) = run(&world).await;
@@ -249,8 +249,8 @@ async fn killed_in_the_middle_nothing_is_written_again_and_once_more_does_the_re
     child.kill().await.unwrap();
     let back = world.sandbox.connect.journal().len();
     assert!(back - calls < wrong.summary.updated as usize, "killed too late to prove anything");
-    let (code, _, stderr) = output(&world, &["sync", "now"]).await;
-    assert_eq!((code, world.sandbox.connect.journal().len()), (0, back), "{stderr}");
+    let ended = world.sync().await.unwrap();
+    assert!(ended.plan.is_empty(), "an ordinary run writes again: {:#?}", ended.plan.changes);
     let (code, _, stderr) = output(&world, &["undo", &taken]).await;
     assert_eq!(code, 0, "{stderr}");
     assert_eq!(personas(&world), before);
@@ -274,7 +274,10 @@ async fn the_verb_says_what_it_does_and_what_it_cannot() {
     let (calls, taken) = (world.sandbox.connect.journal().len(), taken.to_string());
     let one = &wrong.plan.changes[0].label;
     let (code, stdout, _) = output(&world, &["undo", &taken, "--dry-run"]).await;
-    assert!(code == 0 && stdout.contains("Nothing was written") && stdout.contains(one.as_str()), "{stdout}");
+    assert!(
+        code == 0 && stdout.contains("Nothing was written") && stdout.contains(one.split('@').next().unwrap()),
+        "{stdout}"
+    );
     assert_eq!(world.sandbox.connect.journal().len(), calls);
     assert!(world.store().await.undone().await.unwrap().is_empty());
 
