@@ -83,6 +83,17 @@
 //! from the create's outcome and from nowhere else. Wherever it is cut short, the next look finds one user, or two with one
 //! owner mark of which the memory proves one to be from before; the rest of the chain is planned again.
 //!
+//! # Taking a run back
+//!
+//! `undo RUN` reads what the run did from the ledger, looks at Connect anew, and plans what gives it back
+//! ([`planner::undo`]); guard, lease, ledger and reports are those of every run. A value that somebody changed since, or
+//! that nobody had read, is listed instead of written; users that the run created are not deleted, because leaving has one
+//! way only. Before the first change it remembers which wishes were taken back ([`model::Undone`]), so that whenever the
+//! process ends no ordinary run writes them again: the next `undo` of the same run does the rest. Ordinary plans leave a
+//! facet alone as long as its wish is the one that was taken back, and forget it as soon as the wish is another one, Connect
+//! agrees with it, or somebody releases it. A leaver who was given back is kept only as the same leaver, and only for a
+//! configured time.
+//!
 //! # One-place additions
 //!
 //! | New | The place | Then the compiler or a test asks for |

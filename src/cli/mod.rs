@@ -25,6 +25,7 @@ mod status;
 mod style;
 mod sync;
 mod sync_screen;
+mod undo;
 
 use std::path::PathBuf;
 
@@ -94,6 +95,8 @@ enum Verb {
         /// The run; absent = the last twenty.
         run: Option<String>,
     },
+    /// Take back what a run changed: former values are written back, as far as nobody has changed them since.
+    Undo(UndoArgs),
     /// Everything about one person: directory, rules, Connect, what happens next.
     Explain {
         /// Username, e-mail or key (`source/id`).
@@ -141,6 +144,29 @@ pub struct SyncArgs {
     /// Approve this digest.
     #[arg(long, value_name = "DIGEST")]
     pub approve: Option<String>,
+}
+
+/// What `undo` takes.
+#[derive(Debug, Clone, Default, Args)]
+pub struct UndoArgs {
+    /// The run to take back: its id, or how it begins.
+    #[arg(required_unless_present = "release")]
+    pub run: Option<String>,
+    /// Only this person.
+    #[arg(long, value_name = "PERSON")]
+    pub user: Option<String>,
+    /// Show what would be given back; nothing is written.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Approve this digest.
+    #[arg(long, value_name = "DIGEST")]
+    pub approve: Option<String>,
+    /// Let the rules apply again: to everybody of whom this run was taken back, or to this person.
+    #[arg(long, value_name = "RUN|PERSON", conflicts_with_all = ["run", "user", "dry_run", "approve"])]
+    pub release: Option<String>,
+    /// Show everybody, not only a screenful.
+    #[arg(long)]
+    pub all: bool,
 }
 
 /// What every verb has at hand.
@@ -193,6 +219,7 @@ pub async fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exi
         Verb::Serve => serve::serve(&door).await,
         Verb::Status => status::status(&door).await,
         Verb::History { run } => history::history(&door, run.as_deref()).await,
+        Verb::Undo(args) => undo::undo(&door, &args).await,
         Verb::Explain { person } => explain::explain(&door, &person).await,
         Verb::Rules => rules::rules(&door).await,
     };

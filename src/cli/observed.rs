@@ -28,6 +28,7 @@ pub(super) async fn observed(door: &Door) -> anyhow::Result<Observed> {
         directory: store.directory_view(&BTreeMap::new(), &configured).await?,
         connect,
         memory: store.memory().await?,
+        undone: store.undone().await?,
         config_changed: false,
     };
     Ok(Observed { config, store, seen })

@@ -346,6 +346,7 @@ fn reason(because: &Reason, now: Time) -> String {
         Reason::Rebound { from } => format!("re-hired: was {from}"),
         Reason::HandedOver { from } => format!("handed over: was {from}"),
         Reason::Renamed { from, to, .. } => format!("{from} is {to} now"),
+        Reason::Undone { .. } => "taken back".to_owned(),
     }
 }
 
@@ -425,6 +426,8 @@ fn kind(code: FindingCode, n: usize) -> String {
         FindingCode::Shadowed => format!("{people} known to several directories; the first one decides"),
         FindingCode::SourceNote => format!("{} said by the directories themselves", count(n, "thing", "things")),
         FindingCode::Unproven => format!("{people} missing, and the directory's answer proves nothing"),
+        FindingCode::NotUndone => format!("{people} with something that was not taken back"),
+        FindingCode::KeptUndone => format!("{people} kept as they are, because a run was taken back"),
         other => format!("{people}: {other:?}"),
     }
 }

@@ -39,6 +39,7 @@ pub(super) async fn status(door: &Door) -> anyhow::Result<Exit> {
         .collect();
     let waiting = decisions.values().filter(|decision| matches!(decision, Decision::Waiting { .. })).count();
     let doubts = store.open_intents().await?.len();
+    let kept = store.undone().await?.len();
     let holder = if store.is_held() { store.holder().await? } else { None };
     if door.json {
         let frozen = last.as_ref().and_then(|run| run.summary.as_ref()).map(|summary| &summary.frozen);
@@ -50,7 +51,7 @@ pub(super) async fn status(door: &Door) -> anyhow::Result<Exit> {
                 "sources": config.sources.iter().map(|source| source.name().as_str()).collect::<Vec<_>>(),
                 "enabled": config.enabled, "people": people, "last_run": last,
                 "held_plan": held.as_ref().map(|held| json!({"digest": held.digest, "message": held.message, "approved_until": approved})),
-                "frozen": frozen.cloned().unwrap_or_default(), "quarantined": quarantined, "waiting": waiting, "in_doubt": doubts,
+                "frozen": frozen.cloned().unwrap_or_default(), "quarantined": quarantined, "waiting": waiting, "kept_undone": kept, "in_doubt": doubts,
                 "worked_on_by": holder.map(|(holder, _)| holder),
             })
         );
@@ -86,6 +87,13 @@ pub(super) async fn status(door: &Door) -> anyhow::Result<Exit> {
     }
     if waiting > 0 {
         line("waiting", format!("{} on the way out", count(waiting, "leaver", "leavers")));
+    }
+    if kept > 0 {
+        line("taken back", format!("{} kept as they are by undo, against the rules", count(kept, "person", "people")));
+        line(
+            "",
+            "→ see why with: rollcall explain PERSON; let the rules apply with: rollcall undo --release".to_owned(),
+        );
     }
     needs(&mut out, &quarantined, style);
     print!("{out}");

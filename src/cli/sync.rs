@@ -36,7 +36,7 @@ pub(super) async fn plan(door: &Door, args: &PlanArgs) -> anyhow::Result<Exit> {
 pub(super) async fn now(door: &Door, args: &SyncArgs) -> anyhow::Result<Exit> {
     let SyncArgs { full, source, user, approve } = args.clone();
     let source = source.as_deref().map(Into::into);
-    let ask = Ask { rehearse: false, full, source, user, approve };
+    let ask = Ask { full, source, user, approve, ..Ask::default() };
     let (_, ending) = one_run(door, &ask).await?;
     show(door, &ending, None, false);
     Ok(match &ending {
@@ -48,7 +48,7 @@ pub(super) async fn now(door: &Door, args: &SyncArgs) -> anyhow::Result<Exit> {
 }
 
 /// One run, by the service that holds the state file or here, and the sources in the order of precedence.
-async fn one_run(door: &Door, ask: &Ask) -> anyhow::Result<(Vec<SourceName>, Ending)> {
+pub(super) async fn one_run(door: &Door, ask: &Ask) -> anyhow::Result<(Vec<SourceName>, Ending)> {
     let config = door.load()?;
     let order = config.sources.iter().map(|source| source.name().clone()).collect();
     if let Some(source) = &ask.source
@@ -56,7 +56,8 @@ async fn one_run(door: &Door, ask: &Ask) -> anyhow::Result<(Vec<SourceName>, End
     {
         anyhow::bail!("there is no [source.{source}] in {}", door.config.display());
     }
-    if !config.enabled && !ask.rehearse {
+    // Taking back is what somebody wants who has just switched it off.
+    if !config.enabled && !ask.rehearse && ask.undo.is_none() {
         anyhow::bail!("`{}` is switched off (enabled = false); nothing was done", config.name);
     }
     let screen: Box<dyn Watch> = if door.json { Box::new(Quiet) } else { Box::new(Screen::new()) };
@@ -111,7 +112,7 @@ fn show(door: &Door, ending: &Ending, whole_plan: Option<&[SourceName]>, all: bo
 }
 
 /// A refusal: what, why, the numbers, and the one thing to do.
-fn refused(refusal: &Refusal, rehearsal: bool, style: Style) -> String {
+pub(super) fn refused(refusal: &Refusal, rehearsal: bool, style: Style) -> String {
     use std::fmt::Write;
     let mut out = String::new();
     if rehearsal {

@@ -57,7 +57,11 @@ impl Watch for Screen {
         let style = self.style;
         match progress {
             Progress::Started { centre, run, trigger } => {
-                let by = if trigger == Trigger::Hand { "by hand" } else { "by the schedule" };
+                let by = match trigger {
+                    Trigger::Hand => "by hand",
+                    Trigger::Schedule => "by the schedule",
+                    Trigger::Undo => "by hand, to take another run back",
+                };
                 eprintln!("{}  run {} {by}\n", style.bold(centre), style.dim(run));
             }
             Progress::SourceRead { source, seen } => {

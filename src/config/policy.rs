@@ -7,6 +7,8 @@ use super::section::{Item, Section};
 use crate::model::{Authority, Facet};
 use crate::planner::rules::{AdoptBy, LeaverRules, RenamePolicy, Suspend};
 
+const DAY_SECS: u64 = 24 * 60 * 60;
+
 /// Reads `[authority]`: the directory decides unless something else is said.
 pub(super) fn authority(section: &Section<'_>) -> BTreeMap<Facet, Authority> {
     let words = [("directory", Authority::Directory), ("connect", Authority::Connect), ("shared", Authority::Shared)];
@@ -64,7 +66,8 @@ pub(super) fn leaver(section: &Section<'_>) -> LeaverRules {
     if for_ever && delete == Some(true) {
         section.problem("delete", "the suspension has no end", "add for = \"30d\" to suspend".to_owned());
     }
-    LeaverRules { grace_secs, suspend, delete: delete.unwrap_or(!for_ever) }
+    let undo_holds_secs = section.optional("undo_holds", Item::period).unwrap_or(7 * DAY_SECS);
+    LeaverRules { grace_secs, suspend, delete: delete.unwrap_or(!for_ever), undo_holds_secs }
 }
 
 fn suspend(item: &Item<'_>) -> Option<Suspend> {

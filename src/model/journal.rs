@@ -46,6 +46,8 @@ pub enum Trigger {
     Schedule,
     /// A person at the command line.
     Hand,
+    /// A person who takes an earlier run back.
+    Undo,
 }
 
 /// One change with what became of it.

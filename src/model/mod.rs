@@ -11,6 +11,7 @@
 //! outcome     what one call did
 //! journal     what happened, in order: ledger and outbox
 //! observation everything a plan is made of
+//! undone      what an administrator has taken back, until the wish is another one
 //! target      the port to the system that is kept in agreement
 //! ```
 //!
@@ -27,6 +28,7 @@ pub mod plan;
 pub mod stakes;
 pub mod rename;
 pub mod target;
+pub mod undone;
 pub mod user;
 
 pub use attribute::{ATTRIBUTES, Attribute, AttributeSet, Authority, Facet, Named, OWNER_TAG, ResourceId, Value};
@@ -41,6 +43,7 @@ pub use plan::{
 pub use stakes::{Canary, Headcount, Holding, ProfileUse, Stakes};
 pub use rename::QuickConnectMove;
 pub use target::{Look, Target};
+pub use undone::{Undone, UndoneLeave, UndoneWish};
 pub use user::{ConnectUser, ConnectUserId, DesiredUser, Remembered, Seen, Stage};
 
 /// A moment, always UTC. Read from a clock in `serve` and `cli` only; everywhere else it comes in as a value.

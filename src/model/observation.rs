@@ -6,6 +6,7 @@ use connectors::{DirectoryGroup, DirectoryUser, GroupKey, PersonKey, Scope, Sour
 
 use super::Time;
 use super::inventory::Inventory;
+use super::undone::Undone;
 use super::user::Remembered;
 
 /// Whether a source may be believed in this run.
@@ -56,6 +57,8 @@ pub struct Observation {
     pub connect: Inventory,
     /// Our memory, by person.
     pub memory: BTreeMap<PersonKey, Remembered>,
+    /// What was taken back, by person.
+    pub undone: BTreeMap<PersonKey, Undone>,
     /// Whether the rules are not those of the last applied run.
     pub config_changed: bool,
 }

@@ -12,9 +12,11 @@ use serde::{Deserialize, Serialize};
 
 use super::Time;
 use super::attribute::{AttributeSet, Facet, Named};
+use super::journal::RunId;
 use super::operation::Operation;
 use super::stakes::Stakes;
 use super::rename::QuickConnectMove;
+use super::undone::Undone;
 use super::user::{ConnectUserId, DesiredUser, Stage};
 
 /// One facet of one user, as one call writes it.
@@ -171,6 +173,13 @@ pub enum Reason {
         /// The username of the new one.
         to: String,
     },
+    /// An administrator takes back what an earlier run did.
+    Undone {
+        /// The run that is taken back.
+        run: RunId,
+        /// Where the person stood by what we last did, before this change.
+        was: Stage,
+    },
 }
 
 impl Reason {
@@ -186,7 +195,8 @@ impl Reason {
             | Self::Left { .. }
             | Self::Returned
             | Self::Adopted { .. }
-            | Self::Renamed { .. } => None,
+            | Self::Renamed { .. }
+            | Self::Undone { .. } => None,
         }
     }
 }
@@ -301,6 +311,10 @@ pub enum FindingCode {
     SourceNote,
     /// The directory was asked about a person who is missing, and its answer proves nothing.
     Unproven,
+    /// Something that `undo` could not take back, or left as it is on purpose.
+    NotUndone,
+    /// Taken back by `undo`, and left alone until the wish is another one.
+    KeptUndone,
 }
 
 impl FindingCode {
@@ -330,7 +344,9 @@ impl FindingCode {
             | Self::FieldLeftOut
             | Self::Shadowed
             | Self::SourceNote
-            | Self::Unproven => false,
+            | Self::Unproven
+            | Self::NotUndone
+            | Self::KeptUndone => false,
         }
     }
 }
@@ -383,6 +399,10 @@ pub struct Plan {
     /// from a wish that was never fulfilled.
     #[serde(default)]
     pub agreed: BTreeMap<PersonKey, AttributeSet>,
+    /// What is held back after this plan because it was taken back, for everybody for whom that changes; empty if nothing
+    /// is any more.
+    #[serde(default)]
+    pub undone: BTreeMap<PersonKey, Undone>,
     /// What the guard weighs the changes against.
     #[serde(default)]
     pub stakes: Stakes,

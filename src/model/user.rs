@@ -218,6 +218,9 @@ impl Remembered {
                 memory.suspended_since = None;
             }
         }
+        if let (Action::Create(desired), Reason::Undone { .. }) = (&change.action, &change.because) {
+            memory.resume(self, desired.stage, at);
+        }
         memory
     }
 
@@ -226,6 +229,16 @@ impl Remembered {
         let before = std::mem::replace(&mut self.link, user.cloned());
         self.retiring.extend(before.filter(|before| Some(before) != user));
         self.retiring.retain(|id| Some(id) != user);
+    }
+
+    /// A leaver whose deletion was taken back is a leaver still, with the same grace and the same way back.
+    fn resume(&mut self, before: &Self, stage: Stage, at: Time) {
+        self.absent_since = before.absent_since;
+        self.stage = stage;
+        if stage == Stage::Suspended {
+            self.suspended_since = Some(at);
+            self.former.clone_from(&before.former);
+        }
     }
 
     fn enter(&mut self, update: &FacetUpdate, at: Time) {

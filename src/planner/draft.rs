@@ -13,7 +13,7 @@ use super::Quota;
 use super::rules::Rules;
 use crate::model::{
     Action, AttributeSet, Change, ConnectUser, ConnectUserId, Decision, Finding, FindingCode, Forecast, LeaveReason,
-    Observation, Plan, Reason, Stakes, Time,
+    Observation, Plan, Reason, Stage, Stakes, Time, Undone,
 };
 
 /// Findings about one person, as they come up.
@@ -67,6 +67,7 @@ impl Turn {
         match (&step.action, &step.because) {
             (_, Reason::Renamed { .. }) => Self::Rename,
             (Action::Update(_), Reason::Left { .. }) => Self::LeaverUpdate,
+            (Action::Update(update), Reason::Undone { .. }) if update.stage == Stage::Suspended => Self::LeaverUpdate,
             (Action::Delete { .. } | Action::DeleteQuickConnect(_), _) => Self::Delete,
             (Action::Update(_), _) => Self::Update,
             (Action::Adopt { .. }, _) => Self::Adopt,
@@ -92,6 +93,7 @@ pub(super) struct Draft {
     pub(super) links: BTreeMap<PersonKey, ConnectUserId>,
     pub(super) agreed: BTreeMap<PersonKey, AttributeSet>,
     pub(super) stakes: Stakes,
+    pub(super) undone: BTreeMap<PersonKey, Undone>,
     pub(super) details_needed: BTreeSet<ConnectUserId>,
     pub(super) owners_unknown: BTreeSet<PersonKey>,
     pub(super) managed: u32,
@@ -107,6 +109,7 @@ impl Draft {
             links: BTreeMap::new(),
             agreed: BTreeMap::new(),
             stakes: Stakes::default(),
+            undone: BTreeMap::new(),
             details_needed: BTreeSet::new(),
             owners_unknown: BTreeSet::new(),
             managed: 0,
@@ -158,6 +161,11 @@ impl Draft {
                 because,
             });
         }
+    }
+
+    /// Whom the steps taken so far are for.
+    pub(super) fn touched(&self) -> BTreeSet<PersonKey> {
+        self.turns.values().flatten().map(|change| change.person.clone()).collect()
     }
 
     /// Whether a user of this person is deleted because the person has left.
@@ -234,6 +242,7 @@ impl Draft {
             links: self.links,
             agreed: self.agreed,
             stakes: self.stakes,
+            undone: self.undone,
             details_needed: self.details_needed,
             owners_unknown: self.owners_unknown,
             managed: self.managed,

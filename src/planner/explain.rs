@@ -342,5 +342,6 @@ pub fn reason(because: &Reason) -> String {
         Reason::Rebound { from } => format!("the same person as {from}, which is gone"),
         Reason::HandedOver { from } => format!("the same person as {from}, which decides no more"),
         Reason::Renamed { user, from, to } => format!("renamed from {from} (Connect user {user}) to {to}"),
+        Reason::Undone { run, .. } => format!("takes back run {run}"),
     }
 }

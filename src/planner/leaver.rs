@@ -119,7 +119,7 @@ pub(super) struct Leaver<'a> {
 impl Leaver<'_> {
     /// The next rung.
     pub(super) fn rung(&self, seen: &Observation, compiled: &Compiled<'_>) -> Rung {
-        let LeaverRules { grace_secs, suspend, delete } = &compiled.rules.leaver;
+        let LeaverRules { grace_secs, suspend, delete, undo_holds_secs: _ } = &compiled.rules.leaver;
         let suspended = self.memory.stage == Stage::Suspended;
         let first = match (suspend, delete) {
             (Some(_), _) => Stage::Suspended,
@@ -201,7 +201,7 @@ impl Leaver<'_> {
 }
 
 /// A moment so many seconds later; the end of time where that is not a date.
-fn later(from: Time, secs: u64) -> Time {
+pub(super) fn later(from: Time, secs: u64) -> Time {
     i64::try_from(secs)
         .ok()
         .and_then(TimeDelta::try_seconds)

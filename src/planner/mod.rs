@@ -12,6 +12,7 @@
 //! validate    what Connect would refuse
 //! draft       a plan in the making: order, forecast
 //! stakes      what the guard weighs a plan against: who has which profile, the canaries
+//! undo        a run taken back · undone: what was taken back, left alone by ordinary plans
 //! guard       the brake: budgets, floors, canaries, protected people, the digest that an approval names
 //! explain     everything about one person · lint: coverage, unknown names, the rules' own examples
 //! ```
@@ -46,6 +47,8 @@ mod stakes;
 mod testing;
 #[cfg(test)]
 mod tests;
+pub mod undo;
+mod undone;
 mod validate;
 
 use connectors::{AttributeName, PersonKey, SourceName};
@@ -236,7 +239,8 @@ impl<'a> Planning<'a> {
     }
 
     fn leaver(&mut self, whom: &Whom<'_>, leaver: &Leaver<'_>, notes: &mut Notes<'_>) {
-        match leaver.rung(self.seen, self.compiled) {
+        let rung = self.undone_leaver(whom, leaver, leaver.rung(self.seen, self.compiled), notes);
+        match rung {
             Rung::Steps(steps) => self.draft.take(whom, steps),
             Rung::Rest(decision) => self.draft.decide(whom.person, decision),
             Rung::Broken(broken) => notes.note(FindingCode::UnknownName, broken.message, broken.hint),
@@ -338,7 +342,7 @@ impl<'a> Planning<'a> {
                 format!("set [authority] {} = \"directory\" to have it corrected", facet.name()),
             );
         }
-        let mut steps = difference.steps;
+        let mut steps = self.undone_facets(whom.person, difference.steps, &difference.unread, notes);
         let because = match by {
             By::OwnerTag => None,
             By::Link => Some(Reason::Adopted { by: "remembered link".to_owned() }),

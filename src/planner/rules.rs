@@ -216,6 +216,8 @@ pub struct LeaverRules {
     pub suspend: Option<Suspend>,
     /// Whether users are deleted in the end.
     pub delete: bool,
+    /// For how many seconds a leaver who was given back by `undo` is kept.
+    pub undo_holds_secs: u64,
 }
 
 /// The suspended persona.

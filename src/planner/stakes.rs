@@ -14,7 +14,8 @@ use super::fold::fold;
 use super::leaver::Presence;
 use super::rules::Rules;
 use crate::model::{
-    Attribute, Canary, ConnectUser, Decision, Holding, Observation, ProfileUse, ResourceId, SourceState, Stakes, Value,
+    Attribute, Canary, ConnectUser, Decision, Holding, Observation, ProfileUse, ResourceId, SourceState, Stage, Stakes,
+    Value,
 };
 
 /// How a person without one is counted.
@@ -111,6 +112,29 @@ impl<'a> Tally<'a> {
             canaries: canaries(seen, rules, people, decisions),
             ..self.stakes
         }
+    }
+}
+
+/// What is at stake where no directory was asked and only users with our owner tag are touched: a run taken back. Canaries
+/// say nothing then.
+pub(super) fn of_owned(seen: &Observation, rules: &Rules, touched: &BTreeSet<PersonKey>) -> Stakes {
+    let mut tally = Tally::default();
+    for user in seen.connect.users.values() {
+        let Some(person) = user.owner.as_ref().and_then(|owner| seen.directory.people.get(owner)) else { continue };
+        let candidate = Candidate {
+            user: person,
+            presence: super::leaver::presence(person, seen, rules),
+            username: super::fields::username(person, &rules.fields),
+        };
+        let suspended = seen.memory.get(&person.key).is_some_and(|memory| memory.stage == Stage::Suspended);
+        let touched = touched.contains(&person.key);
+        tally.count(&candidate, rules, &Counted { user, by: By::OwnerTag, suspended, touched });
+    }
+    let catalogue = &seen.connect.catalogue;
+    Stakes {
+        security_profiles: tally.security.by_name(&catalogue.security_profiles),
+        routing_profiles: tally.routing.by_name(&catalogue.routing_profiles),
+        ..tally.stakes
     }
 }
 

@@ -111,6 +111,7 @@ pub(super) fn rules() -> Rules {
                 for_secs: Some(30 * DAY_SECS),
             }),
             delete: true,
+            undo_holds_secs: 7 * DAY_SECS,
         },
         rename: RenamePolicy::Report,
         user_limit: None,
@@ -187,6 +188,7 @@ impl World {
                 quick_connects: Vec::new(),
             },
             memory: BTreeMap::new(),
+            undone: BTreeMap::new(),
             config_changed: false,
         };
         let mut rules = rules();
@@ -226,6 +228,10 @@ impl World {
             self.seen.memory.entry(person.clone()).or_default().written.extend(agreed);
         }
         let mut made: BTreeMap<&PersonKey, ConnectUserId> = BTreeMap::new();
+        for (person, undone) in &plan.undone {
+            self.seen.undone.insert(person.clone(), undone.clone());
+        }
+        self.seen.undone.retain(|_, undone| !undone.is_empty());
         for change in &plan.changes {
             let change = &*change.aimed_at(made.get(&change.person));
             let users = &mut self.seen.connect.users;
@@ -512,6 +518,7 @@ fn change_text(change: &crate::model::Change) -> String {
         Reason::Rebound { from } => format!("rebound from {from}"),
         Reason::HandedOver { from } => format!("handed over from {from}"),
         Reason::Renamed { from, .. } => format!("renamed from {from}"),
+        Reason::Undone { .. } => "undone".to_owned(),
     };
     let id = change.connect.as_ref().map(ToString::to_string).unwrap_or_default();
     let what = match &change.action {

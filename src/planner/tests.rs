@@ -8,3 +8,4 @@ mod profile;
 mod rename;
 mod sources;
 mod telling;
+mod undoing;

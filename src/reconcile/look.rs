@@ -58,14 +58,13 @@ pub(super) async fn plan_on_a_fresh_look<T: Target>(
     let Run { centre, clock, .. } = run;
     let Observed { directory, sources: _, frozen, mut unproven, notes } = observed;
     let frozen = frozen.into_iter().map(|(source, frozen)| (source, frozen.message)).collect();
-    // Quick connects dangle when their user is deleted; without deletions nobody needs to know them.
-    let quick_connects = centre.rules.leaver.delete || centre.rules.rename == RenamePolicy::Recreate;
-    let mut looker = Looker { run, looked: Looked::default(), quick_connects, unproven: BTreeMap::new() };
+    let mut looker = Looker::new(run);
     let connect = looker.first_look().await?;
     let memory = centre.store.memory().await?;
+    let undone = centre.store.undone().await?;
     let rules_before = centre.store.meta_get(RULES).await?;
     let config_changed = rules_before.is_some_and(|before| before != centre.rules_digest);
-    let mut seen = Observation { at: clock.now(), directory, connect, memory, config_changed };
+    let mut seen = Observation { at: clock.now(), directory, connect, memory, undone, config_changed };
     let mut plan = planner::plan(&seen, &centre.rules, &|operation| run.quota(operation));
     for _ in 0..MOST_ROUNDS {
         if !looker.learn_more(&plan, &mut seen, &frozen).await? {
@@ -95,7 +94,7 @@ fn forgotten(users: usize) -> Option<Finding> {
     })
 }
 
-struct Looker<'a, T> {
+pub(super) struct Looker<'a, T> {
     run: &'a Run<'a, T>,
     looked: Looked,
     /// Whether a look includes the quick connects.
@@ -104,9 +103,22 @@ struct Looker<'a, T> {
     unproven: BTreeMap<PersonKey, String>,
 }
 
-impl<T: Target> Looker<'_, T> {
+impl<'a, T: Target> Looker<'a, T> {
+    /// Somebody who has not looked yet.
+    pub(super) fn new(run: &'a Run<'a, T>) -> Self {
+        // Quick connects dangle when their user is deleted; without deletions nobody needs to know them.
+        let rules = &run.centre.rules;
+        let quick_connects = rules.leaver.delete || rules.rename == RenamePolicy::Recreate;
+        Self { run, looked: Looked::default(), quick_connects, unproven: BTreeMap::new() }
+    }
+
+    /// Whether this run has looked at everybody.
+    pub(super) fn saw_everybody(&self) -> bool {
+        self.looked.everybody
+    }
+
     /// The remembered look, or a whole one where that is due. Settles what is in doubt.
-    async fn first_look(&mut self) -> Result<Inventory, RunError> {
+    pub(super) async fn first_look(&mut self) -> Result<Inventory, RunError> {
         let store = &self.run.centre.store;
         let remembered = store.inventory().await?;
         let doubts = store.open_intents().await?;
@@ -128,7 +140,7 @@ impl<T: Target> Looker<'_, T> {
     }
 
     /// Looks, and remembers what was seen.
-    async fn look(&mut self, look: &Look, last: Option<&Inventory>) -> Result<Inventory, RunError> {
+    pub(super) async fn look(&mut self, look: &Look, last: Option<&Inventory>) -> Result<Inventory, RunError> {
         let started = self.run.clock.millis();
         self.run.centre.target.set_own_writes(self.run.centre.store.own_writes().await?);
         let inventory = self.run.centre.target.inventory(look, self.quick_connects, last, self.run.clock.now()).await?;

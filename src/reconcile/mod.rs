@@ -8,6 +8,7 @@
 //! observe    pull the directories, ask about those who are missing, put everything together
 //! look       when and where Connect is looked at: an idle run makes no call
 //! apply      one change, one call, one outcome; intent before, outcome after
+//! undo       an earlier run taken back
 //! settle     what became of a call whose reply was lost, told from a fresh look
 //! deliver    the journal to the sinks; a failing sink never fails a run
 //! progress   what a run says while it works
@@ -25,6 +26,7 @@ mod progress;
 mod settle;
 mod story;
 mod summary;
+mod undo;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -110,6 +112,8 @@ pub struct Order {
     pub user: Option<String>,
     /// Approve this digest, if the plan has it.
     pub approve: Option<String>,
+    /// Take this run back, instead of looking at the directories.
+    pub undo: Option<RunId>,
     /// Stop after the plan: nothing is written but the snapshot.
     pub rehearse: bool,
     /// When the next run is due, for the report.
@@ -120,7 +124,17 @@ impl Order {
     /// An ordinary run.
     #[must_use]
     pub fn new(run: RunId, trigger: Trigger) -> Self {
-        Self { run, trigger, full: false, source: None, user: None, approve: None, rehearse: false, next: None }
+        Self {
+            run,
+            trigger,
+            full: false,
+            source: None,
+            user: None,
+            approve: None,
+            undo: None,
+            rehearse: false,
+            next: None,
+        }
     }
 }
 

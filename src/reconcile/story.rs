@@ -3,13 +3,13 @@
 //! Invariant: nothing is written to Connect but by [`apply::apply`], which takes what only the guard makes.
 //! Deliberately absent: how any of the steps is done.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::TimeDelta;
 use connectors::{PersonKey, attributes};
 
-use super::progress::{PlanCounts, Progress};
-use super::{Ended, Order, Run, RunError, apply, look, observe, summary};
+use super::progress::{PlanCounts, Progress, SourcesSeen};
+use super::{Ended, Order, Run, RunError, apply, look, observe, summary, undo};
 use crate::model::{ApprovedPlan, Decision, Observation, Plan, RunSummary, SourceState, Target, Time};
 use crate::planner::guard::{self, Refusal, Verdict};
 use crate::planner::rules::Approval;
@@ -19,9 +19,13 @@ use crate::store::StoreError;
 /// Observes, plans, asks the guard, applies.
 pub(super) async fn story<T: Target>(run: &Run<'_, T>) -> Result<Ended, RunError> {
     let Run { centre, lease, order, clock, stop: _, watch } = run;
-    let observed = observe::observe(run).await?;
-    let (sources, frozen) = (observed.sources.clone(), observe::told(&observed.frozen));
-    let (seen, plan) = look::plan_on_a_fresh_look(run, observed).await?;
+    let (sources, frozen, (seen, plan)) = if let Some(which) = order.undo {
+        (SourcesSeen::new(), BTreeMap::new(), undo::plan(run, which).await?)
+    } else {
+        let observed = observe::observe(run).await?;
+        let (sources, frozen) = (observed.sources.clone(), observe::told(&observed.frozen));
+        (sources, frozen, look::plan_on_a_fresh_look(run, observed).await?)
+    };
     let plan = only_for(order, &seen, plan, &|operation| run.quota(operation));
     let mut summary = summary::of_plan(&plan, &sources, frozen);
     watch.tell(Progress::Planned { counts: PlanCounts::of(&plan) });
@@ -37,7 +41,9 @@ pub(super) async fn story<T: Target>(run: &Run<'_, T>) -> Result<Ended, RunError
             "refused".clone_into(&mut summary.result);
             summary.message.clone_from(&refusal.message);
             // A plan for one person must not take the place of the whole one that waits for somebody.
-            if !order.rehearse && order.user.is_none() {
+            if order.undo.is_some() && !order.rehearse {
+                undo::refused(run, &refusal).await?;
+            } else if !order.rehearse && order.user.is_none() {
                 let Refusal { digest, message, .. } = &refusal;
                 centre.store.hold_plan(lease, order.run, digest, message, clock.now()).await?;
                 centre.store.forget_approvals(expired_before(run), Some(digest)).await?;
@@ -53,6 +59,10 @@ pub(super) async fn story<T: Target>(run: &Run<'_, T>) -> Result<Ended, RunError
                     centre.store.consume_approval(lease, digest).await?;
                 }
                 centre.store.forget_approvals(expired_before(run), None).await?;
+                if let Some(which) = order.undo {
+                    undo::remember(run, approved.plan()).await?;
+                    summary.message = format!("takes back run {which}");
+                }
                 carry_out(run, &approved, &seen, &mut summary).await?;
             }
             Ok(Ended { plan: approved.into_plan(), refusal: None, summary })
@@ -78,6 +88,9 @@ async fn carry_out<T: Target>(
     summary::add(summary, &applied.summary);
     summary::conclude(summary, plan);
     let store = &centre.store;
+    if order.undo.is_some() {
+        return Ok(());
+    }
     let at_rest = plan.decisions.iter().filter(|(person, decision)| {
         let rests = matches!(decision, Decision::InSync | Decision::OutOfScope { .. } | Decision::Shadowed { .. });
         rests || applied.agreed.contains(person)
@@ -99,12 +112,13 @@ async fn carry_out<T: Target>(
 /// What follows from planning alone: links found by owner tag, agreement found, who is leaving since when, findings.
 async fn remember<T: Target>(run: &Run<'_, T>, plan: &Plan) -> Result<(), StoreError> {
     let Run { centre, lease, order, clock, .. } = run;
-    if order.user.is_some() {
+    if order.user.is_some() || order.undo.is_some() {
         return Ok(());
     }
     let store = &centre.store;
     store.set_links(lease, &plan.links).await?;
     store.set_agreed(lease, &plan.agreed).await?;
+    store.narrow_undone(lease, &plan.undone).await?;
     let unobserved = plan.decisions.iter().filter(|(_, decision)| matches!(decision, Decision::NotObserved { .. }));
     let unobserved = unobserved.map(|(person, _)| person.clone()).collect();
     store.set_leaving(lease, &plan.leaving, &unobserved).await?;
@@ -130,9 +144,13 @@ fn expired_before<T: Target>(run: &Run<'_, T>) -> Time {
 /// `rollcall approve` is for the plan that is held; a rehearsal and a run for one person hold none.
 fn how_to_approve(order: &Order, hint: String, digest: &str) -> String {
     let held = format!("rollcall approve {digest}");
-    match &order.user {
-        Some(user) => hint.replace(&held, &format!("rollcall sync now --user {user} --approve {digest}")),
-        None if order.rehearse => hint.replace(&held, &format!("rollcall sync now --approve {digest}")),
+    let user = order.user.as_ref().map(|user| format!(" --user {user}")).unwrap_or_default();
+    match order.undo {
+        // `rollcall approve` is for the plan that ordinary runs hold.
+        Some(run) => hint.replace(&held, &format!("rollcall undo {run}{user} --approve {digest}")),
+        None if order.rehearse || order.user.is_some() => {
+            hint.replace(&held, &format!("rollcall sync now{user} --approve {digest}"))
+        }
         None => hint,
     }
 }
@@ -152,6 +170,7 @@ fn only_for(order: &Order, seen: &Observation, mut plan: Plan, quota: &Quota<'_>
             })
     };
     plan.decisions.retain(|person, _| is_wanted(person, ""));
+    plan.undone.retain(|person, _| is_wanted(person, ""));
     plan.changes.retain(|change| is_wanted(&change.person, &change.label));
     plan.findings.retain(|finding| finding.person.as_ref().is_some_and(|person| is_wanted(person, &finding.label)));
     plan.forecast = planner::forecast(&plan.changes, quota);

@@ -212,6 +212,7 @@ fn reason(because: &Reason, privacy: Privacy) -> (ReasonBody<'_>, &[String]) {
         Reason::Renamed { user, .. } => {
             ("renamed", format!("the username changed; Connect user {user} is replaced").into(), &[])
         }
+        Reason::Undone { run, was: _ } => ("undone", format!("an administrator takes back run {run}").into(), &[]),
     };
     (ReasonBody { code, text }, rules)
 }

@@ -218,6 +218,7 @@ fn every_entry() -> Vec<(&'static str, JournalEntry)> {
         Reason::Returned,
         Reason::Rebound { from: PersonKey::new("entra", "000old") },
         Reason::HandedOver { from: PersonKey::new("okta", "00u1") },
+        Reason::Undone { run: run(), was: Stage::Active },
     ] {
         let adopt = Action::Adopt { username: "ada.lovelace@example.com".into() };
         all.push(("reason", record(adopt, because, Outcome::DidNotHappen)));
@@ -381,4 +382,6 @@ const ALL_FINDINGS: &[FindingCode] = &[
     FindingCode::Shadowed,
     FindingCode::SourceNote,
     FindingCode::Unproven,
+    FindingCode::NotUndone,
+    FindingCode::KeptUndone,
 ];

@@ -180,7 +180,9 @@ pub(super) fn shows_message(code: FindingCode, privacy: Privacy) -> bool {
         | FindingCode::CallFailed
         | FindingCode::Shadowed
         | FindingCode::SourceNote
-        | FindingCode::Unproven => privacy.shows_usernames(),
+        | FindingCode::Unproven
+        | FindingCode::NotUndone
+        | FindingCode::KeptUndone => privacy.shows_usernames(),
         // These can quote a number, a name or an address.
         FindingCode::ValueRefused | FindingCode::BadPhone | FindingCode::DriftLeftAlone | FindingCode::FieldLeftOut => {
             privacy.shows_values()
@@ -214,5 +216,7 @@ pub(super) fn sentence(code: FindingCode) -> &'static str {
         FindingCode::Shadowed => "the same person is known to a source that comes first, which decides",
         FindingCode::SourceNote => "a source has something to say about itself",
         FindingCode::Unproven => "the directory's answer about a missing person proves nothing",
+        FindingCode::NotUndone => "something was not taken back",
+        FindingCode::KeptUndone => "taken back by an administrator; left alone until the wish is another one",
     }
 }

@@ -39,14 +39,18 @@ pub struct Ask {
     pub user: Option<String>,
     /// Approve this digest.
     pub approve: Option<String>,
+    /// Take this run back.
+    #[serde(default)]
+    pub undo: Option<RunId>,
 }
 
 impl Ask {
     /// The order of the run.
     #[must_use]
     pub fn order(&self) -> Order {
-        let Self { rehearse, full, source, user, approve } = self.clone();
-        Order { rehearse, full, source, user, approve, ..Order::new(RunId::fresh(), Trigger::Hand) }
+        let Self { rehearse, full, source, user, approve, undo } = self.clone();
+        let trigger = if undo.is_some() { Trigger::Undo } else { Trigger::Hand };
+        Order { rehearse, full, source, user, approve, undo, ..Order::new(RunId::fresh(), trigger) }
     }
 }
 

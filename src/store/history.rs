@@ -1,5 +1,7 @@
 //! What happened to whom, for people who ask: runs, their changes, and finding a person by what humans call them.
 
+use std::collections::BTreeMap;
+
 use connectors::PersonKey;
 use sqlx::FromRow;
 
@@ -7,7 +9,7 @@ use super::Store;
 use super::codec::{decode, time};
 use super::error::StoreError;
 use super::runs::run_id;
-use crate::model::{Change, Outcome, RunId, RunSummary, Time, Trigger};
+use crate::model::{Action, Change, Facet, Outcome, RunId, RunSummary, Time, Trigger};
 
 /// People a search returns at most; whoever gets that many asks more precisely.
 const MAX_FOUND: u32 = 50;
@@ -64,6 +66,49 @@ impl Store {
                 .fetch_all(&mut *reader)
                 .await?;
         rows.into_iter().map(RunRow::try_from).collect()
+    }
+
+    /// The runs whose id begins with this text, oldest first; at most `limit`.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub async fn runs_like(&self, prefix: &str, limit: u32) -> Result<Vec<RunRow>, StoreError> {
+        let mut reader = self.reader().await;
+        let prefix = prefix.trim().to_lowercase();
+        let rows: Vec<Row> = sqlx::query_as(
+            "SELECT id, trigger, started_at, finished_at, summary FROM run WHERE id >= ?1 AND id < ?2 ORDER BY seq LIMIT ?3",
+        )
+        .bind(&prefix)
+        .bind(format!("{prefix}\u{10ffff}"))
+        .bind(limit)
+        .fetch_all(&mut *reader)
+        .await?;
+        rows.into_iter().map(RunRow::try_from).collect()
+    }
+
+    /// For everybody whose facets were written by runs after this one: the last run that wrote each.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub async fn written_after(&self, run: RunId) -> Result<BTreeMap<PersonKey, BTreeMap<Facet, RunId>>, StoreError> {
+        let mut reader = self.reader().await;
+        let rows: Vec<(String, String, String)> = sqlx::query_as(
+            "SELECT change.run, change.body, change.outcome FROM change JOIN run ON run.id = change.run
+             WHERE run.seq > (SELECT seq FROM run WHERE id = ?1) AND change.outcome IS NOT NULL
+             ORDER BY run.seq, change.seq",
+        )
+        .bind(run.to_string())
+        .fetch_all(&mut *reader)
+        .await?;
+        let mut written: BTreeMap<PersonKey, BTreeMap<Facet, RunId>> = BTreeMap::new();
+        for (run, body, outcome) in rows {
+            let change: Change = decode("a change", &body)?;
+            let outcome: Outcome = decode("an outcome", &outcome)?;
+            if let (Action::Update(update), true) = (&change.action, outcome.succeeded()) {
+                written.entry(change.person).or_default().insert(update.facet, run_id(&run)?);
+            }
+        }
+        Ok(written)
     }
 
     /// Every change of a run with what became of it and when, in the order of the plan. A change in doubt has

@@ -17,6 +17,7 @@
 //! findings    what was found and decided by the last run
 //! approvals   held plans and who let them through
 //! inventory   Connect as last seen, kept true by our own confirmed writes
+//! undone      what was taken back, until the wish is another one
 //! history     what happened to whom, for people who ask
 //! ```
 //!
@@ -44,6 +45,7 @@ mod same;
 mod snapshot;
 mod step;
 mod tx;
+mod undone;
 mod view;
 
 #[cfg(test)]

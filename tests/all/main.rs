@@ -21,4 +21,5 @@ mod several_bad_days;
 mod spine;
 mod stored_secrets;
 mod tls;
+mod undo;
 mod world;

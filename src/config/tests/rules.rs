@@ -138,6 +138,8 @@ fn policies_are_checked() {
     let config = smallest_with("[adopt]\nrename = \"recreate\"");
     assert_eq!(config.rules.rename, crate::planner::rules::RenamePolicy::Recreate);
     let leaver = smallest_with("[leaver]\nsuspend = { security_profiles = [\"N\"] }").rules.leaver;
+    assert_eq!(leaver.undo_holds_secs, 7 * 24 * 60 * 60);
+    assert_eq!(smallest_with("[leaver]\nundo_holds = \"12h\"").rules.leaver.undo_holds_secs, 12 * 60 * 60);
     assert!(!leaver.delete, "a suspension without an end is not followed by a deletion");
     let limits = smallest_with("[guard]\nmax_removed = { count = 3 }").limits;
     assert_eq!(limits.max_removed, Limit { count: Some(3), fraction: None });

@@ -1,12 +1,12 @@
 //! Whom the guarded changes of a plan are for, and what they lose.
 //!
-//! Invariant: somebody is removed if a change says they left, or deletes their user for whatever reason.
+//! Invariant: somebody is removed if a change says they left, suspends them again, or deletes their user for whatever reason.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use connectors::PersonKey;
 
-use crate::model::{Action, Attribute, Change, Facet, LeaveReason, Plan, Reason, Value};
+use crate::model::{Action, Attribute, Change, Facet, LeaveReason, Plan, Reason, Stage, Value};
 
 /// Departments that are shown as losing most.
 const SHOWN: usize = 3;
@@ -33,7 +33,14 @@ pub(super) enum Route<'a> {
 
 /// Whether a change takes somebody's access away.
 pub(super) fn removes(change: &Change) -> bool {
-    matches!(change.because, Reason::Left { .. }) || matches!(change.action, Action::Delete { .. })
+    let taken_back = match (&change.action, &change.because) {
+        // Taking back a return takes access away like any suspension.
+        (Action::Update(update), Reason::Undone { was, .. }) => {
+            *was != Stage::Suspended && update.stage == Stage::Suspended
+        }
+        _ => false,
+    };
+    taken_back || matches!(change.because, Reason::Left { .. }) || matches!(change.action, Action::Delete { .. })
 }
 
 impl<'a> Counted<'a> {

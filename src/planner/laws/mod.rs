@@ -84,6 +84,7 @@ fn reason(reason: &Reason) -> String {
         Reason::Rebound { .. } => "rebound".to_owned(),
         Reason::HandedOver { .. } => "handed over".to_owned(),
         Reason::Renamed { .. } => "renamed".to_owned(),
+        Reason::Undone { .. } => "taken back".to_owned(),
     }
 }
 

@@ -8,6 +8,7 @@ mod ledger;
 mod opening;
 mod pulling;
 mod remembering;
+mod undone;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
