@@ -79,6 +79,8 @@ pub mod assemble;
 pub mod cli;
 pub mod config;
 pub mod connect;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 pub mod model;
 pub mod planner;
 pub mod reconcile;

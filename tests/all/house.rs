@@ -18,6 +18,8 @@ fn may_import() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("config", &["model", "planner", "connect", "report", "serve"]),
         ("assemble", &["model", "config", "planner", "connect", "report", "store", "reconcile", "serve"]),
         ("sandbox", &[]),
+        // Entries for the fuzzer, beside the house like the sandbox.
+        ("fuzzing", &["model", "planner", "config", "serve", "store"]),
         (
             "cli",
             &["assemble", "config", "connect", "model", "planner", "reconcile", "report", "sandbox", "serve", "store"],
