@@ -10,10 +10,12 @@
 //! Invariant: a law is checked with `assert!`, so that an input that breaks it is a crash, found and kept like any other.
 //! Deliberately absent: the fuzzer. `tests/fuzz` feeds the entries, with coverage or from its corpus.
 
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
 
 use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use serde::de::{Deserializer as _, MapAccess, Visitor};
+use serde_json::Value;
 use url::Url;
 
 use crate::error::PullError;
@@ -117,6 +119,40 @@ pub(crate) fn require_whole<T: Debug, E: Debug>(body: &[u8], read: impl Fn(&[u8]
         assert!(read(&text[..cut]).is_err(), "the first {cut} of {} bytes are taken for the whole", text.len());
     }
     Some(whole)
+}
+
+/// What the top of a page says, read in another way than the page is: how many records stand in its lists of this name, and
+/// whether any link of that name has a value.
+#[derive(Debug, Default)]
+pub(crate) struct Top {
+    pub(crate) records: usize,
+    pub(crate) links: usize,
+}
+
+pub(crate) fn top(body: &[u8], list: &str, link: &str) -> Top {
+    struct Pairs(Vec<(String, Value)>);
+    impl<'de> Visitor<'de> for Pairs {
+        type Value = Self;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Self, A::Error> {
+            while let Some(pair) = map.next_entry()? {
+                self.0.push(pair);
+            }
+            Ok(self)
+        }
+    }
+    let mut reader = serde_json::Deserializer::from_slice(body);
+    let Pairs(pairs) = reader.deserialize_map(Pairs(Vec::new())).unwrap_or(Pairs(Vec::new()));
+    let mut top = Top::default();
+    for (name, value) in pairs {
+        top.records += if name == list { value.as_array().map_or(0, Vec::len) } else { 0 };
+        top.links += usize::from(name == link && !value.is_null());
+    }
+    top
 }
 
 /// Law: a walk follows links of its own origin only, and ends.

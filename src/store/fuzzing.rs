@@ -21,7 +21,10 @@ fn require_private(error: &StoreError) {
     let mut next: Option<&dyn Error> = Some(error);
     while let Some(error) = next {
         let text = format!("{error} {error:?}");
-        assert!(text.chars().all(|c| (c.is_ascii_graphic() || c == ' ') && c != '@'), "an error quotes a value: {text}");
+        assert!(
+            text.chars().all(|c| (c.is_ascii_graphic() || c == ' ') && c != '@'),
+            "an error quotes a value: {text}"
+        );
         next = error.source();
     }
 }

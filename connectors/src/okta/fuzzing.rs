@@ -17,7 +17,9 @@ use super::people::{Statuses, Told};
 use super::wire::{self, Assignments, Plain, UserItem, Users};
 use crate::directory::Cursor;
 use crate::error::PullError;
-use crate::fuzzing::{Walk, answer as read_answer, require_bounded, require_private, require_private_error, require_whole};
+use crate::fuzzing::{
+    Walk, answer as read_answer, require_bounded, require_private, require_private_error, require_whole,
+};
 use crate::http::GaveUp;
 use crate::paging::{Ending, Links};
 use crate::remote::Pace;
@@ -110,7 +112,10 @@ pub(crate) fn answer(input: &[u8]) {
             let mut walk = Walk::new(ROOT, Ending::NoLink);
             walk.turn(Links { next: next.as_deref(), delta: None });
             if let Some(smaller) = next.and_then(|next| Url::parse(&next).ok()).and_then(|next| smaller_page(&next)) {
-                assert!(smaller_page(&smaller).is_none_or(|least| least != smaller), "pages do not get smaller for ever");
+                assert!(
+                    smaller_page(&smaller).is_none_or(|least| least != smaller),
+                    "pages do not get smaller for ever"
+                );
             }
         }
         Err(error) => require_private(&error.to_string()),

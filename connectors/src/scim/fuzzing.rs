@@ -19,7 +19,9 @@ use super::wire::{self, Item, ListPage};
 use crate::attributes;
 use crate::directory::{Cursor, ExternalId};
 use crate::error::PullError;
-use crate::fuzzing::{answer, pages, require_bounded, require_own, require_private, require_private_error, require_whole};
+use crate::fuzzing::{
+    answer, pages, require_bounded, require_own, require_private, require_private_error, require_whole,
+};
 use crate::http::GaveUp;
 use crate::paging::{CursorTurn, CursorWalker, Ended, IndexTurn, IndexWalker, Sheet, Verdict};
 use crate::secret::SecretSource;
@@ -163,13 +165,17 @@ fn listing<T: std::fmt::Debug>(
 /// A listing of users, and a user alone.
 pub(crate) fn users(input: &[u8]) {
     let fields = source().fields();
-    listing(input, |body| wire::users(body, fields), |user| {
-        assert!(!user.id.as_str().is_empty(), "somebody without an id");
-        for group in user.groups.iter().flatten() {
-            let _ = group.reference.as_deref().map(last_segment);
-        }
-        (user.id.clone(), user.attributes.iter().map(|(_, value)| value.len()).sum())
-    });
+    listing(
+        input,
+        |body| wire::users(body, fields),
+        |user| {
+            assert!(!user.id.as_str().is_empty(), "somebody without an id");
+            for group in user.groups.iter().flatten() {
+                let _ = group.reference.as_deref().map(last_segment);
+            }
+            (user.id.clone(), user.attributes.iter().map(|(_, value)| value.len()).sum())
+        },
+    );
     if let Err(why) = wire::one_user(input, fields) {
         require_private_error(&not_a_resource("GET /Users/{id}", &answer(b"200"), &why));
     }
@@ -187,7 +193,10 @@ pub(crate) fn groups(input: &[u8]) {
         }
         assert!(members.len() <= input.len(), "more members than bytes");
         let size = |text: &Option<String>| text.as_ref().map_or(0, String::len);
-        (group.id.clone(), size(&group.name) + size(&group.version) + members.iter().map(|it| size(&it.value)).sum::<usize>())
+        (
+            group.id.clone(),
+            size(&group.name) + size(&group.version) + members.iter().map(|it| size(&it.value)).sum::<usize>(),
+        )
     });
     if let Some(Item::Read(group)) = require_whole(input, wire::one_group) {
         address(&group.id);
