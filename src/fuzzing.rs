@@ -32,7 +32,14 @@ fn configuration(input: &[u8]) {
     match read() {
         Ok(config) => {
             assert_eq!(config.rules_digest.len(), 64, "a digest is 64 hexadecimal digits");
+            // Read in another way: no table may go missing without a word.
+            let plain: toml::Table = text.parse().expect("what was read is TOML");
+            let tables = |name: &str| plain.get(name).and_then(toml::Value::as_table).map_or(0, toml::Table::len);
             assert!(!config.sources.is_empty(), "a contact centre without a directory");
+            assert_eq!(config.sources.len(), tables("source"), "a directory is dropped");
+            assert_eq!(config.reports.len(), tables("report"), "a report is dropped");
+            let rules = plain.get("mapping").and_then(toml::Value::as_array).map_or(0, Vec::len);
+            assert_eq!(config.rules.mappings.len(), rules, "a rule is dropped");
             let _ = next_after(&config.schedule.every, Time::UNIX_EPOCH);
             assert_eq!(Ok(config), read(), "the same text is read in two ways");
         }

@@ -8,6 +8,7 @@ mod house;
 mod mass_loss;
 mod okta_bad_days;
 mod okta_sign_in;
+mod policy;
 mod process;
 mod requests;
 mod scim_bad_days;
