@@ -21,6 +21,7 @@
 //!           aws                     how AWS is reached: credentials, trust, time-outs
 //! ground    connectors (own crate)  people as a directory tells them
 //! beside    sandbox                 the remote systems, on loopback; imports nothing of the rest
+//!           fuzzing                 one entry for each parser of foreign text (a feature; fed by `tests/fuzz`)
 //! ```
 //!
 //! Imports point down only. Cargo enforces the bottom border; `tests/all/house.rs` reads the `use` lines for the rest.
@@ -103,6 +104,8 @@
 //! | report sink | a file in `report/` and a variant of [`report::SinkKind`] | its arm in `build` |
 //! | mapping condition | a variant of [`planner::rules::Condition`] | its evaluation and text form |
 //! | verb | a variant in `cli` | its arm and screen |
+//! | parser of foreign bytes | a line in `fuzzing.rs` of its crate | a folder in `tests/fuzz/corpus` |
+//! | call to Connect | a row in [`model::Operation`] | its arm in `cli/policy/aws.rs`: when it happens, and on what |
 //! | limit of the guard | a field of [`planner::rules::Limits`]; a number it needs, in [`model::Stakes`] | complete destructuring in the guard |
 
 pub mod assemble;
@@ -110,6 +113,8 @@ pub mod aws;
 pub mod cli;
 pub mod config;
 pub mod connect;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 pub mod model;
 pub mod planner;
 pub mod reconcile;

@@ -11,6 +11,7 @@
 //! http        one careful client: time-outs, body bound, Retry-After, own host only
 //! paging      a page walker that is fed by hand; the only maker of the evidence that a list was read to its end
 //! directory   the vocabulary: people, groups, memberships, snapshots, deltas
+//! fuzzing     one entry for each parser of bytes that a remote sends (only with the feature of that name)
 //! ```
 //!
 //! Invariant: only a listing read to its last page becomes a [`directory::DirectorySnapshot`].
@@ -21,6 +22,8 @@ pub mod attributes;
 pub mod auth;
 pub mod directory;
 pub mod error;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 pub mod http;
 pub mod microsoft;
 pub mod okta;

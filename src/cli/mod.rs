@@ -17,6 +17,7 @@ pub mod logging;
 mod observed;
 mod plan_screen;
 mod plan_sources;
+pub mod policy;
 mod rename_screen;
 mod rules;
 mod sandbox;
@@ -75,7 +76,11 @@ enum Verb {
     /// Write a commented configuration.
     Init,
     /// Check the file, then reach each remote system.
-    Check,
+    Check {
+        /// Print the least that must be granted for this configuration (IAM policy, directory permissions); reach nothing.
+        #[arg(long)]
+        policy: bool,
+    },
     /// Look and plan; nothing is written but the snapshot.
     Plan(PlanArgs),
     /// Bring Connect into agreement.
@@ -212,7 +217,8 @@ pub async fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exi
         Verb::Demo(args) => demo::demo(&args).await,
         Verb::Sandbox(args) => sandbox::sandbox(&args).await,
         Verb::Init => init(&door),
-        Verb::Check => check::check(&door).await,
+        Verb::Check { policy: true } => policy::show(&door),
+        Verb::Check { policy: false } => check::check(&door).await,
         Verb::Plan(args) => sync::plan(&door, &args).await,
         Verb::Sync(SyncVerb::Now(args)) => sync::now(&door, &args).await,
         Verb::Approve { digest } => approve::approve(&door, &digest).await,

@@ -145,6 +145,7 @@ pub(super) struct Section<'a> {
     asked: RefCell<Vec<&'static str>>,
     refused: RefCell<Vec<&'static str>>,
     all_known: Cell<bool>,
+    rest_ignored: Cell<bool>,
 }
 
 impl<'a> Section<'a> {
@@ -156,7 +157,8 @@ impl<'a> Section<'a> {
         table: Option<&'a DeTable<'a>>,
     ) -> Self {
         let (asked, refused, all_known) = (RefCell::default(), RefCell::default(), Cell::new(false));
-        Self { context, header, path, line, table, asked, refused, all_known }
+        let rest_ignored = Cell::new(false);
+        Self { context, header, path, line, table, asked, refused, all_known, rest_ignored }
     }
 
     /// The whole file.
@@ -277,9 +279,10 @@ impl<'a> Section<'a> {
         self.table.is_none_or(DeTable::is_empty)
     }
 
-    /// Makes the remaining keys no problem: what they would mean depends on something that is wrong already.
+    /// Makes the remaining keys no problem: what they would mean depends on something that is wrong already. A misspelling
+    /// of a key that was asked for is that wrong thing itself, and stays one.
     pub(super) fn ignore_rest(&self) {
-        self.all_known.set(true);
+        self.rest_ignored.set(true);
     }
 
     /// Reports a problem of a key (or of the section, for an empty key).
@@ -304,6 +307,7 @@ impl Drop for Section<'_> {
             }
             let hint = match nearest(word, asked.iter().copied()) {
                 Some(known) => format!("did you mean {known}?"),
+                None if self.rest_ignored.get() => continue,
                 None => format!("known here: {}", asked.join(", ")),
             };
             let place = join(&self.header, " ", &join(&self.path, ".", word));

@@ -142,7 +142,7 @@ pub(super) fn number(user: &DirectoryUser, from: &[AttributeName], region: Optio
 }
 
 /// E.164, or nothing. A number that is E.164 but for spaces is taken as it is; only others need the region's rules.
-fn normalise(text: &str, region: Option<country::Id>) -> Option<String> {
+pub(super) fn normalise(text: &str, region: Option<country::Id>) -> Option<String> {
     let plain: String = text.chars().filter(|c| !c.is_whitespace()).collect();
     if validate::e164(&plain) {
         return Some(plain);

@@ -31,6 +31,8 @@ mod draft;
 pub mod explain;
 mod fields;
 mod fold;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 pub mod guard;
 mod human;
 #[cfg(test)]

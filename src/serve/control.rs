@@ -45,6 +45,14 @@ pub struct Ask {
 }
 
 impl Ask {
+    /// Reads a question.
+    ///
+    /// # Errors
+    /// If it is none; where, not what stands there.
+    pub fn read(line: &str) -> std::io::Result<Self> {
+        serde_json::from_str(line).map_err(|error| unreadable(&error))
+    }
+
     /// The order of the run.
     #[must_use]
     pub fn order(&self) -> Order {
@@ -104,6 +112,22 @@ pub enum Line {
     Ended(Ending),
 }
 
+impl Line {
+    /// Reads a line.
+    ///
+    /// # Errors
+    /// If it is none; where, not what stands there.
+    pub fn read(line: &str) -> std::io::Result<Self> {
+        serde_json::from_str(line).map_err(|error| unreadable(&error))
+    }
+}
+
+/// The reader's own words may quote a person.
+fn unreadable(error: &serde_json::Error) -> std::io::Error {
+    let message = format!("the line cannot be read (column {})", error.column());
+    std::io::Error::new(std::io::ErrorKind::InvalidData, message)
+}
+
 /// A question and where the answer goes.
 #[derive(Debug)]
 pub struct Asked {
@@ -153,7 +177,7 @@ async fn converse(stream: UnixStream, asks: mpsc::Sender<Asked>) -> std::io::Res
     let mut line = String::new();
     let mut read = BufReader::new(read.take(LONGEST_ASK));
     tokio::time::timeout(PATIENCE, read.read_line(&mut line)).await??;
-    let ask: Ask = serde_json::from_str(&line)?;
+    let ask = Ask::read(&line)?;
     let (answers, mut lines) = mpsc::unbounded_channel();
     if asks.send(Asked { ask, answers }).await.is_err() {
         return Ok(());
@@ -184,7 +208,7 @@ pub async fn ask(state: &Path, ask: &Ask, mut told: impl FnMut(Progress)) -> std
     write.write_all(&text).await?;
     let mut lines = BufReader::new(read).lines();
     while let Some(line) = lines.next_line().await? {
-        match serde_json::from_str(&line)? {
+        match Line::read(&line)? {
             Line::Progress(progress) => told(*progress),
             Line::Ended(ending) => return Ok(Some(ending)),
         }

@@ -12,6 +12,8 @@
 
 mod config;
 pub mod control;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod schedule;
 
 use std::sync::Arc;

@@ -30,7 +30,11 @@ pub(super) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<String, StoreEr
 
 /// `what` names the kind of value for the error; it must not be personal.
 pub(super) fn decode<T: DeserializeOwned>(what: &str, text: &str) -> Result<T, StoreError> {
-    serde_json::from_str(text).map_err(|source| StoreError::Corrupt { what: what.to_owned(), source: Some(source) })
+    serde_json::from_str(text).map_err(|source| corrupt(what, source))
+}
+
+fn corrupt(what: &str, source: serde_json::Error) -> StoreError {
+    StoreError::Corrupt { what: what.to_owned(), source: Some(source.into()) }
 }
 
 pub(super) fn standing_text(standing: Standing) -> &'static str {
@@ -83,7 +87,8 @@ impl Interner {
         let mut deserializer = serde_json::Deserializer::from_str(text);
         AttributesSeed(&mut self.names)
             .deserialize(&mut deserializer)
-            .map_err(|source| StoreError::Corrupt { what: "attributes of a person".into(), source: Some(source) })
+            .and_then(|attributes| deserializer.end().map(|()| attributes))
+            .map_err(|source| corrupt("attributes of a person", source))
     }
 
     /// An id that many rows repeat: a group's.
@@ -149,7 +154,19 @@ mod tests {
         assert_eq!(interner.attributes(&text).unwrap(), given);
         assert_eq!(interner.attributes(&text).unwrap(), given);
         assert_eq!(interner.names.len(), 2);
-        assert!(interner.attributes("[]").is_err());
+        for damaged in ["[]", "{}x", "{\"department\":\"Care\"}}", "{\"department\":", ""] {
+            assert!(interner.attributes(damaged).is_err(), "{damaged}");
+        }
+    }
+
+    #[test]
+    fn a_value_that_cannot_be_read_is_not_quoted() {
+        for damaged in ["\"ada@example.com\"", "{\"ada@example.com\":1}", "{\"kind\":\"ada@example.com\"}"] {
+            let error = decode::<crate::model::Outcome>("an outcome", damaged).unwrap_err();
+            let cause = std::error::Error::source(&error).unwrap().to_string();
+            assert!(!format!("{error} {cause} {error:?}").contains("ada"), "{error:?}");
+            assert!(cause.starts_with("it is not what was written (line 1, column "), "{cause}");
+        }
     }
 
     #[test]

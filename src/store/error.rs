@@ -8,6 +8,26 @@ use connectors::SourceName;
 
 use crate::model::Time;
 
+/// A text that cannot be read: what kind of problem, and where. The reader's own words quote values; they are dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{problem} (line {line}, column {column})")]
+pub struct Misread {
+    problem: &'static str,
+    line: usize,
+    column: usize,
+}
+
+impl From<serde_json::Error> for Misread {
+    fn from(error: serde_json::Error) -> Self {
+        let problem = match error.classify() {
+            serde_json::error::Category::Eof => "it ends before its end",
+            serde_json::error::Category::Syntax => "it is not JSON",
+            serde_json::error::Category::Data | serde_json::error::Category::Io => "it is not what was written",
+        };
+        Self { problem, line: error.line(), column: error.column() }
+    }
+}
+
 /// The state file could not do what was asked. Nothing of the step that failed was stored.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -136,7 +156,7 @@ pub enum StoreError {
         what: String,
         /// Why.
         #[source]
-        source: Option<serde_json::Error>,
+        source: Option<Misread>,
     },
     /// A value cannot be written as JSON.
     #[error("a value cannot be stored")]

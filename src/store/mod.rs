@@ -33,6 +33,8 @@ mod confirm;
 mod error;
 mod file;
 mod findings;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod history;
 mod inventory;
 mod journal;
@@ -64,7 +66,7 @@ use crate::model::Time;
 
 pub use approvals::Held;
 pub use confirm::ConfirmOutcome;
-pub use error::StoreError;
+pub use error::{Misread, StoreError};
 pub use history::RunRow;
 pub use inventory::InventoryPatch;
 pub use journal::JournalRow;

@@ -23,6 +23,8 @@ fn may_import() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("sandbox", &[]),
         // A page of documentation, with links.
         ("threat_model", &["planner"]),
+        // Entries for the fuzzer, beside the house like the sandbox.
+        ("fuzzing", &["model", "planner", "config", "serve", "store"]),
         (
             "cli",
             &["assemble", "config", "connect", "model", "planner", "reconcile", "report", "sandbox", "serve", "store"],

@@ -10,6 +10,7 @@ mod killed;
 mod mass_loss;
 mod okta_bad_days;
 mod okta_sign_in;
+mod policy;
 mod process;
 mod redaction;
 mod rename;

@@ -26,7 +26,7 @@ use super::client::OAuthClient;
 use super::dpop::{Party, Possession, Proven};
 use super::refusal::{Known, stated};
 use super::{ClockOffset, Dpop, Minted, TokenKind, WallClock};
-use crate::http::{HttpClient, Meter, Outgoing, TransportError, retry_after};
+use crate::http::{Answer, HttpClient, Meter, Outgoing, TransportError, retry_after};
 use crate::secret::sealed;
 
 /// Stands for the access token in what the crate reads.
@@ -83,8 +83,8 @@ pub(super) struct Granted {
 
 /// What the crate does not take along.
 #[derive(Default)]
-struct Record {
-    refused: Option<Refused>,
+pub(super) struct Record {
+    pub(super) refused: Option<Refused>,
     token: Option<SecretString>,
     scopes: Option<Vec<String>>,
 }
@@ -92,7 +92,7 @@ struct Record {
 /// What the crate is told when our client has no answer for it; the reason is in the record.
 #[derive(Debug, thiserror::Error)]
 #[error("no answer that can be used")]
-struct SeeRecord;
+pub(super) struct SeeRecord;
 
 /// Our HTTP client, as the crate wants to see it.
 struct Adaptor<'a> {
@@ -166,9 +166,8 @@ impl Endpoint {
         proof: Option<&Proven>,
         record: &Mutex<Record>,
     ) -> Result<HttpResponse, SeeRecord> {
-        let note = || record.lock().unwrap_or_else(PoisonError::into_inner);
         let refuse = |refused| {
-            note().refused = Some(refused);
+            record.lock().unwrap_or_else(PoisonError::into_inner).refused = Some(refused);
             SeeRecord
         };
         let (parts, body) = request.into_parts();
@@ -188,37 +187,48 @@ impl Endpoint {
         let mut answer = answer.map_err(|error| refuse(Refused::Transport(error)))?;
         self.offset.measure(&answer.headers, (self.clock)());
         self.possession.note(Party::Authorization, &answer.headers);
-        let body = serde_json::from_slice::<Value>(&answer.body).ok();
+        let usable = understood(&answer, record);
         answer.body.zeroize();
-        if answer.status != http::StatusCode::OK {
-            let (error, codes, stated) = body.as_ref().map(error_codes).unwrap_or_default();
-            let asked = retry_after(&answer.headers);
-            return Err(refuse(Refused::Status { status: answer.status.as_u16(), error, codes, stated, asked }));
-        }
-        let Some(Value::Object(mut body)) = body else {
-            return Err(refuse(Refused::NotAToken("it is not a JSON object")));
-        };
-        note().scopes = body.get("scope").and_then(scopes);
-        // The token itself stays here, in memory that is wiped; the crate is shown that there is one.
-        if let Some(Value::String(token)) = body.get_mut("access_token")
-            && !token.is_empty()
-        {
-            note().token = Some(sealed(std::mem::replace(token, TAKEN.to_owned())));
-        }
-        let life = body.get("expires_in").and_then(seconds);
-        body.remove("expires_in");
-        body.extend(life.map(|life| ("expires_in".to_owned(), Value::from(life))));
-        let kind = match body.get("token_type") {
-            None | Some(Value::Null) => "bearer".to_owned(),
-            Some(kind) => kind.as_str().unwrap_or_default().to_ascii_lowercase(),
-        };
-        body.insert("token_type".to_owned(), Value::from(kind));
-        body.retain(|key, _| ["access_token", "token_type", "expires_in"].contains(&key.as_str()));
-        http::Response::builder()
-            .header(CONTENT_TYPE, "application/json")
-            .body(Value::Object(body).to_string().into_bytes())
-            .map_err(|_| SeeRecord)
+        usable
     }
+}
+
+/// An answer in the form the crate insists on; what it does not take along, and why there is no token, go into the record.
+pub(super) fn understood(answer: &Answer, record: &Mutex<Record>) -> Result<HttpResponse, SeeRecord> {
+    let note = || record.lock().unwrap_or_else(PoisonError::into_inner);
+    let refuse = |refused| {
+        note().refused = Some(refused);
+        SeeRecord
+    };
+    let body = serde_json::from_slice::<Value>(&answer.body).ok();
+    if answer.status != http::StatusCode::OK {
+        let (error, codes, stated) = body.as_ref().map(error_codes).unwrap_or_default();
+        let asked = retry_after(&answer.headers);
+        return Err(refuse(Refused::Status { status: answer.status.as_u16(), error, codes, stated, asked }));
+    }
+    let Some(Value::Object(mut body)) = body else {
+        return Err(refuse(Refused::NotAToken("it is not a JSON object")));
+    };
+    note().scopes = body.get("scope").and_then(scopes);
+    // The token itself stays here, in memory that is wiped; the crate is shown that there is one.
+    if let Some(Value::String(token)) = body.get_mut("access_token")
+        && !token.is_empty()
+    {
+        note().token = Some(sealed(std::mem::replace(token, TAKEN.to_owned())));
+    }
+    let life = body.get("expires_in").and_then(seconds);
+    body.remove("expires_in");
+    body.extend(life.map(|life| ("expires_in".to_owned(), Value::from(life))));
+    let kind = match body.get("token_type") {
+        None | Some(Value::Null) => "bearer".to_owned(),
+        Some(kind) => kind.as_str().unwrap_or_default().to_ascii_lowercase(),
+    };
+    body.insert("token_type".to_owned(), Value::from(kind));
+    body.retain(|key, _| ["access_token", "token_type", "expires_in"].contains(&key.as_str()));
+    http::Response::builder()
+        .header(CONTENT_TYPE, "application/json")
+        .body(Value::Object(body).to_string().into_bytes())
+        .map_err(|_| SeeRecord)
 }
 
 /// Scopes, divided by spaces as RFC 6749, section 3.3, has it, or by commas, or as a list.

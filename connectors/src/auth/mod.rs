@@ -23,6 +23,8 @@ mod client;
 mod credentials;
 mod dpop;
 mod exchange;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod key;
 mod refusal;
 #[cfg(test)]

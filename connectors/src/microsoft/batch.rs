@@ -66,7 +66,7 @@ async fn read_block(
         let parts: Vec<_> = open.iter().enumerate().map(|(at, id)| part(at, id, fields)).collect();
         let body = json!({ "requests": parts }).to_string().into_bytes();
         let (answer, _) = session.send(OPERATION, Method::POST, &url, false, Some(body)).await?;
-        let answers = wire::batch(&answer.body, Part(fields)).map_err(|_| protocol("the answer is not a batch"))?;
+        let answers = read(&answer.body, fields).map_err(|_| protocol("the answer is not a batch"))?;
         let mut asked = None;
         let mut again = open.clone();
         for Answered { id: at, status, headers, body } in answers {
@@ -146,6 +146,11 @@ fn protocol(message: &str) -> PullError {
     PullError::new(PullErrorKind::Protocol, OPERATION, message, "check proxies that may answer in the place of Graph")
 }
 
+/// Reads the answers of a batch.
+pub(super) fn read(body: &[u8], fields: &Fields) -> serde_json::Result<Vec<Answered>> {
+    wire::batch(body, Part(fields))
+}
+
 /// One part's answer.
 #[derive(Debug)]
 pub(super) struct Answered {
@@ -153,6 +158,14 @@ pub(super) struct Answered {
     status: u16,
     headers: HeaderMap,
     body: UserItem,
+}
+
+#[cfg(feature = "fuzzing")]
+impl Answered {
+    /// The wait it asks for, and the person it is about.
+    pub(super) fn waits_and_is(self) -> (Option<Duration>, UserItem) {
+        (retry_after(&self.headers), self.body)
+    }
 }
 
 /// Reads an [`Answered`]; an error body reads as a user without anything.

@@ -90,12 +90,12 @@ impl Fault {
     /// An answer that is not a success.
     pub(super) fn answer(operation: &str, answer: &Answer, gave_up: Option<GaveUp>) -> Self {
         let status = answer.status.as_u16();
-        let (mut codes, mut request_id) = (Vec::new(), header(answer, "request-id"));
+        let (mut codes, mut request_id) = (Vec::new(), request_id(answer));
         let mut detail = serde_json::from_slice::<Body>(&answer.body).ok().map(|body| body.error);
         while let Some(Detail { code, inner, request_id: inner_id }) = detail {
-            // Codes are compared and shown; text that is no code is neither.
-            codes.extend(code.filter(|code| !code.is_empty() && code.len() <= 100 && code.bytes().all(plain)));
-            request_id = request_id.or(inner_id);
+            // Codes and ids are compared and shown; text that is neither is not.
+            codes.extend(code.filter(|code| is_plain(code)));
+            request_id = request_id.or(inner_id.filter(|id| is_plain(id)));
             detail = inner.map(|inner| *inner);
         }
         tracing::debug!(
@@ -122,8 +122,16 @@ impl Fault {
     }
 }
 
-fn plain(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-')
+/// Whether a text of an answer may be shown: a code or an id, and no sentence.
+fn is_plain(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
+    !text.is_empty() && text.len() <= 100 && text.bytes().all(plain)
+}
+
+/// The id Graph gave the request, if it is one.
+pub(super) fn request_id(answer: &Answer) -> Option<String> {
+    let text = answer.headers.get("request-id")?.to_str().ok()?;
+    is_plain(text).then(|| text.to_owned())
 }
 
 fn header(answer: &Answer, name: &str) -> Option<String> {

@@ -11,7 +11,7 @@ use secrecy::ExposeSecret;
 use serde::de::DeserializeSeed;
 use url::Url;
 
-use super::fault::Fault;
+use super::fault::{Fault, request_id};
 use super::wire::{self, Page};
 use crate::auth::{AccessToken, ClientCredentials, TokenCache};
 use crate::directory::LastPageSeen;
@@ -227,7 +227,6 @@ fn bearer(operation: &str, token: &AccessToken) -> Result<HeaderValue, PullError
 }
 
 fn not_a_page(operation: &str, answer: &Answer, error: &serde_json::Error) -> PullError {
-    let request_id = answer.headers.get("request-id").and_then(|id| id.to_str().ok()).map(str::to_owned);
     // The parser's own words may quote a value.
     let what = match error.classify() {
         serde_json::error::Category::Eof => "the answer ends before its end",
@@ -240,7 +239,7 @@ fn not_a_page(operation: &str, answer: &Answer, error: &serde_json::Error) -> Pu
         what,
         "check graph_url, and proxies that may answer in its place",
     )
-    .with_request_id(request_id)
+    .with_request_id(request_id(answer))
 }
 
 /// What a link that cannot be followed means to the run.

@@ -22,6 +22,8 @@ mod cursor;
 mod fault;
 mod fields;
 mod full;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod graph;
 mod groups;
 mod poll;

@@ -4,6 +4,7 @@
 //! belongs. A value of the wrong type spoils its record and nothing else.
 //!
 //! Invariant: absent, `null` and a value are three different things, from here to the store.
+//! Invariant: a list or a link that is said twice is an error; one of the two would be lost.
 //! Invariant: text that is not JSON, or JSON that is not a page, is an error; an empty page has an empty `value`.
 
 use std::fmt;
@@ -59,7 +60,9 @@ impl<'de, S: DeserializeSeed<'de> + Copy> Visitor<'de> for BatchVisitor<S> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut answers = None;
         while let Some(key) = map.next_key::<String>()? {
-            if key == "responses" {
+            if key == "responses" && answers.is_some() {
+                return Err(Error::duplicate_field("responses"));
+            } else if key == "responses" {
                 answers = Some(map.next_value_seed(List(self.0))?);
             } else {
                 map.next_value::<IgnoredAny>()?;
@@ -97,6 +100,10 @@ impl<'de, S: DeserializeSeed<'de> + Copy> Visitor<'de> for PageVisitor<S> {
         let (mut next, mut delta, mut count, mut items) = (None, None, None, None);
         while let Some(key) = map.next_key()? {
             match key {
+                // Said twice, people or the rest of the list would be lost with the one that is overwritten.
+                PageKey::Next if next.is_some() => return Err(Error::duplicate_field("@odata.nextLink")),
+                PageKey::Delta if delta.is_some() => return Err(Error::duplicate_field("@odata.deltaLink")),
+                PageKey::Value if items.is_some() => return Err(Error::duplicate_field("value")),
                 PageKey::Next => next = map.next_value()?,
                 PageKey::Delta => delta = map.next_value()?,
                 PageKey::Count => count = map.next_value()?,

@@ -25,6 +25,14 @@ pub(super) fn scopes(config: &OktaConfig, logs: bool) -> Vec<&'static str> {
     scopes
 }
 
+impl OktaConfig {
+    /// The OAuth scopes that a service app asks for; an API token has none.
+    #[must_use]
+    pub fn scopes(&self) -> Vec<&'static str> {
+        scopes(self, true)
+    }
+}
+
 /// The org's token endpoint (not the one of a custom authorization server).
 pub(super) fn token_url(config: &OktaConfig) -> Result<Url, PullError> {
     let text = format!("{}/oauth2/v1/token", config.org_url.as_str().trim_end_matches('/'));

@@ -30,6 +30,8 @@ mod cursor;
 mod fault;
 mod fields;
 mod full;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod groups;
 mod items;
 mod links;

@@ -29,6 +29,8 @@ mod fault_body;
 mod fields;
 mod follow;
 mod full;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod group;
 mod grouping;
 mod lenient;

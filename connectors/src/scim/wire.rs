@@ -286,8 +286,13 @@ impl<'de, S: Entry<'de>> Visitor<'de> for EnvelopeVisitor<S> {
                     Some(Err(NoEntries)) => read.bad = Some("Resources"),
                 }
             } else if is("totalResults") {
-                read.page.total = map.next_value::<Loose<'de>>()?.count();
-                read.counted = read.page.total.is_some();
+                let (before, total) = (read.page.total, map.next_value::<Loose<'de>>()?.count());
+                // Two figures say nothing about the end of the list.
+                if before.is_some() && before != total {
+                    read.bad = Some("totalResults");
+                }
+                read.page.total = total;
+                read.counted = total.is_some();
             } else if is("startIndex") {
                 read.page.start_index = map.next_value::<Loose<'de>>()?.count();
             } else if is("itemsPerPage") {

@@ -3,6 +3,19 @@
 use super::*;
 
 #[test]
+fn a_misspelt_kind_is_a_problem_and_not_a_source_less() {
+    check_in(
+        &SMALLEST.replacen("kind = ", "kinD = ", 1),
+        "",
+        &["[source.entra] kinD: unknown key → did you mean kind?"],
+    );
+    check(
+        "[report.audit]\nkinds = \"cloudwatch_logs\"\nprivacy = \"full\"",
+        &["[report.audit] kinds: unknown key → did you mean kind?"],
+    );
+}
+
+#[test]
 fn sources_are_checked() {
     check(
         "@[source.entra]\nkind = \"microsft\"",

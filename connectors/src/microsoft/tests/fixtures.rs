@@ -163,3 +163,16 @@ proptest::proptest! {
         proptest::prop_assert_eq!(page.items[1].spoilt.clone(), None);
     }
 }
+
+#[test]
+fn what_is_said_twice_is_no_page() {
+    let fields = fields();
+    for body in [
+        r#"{"value":[{"id":"a"}],"value":[]}"#,
+        r#"{"@odata.nextLink":"https://graph.example.com/2","value":[],"@odata.nextLink":null}"#,
+        r#"{"@odata.deltaLink":"https://graph.example.com/2","value":[],"@odata.deltaLink":null}"#,
+    ] {
+        assert!(wire::page(body.as_bytes(), Users(&fields)).is_err(), "{body}");
+    }
+    assert!(wire::batch(br#"{"responses":[{"id":"a"}],"responses":[]}"#, Users(&fields)).is_err());
+}

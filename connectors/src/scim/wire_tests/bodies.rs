@@ -38,6 +38,7 @@ fn what_is_not_a_list_is_never_an_empty_one() {
         (r#"{"totalResults":1,"Resources":{"id":"u1"}}"#, Unfit::Malformed("Resources")),
         (r#"{"totalResults":1,"Resources":"none"}"#, Unfit::Malformed("Resources")),
         (r#"{"totalResults":1,"Resources":[],"resources":[]}"#, Unfit::Malformed("Resources")),
+        (r#"{"totalResults":9,"Resources":[],"totalresults":0}"#, Unfit::Malformed("totalResults")),
         (r#"{"Resources":[],"nextCursor":{"after":"u2"}}"#, Unfit::Malformed("nextCursor")),
     ];
     for (body, expected) in table {
