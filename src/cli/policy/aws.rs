@@ -6,14 +6,17 @@
 //!
 //! One place to add an operation: its arm in [`connect_action`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use connectors::secret::VaultName;
 
 use super::{Grant, Permission, Statement};
-use crate::config::Config;
+use crate::config::{Config, SourceConfig};
 use crate::connect::ConnectConfig;
 use crate::model::{Authority, Facet, Operation};
-use crate::planner::rules::{Persona, PhoneSettings, Rules, UserTypeExtras};
+use crate::planner::rules::{Persona, PhoneSettings, RenamePolicy, Rules, UserTypeExtras};
 use crate::report::{CloudwatchConfig, SinkConfig, SinkKind};
+use crate::secrets::AWS_SECRET;
 
 /// A part of an instance, as its ARN ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,6 +27,7 @@ enum On {
     SecurityProfiles,
     HierarchyGroups,
     QuickConnects,
+    ContactFlows,
     /// The service offers no narrower resource.
     Anything,
 }
@@ -38,6 +42,7 @@ impl On {
             Self::SecurityProfiles => "security-profile",
             Self::HierarchyGroups => "agent-group",
             Self::QuickConnects => "transfer-destination",
+            Self::ContactFlows => "contact-flow",
         };
         format!("{instance}/{below}/*")
     }
@@ -57,7 +62,10 @@ fn needs(why: &'static str, on: &[On]) -> Option<Needs> {
 
 /// What the rules can come to.
 struct Can {
+    /// Somebody who left.
     delete: bool,
+    /// A new user in the place of one with another username.
+    recreate: bool,
     suspend: bool,
     suspend_routing: bool,
     hierarchy: bool,
@@ -72,6 +80,7 @@ impl Can {
         let suspend = rules.leaver.suspend.as_ref();
         Self {
             delete: rules.leaver.delete,
+            recreate: rules.rename == RenamePolicy::Recreate,
             suspend: suspend.is_some(),
             suspend_routing: suspend.is_some_and(|suspend| suspend.routing_profile.is_some()),
             hierarchy: personas().any(|Persona { hierarchy, .. }| hierarchy.is_some()),
@@ -115,8 +124,8 @@ fn connect_action(operation: Operation, rules: &Rules, can: &Can) -> Option<Need
             needs("names of the rules to ids", &[On::Instance]),
             &[("connect:DescribeUserHierarchyGroup", &[On::HierarchyGroups])],
         ),
-        Operation::SearchQuickConnects if can.delete => with(
-            needs("quick connects of users that are deleted", &[On::Instance]),
+        Operation::SearchQuickConnects if can.delete || can.recreate => with(
+            needs("quick connects of users that are deleted or replaced", &[On::Instance]),
             &[("connect:DescribeQuickConnect", &[On::QuickConnects])],
         ),
         Operation::CreateUser => {
@@ -126,6 +135,11 @@ fn connect_action(operation: Operation, rules: &Rules, can: &Can) -> Option<Need
         }
         Operation::TagResource => needs("the owner mark, at creation and adoption", &[On::Users]),
         Operation::DeleteUser if can.delete => needs("people who left, at the end of [leaver]", &[On::Users]),
+        Operation::DeleteUser if can.recreate => needs("the user before a changed username", &[On::Users]),
+        Operation::UpdateQuickConnectConfig if can.recreate => needs(
+            "quick connects of a user that is replaced",
+            &[On::Users, On::QuickConnects, On::ContactFlows],
+        ),
         Operation::DeleteQuickConnect if can.delete => {
             needs("quick connects of users that are deleted", &[On::QuickConnects])
         }
@@ -156,6 +170,7 @@ fn connect_action(operation: Operation, rules: &Rules, can: &Can) -> Option<Need
         Operation::SearchQuickConnects
         | Operation::DeleteUser
         | Operation::DeleteQuickConnect
+        | Operation::UpdateQuickConnectConfig
         | Operation::UpdateUserIdentityInfo
         | Operation::UpdateUserPhoneConfig
         | Operation::UpdateUserRoutingProfile
@@ -169,6 +184,7 @@ fn connect_action(operation: Operation, rules: &Rules, can: &Can) -> Option<Need
 pub(super) fn grants(config: &Config) -> Vec<Grant> {
     let connect = connect(&config.connect, &config.rules);
     let mut own: Vec<Statement> = config.reports.iter().flat_map(|sink| report(sink, &config.connect)).collect();
+    let connect: Vec<Statement> = connect.into_iter().chain(secrets(config)).collect();
     let runs_as = "the identity rollcall runs as".to_owned();
     match &config.connect.assume_role {
         None => {
@@ -214,7 +230,7 @@ fn connect(config: &ConnectConfig, rules: &Rules) -> Vec<Statement> {
 
 /// What a report needs of AWS.
 fn report(sink: &SinkConfig, connect: &ConnectConfig) -> Vec<Statement> {
-    let CloudwatchConfig { group, retention_days, region, profile: _, endpoint_url: _ } = match &sink.kind {
+    let CloudwatchConfig { group, retention_days, region, profile: _, endpoint_url: _, tls: _ } = match &sink.kind {
         SinkKind::CloudwatchLogs(config) => config,
         SinkKind::JsonLines { .. } => return Vec::new(),
     };
@@ -235,6 +251,35 @@ fn report(sink: &SinkConfig, connect: &ConnectConfig) -> Vec<Statement> {
         Statement { sid: format!("Report{sid}Look"), actions: look, resources: vec!["*".to_owned()] },
         Statement { sid: format!("Report{sid}"), actions, resources: vec![arn.clone(), format!("{arn}:*")] },
     ]
+}
+
+/// What the secrets need that are stored in AWS. They are read by whoever calls Amazon Connect.
+fn secrets(config: &Config) -> Vec<Statement> {
+    let connect = &config.connect;
+    let partition = connect.instance_arn.split(':').nth(1).unwrap_or("aws");
+    let place = format!("{}:{}", connect.region, connect.account);
+    let (mut stored, mut parameters) = (BTreeSet::new(), BTreeSet::new());
+    for VaultName { store, name, key: _ } in config.sources.iter().flat_map(SourceConfig::stored_secrets) {
+        let arn = name.starts_with("arn:");
+        match *store {
+            AWS_SECRET if arn => stored.insert(name.clone()),
+            // The service adds a hyphen and six characters of its own to the name.
+            AWS_SECRET => stored.insert(format!("arn:{partition}:secretsmanager:{place}:secret:{name}-??????")),
+            _ if arn => parameters.insert(name.clone()),
+            _ => parameters.insert(format!("arn:{partition}:ssm:{place}:parameter/{}", name.trim_start_matches('/'))),
+        };
+    }
+    let statement = |sid: &str, action: &str, resources: BTreeSet<String>| {
+        // A key of the customer's own also wants kms:Decrypt on that key, which no configuration names.
+        let actions = vec![Permission::new(action, "the directory's secret; with a key of your own also kms:Decrypt on it")];
+        (!resources.is_empty()).then(|| Statement {
+            sid: sid.to_owned(),
+            actions,
+            resources: resources.into_iter().collect(),
+        })
+    };
+    let stored = statement("Secrets", "secretsmanager:GetSecretValue", stored);
+    stored.into_iter().chain(statement("Parameters", "ssm:GetParameter", parameters)).collect()
 }
 
 /// A `Sid` has letters and digits only.
