@@ -116,7 +116,7 @@ mod tests {
         );
         assert_eq!(
             costs(changes.iter()),
-            "a new user each, and the old one deleted: DeleteUser 1 · CreateUser 1 · UpdateQuickConnectConfig 1"
+            "a new user each, and the old one deleted: CreateUser 1 · DeleteUser 1 · UpdateQuickConnectConfig 1"
         );
         let told: Vec<String> = changes.iter().map(|change| plan_screen::person(change, now, plain)).collect();
         let why = "ada.byron is ada.king now";

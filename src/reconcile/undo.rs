@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use connectors::SourceName;
 
 use super::look::Looker;
-use super::{Order, Run, RunError};
+use super::{Run, RunError};
 use crate::model::{Action, Finding, JournalEntry, Look, Observation, Plan, RunId, Target};
 use crate::planner::guard::Refusal;
 use crate::planner::undo::{Taken, undo};
