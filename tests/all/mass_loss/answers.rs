@@ -22,6 +22,7 @@ pub(super) async fn empty_200(site: &mut Site) {
     site.must_have_said(&[
         "nobody",
         "none",
+        "does not exist any more",
         "no group",
         "missing from a listing",
         "no membership",
@@ -82,7 +83,7 @@ pub(super) async fn looping_links(site: &mut Site) {
 pub(super) async fn truncated_body(site: &mut Site) {
     site.strike_listings(2, &FaultKind::Truncated);
     site.runs(&[true, false, true]).await;
-    site.must_have_said(&["JSON", "cut", "is not", "could not be read", "page"]);
+    site.must_have_said(&["JSON", "cut", "is not", "could not be read", "page", "ends before its end"]);
     site.well_again();
 }
 
