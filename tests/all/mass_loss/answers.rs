@@ -58,6 +58,7 @@ pub(super) async fn silent_page_limit(site: &mut Site) {
         "who was listed",
         "no group is called",
         "cannot be listed",
+        "no membership",
         "now has none",
         "nobody",
         "count",
