@@ -150,6 +150,15 @@ impl Site {
         if let Some(Assembled { service, lease }) = self.process.take() {
             service.centre.store.release(lease).await.unwrap();
         }
+        // SQLite closes on a thread of its own, and takes the log away last; a file put in its place before that would lose
+        // its own.
+        let log = self.folder.path().join("rollcall.db-wal");
+        for _ in 0..1_000_000 {
+            if !log.exists() {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
         self.as_configured();
     }
 
