@@ -21,8 +21,9 @@ use super::step::Step;
 use crate::model::Time;
 
 /// So many of too many are asked for. A listing that lost people who are there has usually lost whole pages of them; then
-/// the first few of a sample show it.
-const SAMPLE: usize = 50;
+/// the first few of a sample show it. Few enough that those who are missing since later are not crowded out where a
+/// directory answers only so many questions at a time.
+const SAMPLE: usize = 20;
 
 /// What a pull changed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

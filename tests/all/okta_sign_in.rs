@@ -96,7 +96,7 @@ async fn a_bound_token_reads_everybody() {
         let (ids, notes, silence) = pull(&source).await.unwrap();
         assert_eq!(ids, desk.agents());
         assert!(!ids.is_empty() && notes.is_empty(), "{notes:?}");
-        assert_eq!(silence, Silence::Counts);
+        assert_eq!(silence, Silence::MustBeAsked);
         // The first proof has no nonce and is asked for one; after that, one token does for everything. Whoever starts
         // without a proof is told that one is missing.
         let tokens = if dpop { 2 } else { 3 };

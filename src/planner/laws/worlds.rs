@@ -11,7 +11,9 @@ use crate::model::{Authority, Facet};
 const USERNAMES: [&str; 8] =
     ["ada.king", "ADA.king", "ada.king@x.com", "bob.low", "bob.low@x.com", "cy.moss", "-", "o'neil"];
 const DEPARTMENTS: [&str; 6] = ["", "dept=Care", "dept=Sales", "dept=London", "dept=Broken", "dept=Ventes"];
-const STANDINGS: [&str; 10] = [
+const STANDINGS: [&str; 12] = [
+    "",
+    "",
     "",
     "",
     "",
@@ -26,9 +28,11 @@ const STANDINGS: [&str; 10] = [
 const MAILS: [&str; 4] = ["", "mail=one@x.com", "mail=two@x.com mobile=+442079460123", "business_phone=+442079460999"];
 const KEYS: [&str; 8] = ["entra/0", "entra/1", "entra/2", "entra/3", "okta/0", "okta/1", "okta/2", "scim/0"];
 
-fn person() -> impl Strategy<Value = String> {
+/// One of several people; most have the name of their place, so that it is the one of the user at the same place.
+fn person(place: usize) -> impl Strategy<Value = String> {
+    let name = prop_oneof![3 => Just(place), 2 => 0..USERNAMES.len()];
     let groups = prop_oneof![Just("groups=agents"), Just("groups=agents,leads"), Just("groups=leads"), Just("")];
-    (0..USERNAMES.len(), 0..DEPARTMENTS.len(), groups, 0..STANDINGS.len(), 0..MAILS.len()).prop_map(
+    (name, 0..DEPARTMENTS.len(), groups, 0..STANDINGS.len(), 0..MAILS.len()).prop_map(
         |(name, department, groups, standing, mail)| {
             let [name, department] = [USERNAMES[name], DEPARTMENTS[department]];
             format!("{name} {department} {groups} {} {}", STANDINGS[standing], MAILS[mail])
@@ -36,8 +40,12 @@ fn person() -> impl Strategy<Value = String> {
     )
 }
 
+/// Somebody's account is gone, and there is another one with the same name.
+const REHIRED: [(&str, &str); 2] =
+    [("entra/0", "ada.king standing=deleted"), ("entra/3", "ada.king dept=Care groups=agents")];
+
 pub(super) fn directory() -> impl Strategy<Value = Vec<String>> {
-    let people = prop::collection::vec(prop::option::weighted(0.7, person()), KEYS.len());
+    let people: Vec<_> = (0..KEYS.len()).map(|place| prop::option::weighted(0.7, person(place))).collect();
     let directives = prop::sample::subsequence(
         vec![
             "@entra frozen",
@@ -46,21 +54,31 @@ pub(super) fn directory() -> impl Strategy<Value = Vec<String>> {
             "@entra never",
             "@okta profile",
             "@order okta,scim,entra",
+            "@moved entra/1 department_changed",
         ],
-        0..=3,
+        0..=2,
     );
-    (people, directives).prop_map(|(people, mut directives)| {
+    let rehired = prop::bool::weighted(0.2);
+    (people, directives, rehired).prop_map(|(people, mut directives, rehired)| {
         // Both are about the scope; told in another order they would be another world.
         if directives.contains(&"@entra never") {
             directives.retain(|directive| *directive != "@entra scope=agents");
         }
-        let people = KEYS.iter().zip(people).filter_map(|(key, person)| Some(format!("{key} {}", person?)));
+        let person = |(key, person): (&&str, Option<String>)| {
+            let story = REHIRED.iter().find(|(who, _)| rehired && who == key).map(|(_, story)| (*story).to_owned());
+            Some(format!("{key} {}", story.or(person)?))
+        };
+        let people = KEYS.iter().zip(people).filter_map(person);
         directives.into_iter().map(str::to_owned).chain(people).collect()
     })
 }
 
-fn user() -> impl Strategy<Value = String> {
-    let owner = prop::option::weighted(0.5, prop::sample::select(&KEYS[..]));
+fn user(place: usize) -> impl Strategy<Value = String> {
+    let owner = prop_oneof![
+        4 => Just(Some(KEYS[place])),
+        1 => prop::sample::select(&KEYS[..]).prop_map(Some),
+        2 => Just(None),
+    ];
     let profiles = prop::sample::select(vec!["", "sec=No_Access route=Holding", "sec=Admin", "route=Care_Voice"]);
     let rest = prop::sample::select(vec![
         "",
@@ -78,7 +96,7 @@ fn user() -> impl Strategy<Value = String> {
 }
 
 pub(super) fn connect() -> impl Strategy<Value = Vec<String>> {
-    let users = prop::collection::vec(prop::option::weighted(0.6, user()), 6);
+    let users: Vec<_> = (0..6).map(|place| prop::option::weighted(0.75, user(place))).collect();
     let words = vec![
         "link=c-0",
         "link=c-1",
@@ -100,14 +118,17 @@ pub(super) fn connect() -> impl Strategy<Value = Vec<String>> {
         "stage=deleted",
     ];
     let memory = prop::option::weighted(0.5, prop::sample::subsequence(words, 0..=4));
-    let memories = prop::collection::vec(memory, KEYS.len());
+    let memories = prop::collection::vec((memory, prop::bool::weighted(0.4)), KEYS.len());
     (users, memories).prop_map(|(users, memories)| {
         let users = users.into_iter().enumerate().filter_map(|(n, user)| {
             // Connect has each username once.
             Some(format!("c-{n} {} {}", USERNAMES[n], user?))
         });
-        let memories =
-            KEYS.iter().zip(memories).filter_map(|(key, words)| Some(format!("memory {key} {}", words?.join(" "))));
+        let memory = |(place, (words, linked)): (usize, (Option<Vec<&str>>, bool))| {
+            let link = if linked && place < 6 { format!("link=c-{place}") } else { String::new() };
+            Some(format!("memory {} {} {link}", KEYS[place], words?.join(" ")))
+        };
+        let memories = memories.into_iter().enumerate().filter_map(memory);
         users.chain(memories).chain(["quick q-1 c-1", "quick q-0 c-1", "quick q-2 c-0"].map(str::to_owned)).collect()
     })
 }
@@ -116,12 +137,14 @@ pub(in crate::planner) fn worlds() -> impl Strategy<Value = World> {
     let authority = || prop::sample::select(vec![Authority::Directory, Authority::Connect, Authority::Shared]);
     let adopt = prop::sample::subsequence(vec![AdoptBy::Username, AdoptBy::MailboxName, AdoptBy::Email], 0..=3);
     let authorities = prop::collection::vec(authority(), Facet::ALL.len());
-    (directory(), connect(), authorities, adopt, 0..5usize, any::<bool>()).prop_map(
-        |(directory, connect, authorities, adopt, leaver, config_changed)| {
+    let desk_phone = prop_oneof![Just(None), Just(Some(true)), Just(Some(false))];
+    (directory(), connect(), authorities, adopt, 0..5usize, any::<bool>(), desk_phone).prop_map(
+        |(directory, connect, authorities, adopt, leaver, config_changed, desk_phone)| {
             let mut world = World::new(&directory.join("\n"), &connect.join("\n"));
             world.rules.authority = Facet::ALL.into_iter().zip(authorities).collect();
             world.rules.adopt = adopt;
             world.seen.config_changed = config_changed;
+            world.rules.default.as_mut().expect("set").phone.desk_phone = desk_phone;
             let ladder = &mut world.rules.leaver;
             match leaver {
                 0 => ladder.suspend = None,

@@ -25,6 +25,7 @@ pub(super) async fn filter_changed(site: &mut Site) {
 /// Yesterday's state file is put back while the directory has moved on: people came who are not in it, and people left
 /// whose users it still remembers.
 pub(super) async fn restored_old_database(site: &mut Site) {
+    site.end().await;
     let files = site.state_files();
     let saved: Vec<Option<Vec<u8>>> = files.iter().map(|file| std::fs::read(file).ok()).collect();
     let tenant = site.sandbox.tenant.clone();
@@ -46,6 +47,7 @@ pub(super) async fn restored_old_database(site: &mut Site) {
     tenant.advance(std::time::Duration::from_secs(86_400));
     site.run(true).await.unwrap();
     assert_eq!(site.ours(), site.expected);
+    site.end().await;
     for (file, bytes) in files.iter().zip(saved) {
         match bytes {
             Some(bytes) => std::fs::write(file, bytes).unwrap(),
@@ -62,6 +64,7 @@ pub(super) async fn restored_old_database(site: &mut Site) {
 
 /// The disk is gone, and with it the memory of who is ours.
 pub(super) async fn lost_database(site: &mut Site) {
+    site.end().await;
     for file in site.state_files() {
         let _ = std::fs::remove_file(file);
     }

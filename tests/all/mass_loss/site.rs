@@ -1,6 +1,6 @@
 //! A contact centre over some sources, on the most dangerous policy: leavers are deleted at once and the guard is open.
 //!
-//! The sources live as long as the site, as they do in a service; a configuration that changes makes new ones.
+//! The process lives as long as the site, as a service does; a scope that changes makes new sources.
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
@@ -43,6 +43,7 @@ pub(super) struct Site {
     pub(super) meant: usize,
     folder: TempDir,
     sources: Vec<Arc<Source>>,
+    process: Option<Assembled>,
     /// Said in peace as well.
     usual: BTreeSet<String>,
 }
@@ -87,6 +88,7 @@ impl Site {
             meant: 0,
             folder,
             sources: Vec::new(),
+            process: None,
             usual: BTreeSet::new(),
         };
         for kind in &site.subject.kinds {
@@ -126,15 +128,38 @@ impl Site {
         self.sources = built;
     }
 
-    async fn attempt(&self, full: bool) -> Result<Ended, RunError> {
-        let config = config::load(&self.folder.path().join("rollcall.toml")).unwrap_or_else(|error| panic!("{error}"));
-        let Assembled { mut service, lease } = assemble::assemble(&config, now, "test").await.unwrap();
+    async fn attempt(&mut self, full: bool) -> Result<Ended, RunError> {
+        let Assembled { mut service, lease } = match self.process.take() {
+            Some(process) => process,
+            None => {
+                let config = config::load(&self.folder.path().join("rollcall.toml"));
+                let config = config.unwrap_or_else(|problems| panic!("{problems}"));
+                assemble::assemble(&config, now, "test").await.unwrap()
+            }
+        };
         service.centre.sources.clone_from(&self.sources);
         let (_sender, stop) = watch::channel(false);
         let order = Order { full, ..Order::new(RunId::fresh(), Trigger::Hand) };
         let result = service.run_once(&lease, &order, &stop, &Quiet).await;
-        service.centre.store.release(lease).await.unwrap();
+        self.process = Some(Assembled { service, lease });
         result
+    }
+
+    /// Ends the process; the next run starts another one.
+    pub(super) async fn end(&mut self) {
+        if let Some(Assembled { service, lease }) = self.process.take() {
+            service.centre.store.release(lease).await.unwrap();
+        }
+        // SQLite closes on a thread of its own, and takes the log away last; a file put in its place before that would lose
+        // its own.
+        let log = self.folder.path().join("rollcall.db-wal");
+        for _ in 0..1_000_000 {
+            if !log.exists() {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        self.as_configured();
     }
 
     /// One run, after which nobody may have lost access; remembers what it said.
@@ -206,16 +231,13 @@ impl Site {
             let ended = self.run(full).await.unwrap_or_else(|error| panic!("{} → {}", chain(&error), error.hint()));
             assert!(ended.summary.frozen.is_empty(), "{:?}", ended.summary.frozen);
         }
-        assert_eq!(self.ours(), self.expected);
         self.calm().await;
     }
 
     async fn calm(&mut self) {
         let before = self.sandbox.connect.journal().len();
-        for full in [false, true] {
-            let ended = self.run(full).await.unwrap();
-            assert!(ended.plan.is_empty(), "{:#?}", ended.plan.changes);
-        }
+        let ended = self.run(true).await.unwrap();
+        assert!(ended.plan.is_empty(), "{:#?}", ended.plan.changes);
         assert_eq!(self.sandbox.connect.journal().len(), before);
         assert_eq!(self.ours(), self.expected);
     }

@@ -110,11 +110,3 @@ pub(super) fn point_reads(kind: &Kind) -> &'static [&'static str] {
         _ => &["GET /Users/{id}"],
     }
 }
-
-/// The operations that read who is in a group.
-pub(super) fn member_reads(kind: &Kind) -> &'static [&'static str] {
-    match kind.service {
-        "scim" if kind.listings.contains(&"GET /Groups") => &["GET /Groups", "GET /Groups/{id}"],
-        _ => kind.listings,
-    }
-}

@@ -199,6 +199,7 @@ async fn a_log_that_may_not_be_read_costs_hints_only() {
     let mut rig = Rig::new(fake, groups(&["Agents"]), &[]);
     let (content, cursor) = rig.full().await.into_parts();
     assert!(content.notes.len() == 1 && content.notes[0].contains("okta.logs.read"), "{:?}", content.notes);
+    assert_eq!(content.silence, Silence::Counts, "nothing else can tell");
     rig.cursor = Some(cursor);
     rig.fake.world().join(1, 9);
     rig.seen();
