@@ -180,7 +180,7 @@ fn canaries(
         }
     }
     let of = |text: &String| found.remove(text.as_str()).unwrap_or_else(|| unknown(text, seen, rules));
-    rules.canaries.iter().map(|text| text.clone()).zip(rules.canaries.iter().map(of)).collect()
+    rules.canaries.iter().cloned().zip(rules.canaries.iter().map(of)).collect()
 }
 
 /// Several records by one name: one of them that works here is enough, and otherwise what is known counts.

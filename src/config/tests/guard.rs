@@ -20,7 +20,7 @@ approval = "90m"
     let texts = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect();
     assert_eq!(
         config.limits,
-        crate::planner::rules::Limits {
+        Limits {
             max_removed: Limit { count: Some(3), fraction: None },
             max_changed: Limit { count: None, fraction: Some(0.2) },
             privileged: texts(&["Admin", "CallCenterManager"]),
