@@ -149,17 +149,11 @@ fn connect_action(operation: Operation, rules: &Rules, can: &Can) -> Option<Need
         Operation::UpdateUserPhoneConfig if ours(Facet::Phone) && can.phone => {
             needs("phone settings that the rules give", &[On::Users])
         }
-        Operation::UpdateUserRoutingProfile if ours(Facet::Routing) => {
-            needs("people who move", &[On::Users, On::RoutingProfiles])
+        Operation::UpdateUserRoutingProfile if ours(Facet::Routing) || can.suspend_routing => {
+            needs("people who move, are suspended, or come back", &[On::Users, On::RoutingProfiles])
         }
-        Operation::UpdateUserRoutingProfile if can.suspend_routing => {
-            needs("suspension, and the way back", &[On::Users, On::RoutingProfiles])
-        }
-        Operation::UpdateUserSecurityProfiles if ours(Facet::Security) => {
-            needs("people who move", &[On::Users, On::SecurityProfiles])
-        }
-        Operation::UpdateUserSecurityProfiles if can.suspend => {
-            needs("suspension, and the way back", &[On::Users, On::SecurityProfiles])
+        Operation::UpdateUserSecurityProfiles if ours(Facet::Security) || can.suspend => {
+            needs("people who move, are suspended, or come back", &[On::Users, On::SecurityProfiles])
         }
         Operation::UpdateUserHierarchy if ours(Facet::Hierarchy) && can.hierarchy => {
             needs("people who move", &[On::Users, On::HierarchyGroups])
