@@ -1,7 +1,5 @@
 //! What was taken back: remembered, narrowed by ordinary runs, released by people; runs found by how their id begins.
 
-use std::collections::BTreeMap;
-
 use super::*;
 use crate::model::{Facet, FacetUpdate, LeaveReason, Trigger, Undone, UndoneLeave, UndoneWish};
 use crate::store::Settlement;
