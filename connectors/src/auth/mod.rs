@@ -26,6 +26,8 @@ mod exchange;
 mod key;
 mod refusal;
 #[cfg(test)]
+mod shown;
+#[cfg(test)]
 mod testing;
 
 use std::sync::Arc;
