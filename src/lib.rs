@@ -71,6 +71,17 @@
 //! a directory does not tell of any more says that its listing is not whole, before any number does. A refused plan names
 //! the digest of its guarded part; an approval is of one digest, for one run, for a time.
 //!
+//! # Secrets and trust
+//!
+//! The configuration names secrets and holds none: an environment variable, a private file, AWS Secrets Manager, the Parameter
+//! Store ([`secrets`]). A value is read when a request needs it and once more when the remote refuses it, so that a rotated one
+//! takes effect without a restart. From where it is read to the header it goes into it lives in memory that is wiped; what the
+//! HTTP client, TLS and the AWS SDK copy for the length of a request cannot be, nor can the process's environment.
+//!
+//! Beyond this machine everything is TLS 1.2 or later, verified by the system's roots or Mozilla's, and by a company's own
+//! authority if one is configured; the directories and AWS go by the same word ([`connectors::http::Tls`], [`aws`]). Nobody
+//! follows a redirect. Plain http is for loopback, where no real AWS credential is ever sent.
+//!
 //! # Order of changes
 //!
 //! In a plan: leavers' updates, deletes, other updates, adopts, creates, renames; inside that by person, then facet. While

@@ -1,9 +1,12 @@
 //! Secrets that are stored in AWS: read late, kept for minutes, read again when they are refused, told by name only.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::io::Write;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use connectors::{PullError, PullRequest, SecretError, SecretVault, VaultName};
 use rollcall::assemble;
 use rollcall::aws::Reach;
@@ -16,6 +19,8 @@ use rollcall::sandbox::secrets::{Content, Lock};
 use rollcall::sandbox::tenant::App;
 use rollcall::secrets::{AWS_PARAMETER, AWS_SECRET, AwsVault};
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
+use tokio::process::Command;
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
@@ -184,6 +189,76 @@ async fn a_busy_store_is_asked_again_a_bounded_number_of_times() {
     // Whoever else needs it in this moment is told the same, without a question.
     assert!(get(&vault, &name).await.is_err());
     assert_eq!(asked(&world.sandbox, "GetSecretValue"), 8);
+}
+
+/// A writer that keeps what is written.
+#[derive(Clone, Default)]
+struct Ear(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Ear {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Everything that any library logs on the way, down to the finest level.
+#[tokio::test]
+async fn no_log_line_of_any_level_holds_the_value() {
+    let World { sandbox, .. } = World::of(1).await;
+    sandbox.secrets.put("s", Content::Text(VALUE.to_owned()));
+    sandbox.secrets.put("o", Content::Text(format!("{{\"k\":\"{VALUE}\"}}")));
+    sandbox.secrets.put("b", Content::Binary(VALUE.as_bytes().to_vec()));
+    sandbox.secrets.put("p", Content::SecureString(VALUE.to_owned()));
+    let ear = Ear::default();
+    let writer = ear.clone();
+    let subscriber =
+        tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || writer.clone()).finish();
+    let guard = tracing::subscriber::set_default(subscriber);
+    let vault = vault(&sandbox);
+    for name in [
+        name(AWS_SECRET, "s", None),
+        name(AWS_SECRET, "o", Some("k")),
+        name(AWS_SECRET, "b", None),
+        name(AWS_PARAMETER, "p", None),
+    ] {
+        assert_eq!(get(&vault, &name).await.unwrap(), VALUE);
+    }
+    drop(guard);
+    let heard = String::from_utf8(ear.0.lock().unwrap().clone()).unwrap();
+    assert!(heard.contains("GetSecretValue") && heard.contains("TRACE"), "the ear is deaf: {heard}");
+    let numbers = format!("{:?}", VALUE.as_bytes()).trim_matches(['[', ']']).to_owned();
+    for form in [VALUE.to_owned(), STANDARD.encode(VALUE), numbers] {
+        let at = heard.find(&form);
+        assert!(at.is_none(), "{}", &heard[at.unwrap_or_default().saturating_sub(300)..][..400]);
+    }
+}
+
+/// `rollcall check` of the real binary: a line for the secret, good or bad.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn check_says_whether_a_stored_secret_can_be_read() {
+    let world = world(SceneSource::Entra).await;
+    let lines = async || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rollcall"));
+        let output = command.arg("--config").arg(world.config_path()).args(["check", "--json"]).output().await.unwrap();
+        let shown = String::from_utf8(output.stdout).unwrap();
+        assert!(!shown.contains(CLIENT_SECRET), "{shown}");
+        let value: serde_json::Value = serde_json::from_str(&shown).unwrap();
+        value["lines"].as_array().unwrap().clone()
+    };
+    let line = json!({
+        "place": "source entra", "ok": true, "text": "aws_secret `rollcall/directory`, key `k` was read", "hint": null,
+    });
+    assert!(lines().await.contains(&line));
+    world.sandbox.secrets.lock("rollcall/directory", Some(Lock::NotAllowed));
+    let bad = lines().await;
+    let line = bad.iter().find(|line| line["ok"] == false).unwrap();
+    assert!(line["text"].as_str().unwrap().contains("AccessDeniedException"), "{line}");
+    assert!(line["hint"].as_str().unwrap().contains("secretsmanager:GetSecretValue"), "{line}");
 }
 
 /// A signed request goes to the endpoint it was signed for: the AWS client follows no redirect.

@@ -28,6 +28,8 @@ pub(crate) mod fuzzing;
 mod key;
 mod refusal;
 #[cfg(test)]
+mod shown;
+#[cfg(test)]
 mod testing;
 
 use std::sync::Arc;

@@ -87,8 +87,9 @@ fn a_token_or_a_service_app() {
     );
     bad(
         "@[source.okta]\napi_token = \"00abc\"",
-        &["[source.okta] api_token: a secret may not stand in this file → api_token = { env = \"NAME\" } or { file = \
-         \"path\" }"],
+        &[
+            "[source.okta] api_token: a secret may not stand in this file → api_token = { env = \"NAME\" }, { file = \"path\" }, { aws_secret = \"name\" } or { aws_parameter = \"name\" }",
+        ],
     );
 }
 

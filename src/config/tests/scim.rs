@@ -126,15 +126,14 @@ fn credentials_are_complete_and_hold_no_secret() {
     check(
         "bearer = \"hunter2\"",
         &[
-            "[source.hr] bearer: a secret may not stand in this file → bearer = { env = \"NAME\" } or { file = \"path\" }",
+            "[source.hr] bearer: a secret may not stand in this file → bearer = { env = \"NAME\" }, { file = \"path\" }, { aws_secret = \"name\" } or { aws_parameter = \"name\" }",
         ],
     );
     check(
         "basic = { username = \"a:b\", password = \"hunter2\" }",
         &[
             "[source.hr] basic.username = \"a:b\": expected a user name without a colon",
-            "[source.hr] basic.password: a secret may not stand in this file → password = { env = \"NAME\" } or { file = \
-         \"path\" }",
+            "[source.hr] basic.password: a secret may not stand in this file → password = { env = \"NAME\" }, { file = \"path\" }, { aws_secret = \"name\" } or { aws_parameter = \"name\" }",
         ],
     );
     check(

@@ -60,7 +60,10 @@ fn a_reference_that_is_none_is_told_and_not_shown() {
     check("{ aws_secret = \"a\", key = \"\" }", ".key: expected the name of a member of the secret's JSON object → ");
     let parameter = "the name of a parameter (letters, digits and /_.-), or its ARN";
     check("{ aws_parameter = \"hunter2 \" }", &format!(".aws_parameter: expected {parameter} → "));
-    check("{ aws_parameter = \"/a\", key = \"k\" }", ".key: unknown key → ");
+    check(
+        "{ aws_parameter = \"/a\", key = \"k\" }",
+        ".key: unknown key → known here: env, file, aws_secret, aws_parameter",
+    );
     check(
         "{ aws_parameter = \"/a\", aws_secret = \"b\" }",
         ".aws_parameter: does not go together with aws_secret → keep one of them",
@@ -137,7 +140,7 @@ fn trust_is_the_systems_unless_configured() {
     assert_eq!((tls.roots(), tls.own()), (Roots::System, 0));
     assert_eq!(smallest_with("[tls]\nroots = \"bundled\"").tls.roots(), Roots::Bundled);
     check("[tls]\nroots = \"none\"", &["[tls] roots = \"none\": expected \"system\" or \"bundled\""]);
-    check("[tls]\nverify = false", &["[tls] verify: unknown key"]);
+    check("[tls]\nverify = false", &["[tls] verify: unknown key → known here: roots, ca_file"]);
     let folder = tempfile::tempdir().unwrap();
     let read = |content: &str| {
         std::fs::write(folder.path().join("ca.pem"), content).unwrap();
