@@ -33,12 +33,6 @@ impl Style {
         Self::of(std::io::stderr().is_terminal())
     }
 
-    /// Without colour, wherever it goes.
-    #[cfg(test)]
-    pub(super) fn plain() -> Self {
-        Self { colour: false }
-    }
-
     #[expect(clippy::disallowed_methods, reason = "NO_COLOR is for the door and nobody else")]
     fn of(terminal: bool) -> Self {
         let no_colour = std::env::var("NO_COLOR").is_ok_and(|value| !value.is_empty());

@@ -331,6 +331,12 @@ impl<'a> Somebody<'a, '_> {
     fn deleted(&mut self, change: &Change, username: &str, before: &AttributeSet) {
         let users = &self.seen.connect.users;
         if users.values().any(|user| user.owner.as_ref() == Some(self.person)) {
+            if matches!(change.because, Reason::Renamed { .. }) {
+                self.left(
+                    "was given a new user under another username by this run; keeps that one",
+                    "correct the username in the directory: the next run renames back",
+                );
+            }
             return;
         }
         if users.values().any(|user| fold(&user.username) == fold(username)) {
@@ -356,7 +362,8 @@ impl<'a> Somebody<'a, '_> {
         // Who was suspended before the deletion is suspended again, with the same way back.
         let suspended = self.memory.former.iter().any(|(attribute, former)| before.get(attribute) != Some(former));
         let stage = if suspended && self.memory.stage == Stage::Deleted { Stage::Suspended } else { Stage::Active };
-        let desired = DesiredUser { person: self.person.clone(), username: username.to_owned(), attributes, stage };
+        let (person, username, wished) = (self.person.clone(), username.to_owned(), None);
+        let desired = DesiredUser { person, username, attributes, wished, stage };
         let because = Reason::Undone { run: self.taken.run, was: Stage::Deleted };
         self.steps.push(Step { action: Action::Create(Box::new(desired)), because });
     }

@@ -255,7 +255,7 @@ fn secrets(config: &Config) -> Vec<Statement> {
     let (mut stored, mut parameters) = (BTreeSet::new(), BTreeSet::new());
     for VaultName { store, name, key: _ } in config.sources.iter().flat_map(SourceConfig::stored_secrets) {
         let arn = name.starts_with("arn:");
-        match *store {
+        match store {
             AWS_SECRET if arn => stored.insert(name.clone()),
             // The service adds a hyphen and six characters of its own to the name.
             AWS_SECRET => stored.insert(format!("arn:{partition}:secretsmanager:{place}:secret:{name}-??????")),

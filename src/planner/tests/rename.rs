@@ -272,12 +272,12 @@ fn the_digest_of_a_rename_names_the_create_and_where_quick_connects_go() {
     };
     let (directory, quick) = ("entra/1 ada.king dept=Care", format!("{OLD}\n quick q-1 c-1"));
     let whole = plan(&quick, directory);
-    assert_eq!(digest(&whole), digest(&plan(&quick, directory)));
+    assert_eq!(digest(&whole, &limits()), digest(&plan(&quick, directory), &limits()));
     for other in [plan(&quick, "entra/1 ada.queen dept=Care"), plan(OLD, directory)] {
-        assert_ne!(digest(&whole), digest(&other));
+        assert_ne!(digest(&whole, &limits()), digest(&other, &limits()));
     }
     let mut without = whole.clone();
     without.changes.retain(|change| !matches!(change.action, Action::Create(_)));
-    assert_ne!(digest(&whole), digest(&without), "this create is no joiner's");
+    assert_ne!(digest(&whole, &limits()), digest(&without, &limits()), "this create is no joiner's");
     assert!(whole.changes.iter().all(|change| matches!(change.because, Reason::Renamed { .. })));
 }

@@ -166,6 +166,7 @@ proptest! {
                 Action::Update(update) => update.untag.insert("x".to_owned()),
                 Action::Create(desired) => { desired.username.push('x'); true }
                 Action::DeleteQuickConnect(named) => { *named = crate::model::Named::new("other", &named.name); true }
+                Action::MoveQuickConnect(step) => { step.to = Some("elsewhere".into()); true }
                 Action::Adopt { .. } | Action::Delete { .. } => continue,
             };
             prop_assert_eq!(digest(&other, &limits) != before, guarded);
