@@ -28,6 +28,7 @@ pub(super) async fn observed(door: &Door) -> anyhow::Result<Observed> {
         directory: store.directory_view(&BTreeMap::new(), &configured).await?,
         connect,
         memory: store.memory().await?,
+        retries: store.retries().await?,
         config_changed: false,
     };
     Ok(Observed { config, store, seen })

@@ -203,6 +203,11 @@ impl Judge<'_> {
         if reads(self.operation) { Disposition::StopRun } else { Disposition::SkipPerson }
     }
 
+    /// What "this call failed for now" means: the next run tries again, or the whole look ends.
+    fn for_now(&self) -> Disposition {
+        if reads(self.operation) { Disposition::StopRun } else { Disposition::NextRun }
+    }
+
     fn error(&self, disposition: Disposition, code: &str, message: &str, hint: &str) -> CallError {
         CallError {
             operation: self.operation,
@@ -228,7 +233,7 @@ impl Judge<'_> {
         let status = failure.status.unwrap_or_default();
         if failure.has_code(THROTTLING) || (status == 429 && failure.code.is_none()) {
             return Verdict::Throttled(self.said(
-                self.skip(),
+                self.for_now(),
                 "somebody else uses up this account's API quota: lower `share` under [connect.quota], or run at another time",
             ));
         }
@@ -251,7 +256,7 @@ impl Judge<'_> {
         if self.operation == Operation::CreateUser {
             return Verdict::Final(self.said(Disposition::InDoubt, hint));
         }
-        Verdict::Transient(self.said(self.skip(), hint))
+        Verdict::Transient(self.said(self.for_now(), hint))
     }
 
     fn refused(&self) -> CallError {
@@ -262,7 +267,7 @@ impl Judge<'_> {
                 self.said(self.skip(), "ask AWS for a higher quota of users per instance, or remove users nobody needs")
             }
             ("DuplicateResourceException", _) if create => {
-                self.said(self.skip(), "a user with this username exists already; the next run looks for it")
+                self.said(self.for_now(), "a user with this username exists already; the next run looks for it")
             }
             (NOT_FOUND, Operation::DeleteUser | Operation::DeleteQuickConnect) => {
                 self.said(Disposition::AlreadySo, "nothing to do: it is gone already")
@@ -271,7 +276,7 @@ impl Judge<'_> {
                 self.said(self.skip(), "check `instance` and `region` under [connect]")
             }
             (NOT_FOUND, _) => {
-                self.said(self.skip(), "it was removed in Connect in the meantime; the next run looks again")
+                self.said(self.for_now(), "it was removed in Connect in the meantime; the next run looks again")
             }
             _ => self.said(self.skip(), "see what Connect says about the value; the other people are not affected"),
         }

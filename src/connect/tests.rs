@@ -184,10 +184,10 @@ async fn check_error(change: Change, fault: Fault, expected: Disposition, code: 
 
 #[tokio::test]
 async fn errors_are_judged_by_code() {
-    use Disposition::{AlreadySo, InDoubt, SkipPerson, StopRun};
+    use Disposition::{AlreadySo, InDoubt, NextRun, SkipPerson, StopRun};
     let answer = |status, code| Fault::Status(status, code, "the user ada@example.com is not right");
     tokio::join!(
-        check_error(create(), answer(409, "DuplicateResourceException"), SkipPerson, "DuplicateResourceException", 1),
+        check_error(create(), answer(409, "DuplicateResourceException"), NextRun, "DuplicateResourceException", 1),
         check_error(create(), answer(429, INSTANCE_FULL), SkipPerson, INSTANCE_FULL, 1),
         check_error(create(), answer(400, "InvalidParameterException"), SkipPerson, "InvalidParameterException", 1),
         check_error(create(), answer(500, "InternalServiceException"), InDoubt, "InternalServiceException", 1),
@@ -195,12 +195,12 @@ async fn errors_are_judged_by_code() {
         check_error(create(), answer(403, "AccessDeniedException"), StopRun, "AccessDeniedException", 1),
         check_error(create(), Fault::LostReply, InDoubt, "no_reply", 1),
         check_error(delete(), answer(404, "ResourceNotFoundException"), AlreadySo, "ResourceNotFoundException", 1),
-        check_error(routing(), answer(404, "ResourceNotFoundException"), SkipPerson, "ResourceNotFoundException", 1),
+        check_error(routing(), answer(404, "ResourceNotFoundException"), NextRun, "ResourceNotFoundException", 1),
         check_error(routing(), answer(400, "InvalidRequestException"), SkipPerson, "InvalidRequestException", 1),
         check_error(routing(), answer(403, "UnrecognizedClientException"), StopRun, "UnrecognizedClientException", 1),
         check_error(routing(), answer(403, "ExpiredTokenException"), StopRun, "ExpiredTokenException", 1),
-        check_error(routing(), answer(500, "InternalServiceException"), SkipPerson, "InternalServiceException", 3),
-        check_error(routing(), answer(503, ""), SkipPerson, "http_503", 3),
+        check_error(routing(), answer(500, "InternalServiceException"), NextRun, "InternalServiceException", 3),
+        check_error(routing(), answer(503, ""), NextRun, "http_503", 3),
     );
 }
 

@@ -93,6 +93,9 @@ pub struct RunSummary {
     pub not_attempted: u32,
     /// People held.
     pub quarantined: u32,
+    /// People for whom something rests that Connect refused.
+    #[serde(default)]
+    pub resting: u32,
     /// People whose record of another source decides.
     #[serde(default)]
     pub shadowed: u32,
@@ -124,11 +127,11 @@ impl RunSummary {
         self.failed + self.in_doubt + self.not_attempted > 0
     }
 
-    /// Whether a part of the company was not brought up to date: something planned is not done, somebody is held, or a
-    /// source could not be read.
+    /// Whether a part of the company was not brought up to date: something planned is not done or rests, somebody is held,
+    /// or a source could not be read.
     #[must_use]
     pub fn partly(&self) -> bool {
-        self.incomplete() || self.quarantined > 0 || !self.frozen.is_empty()
+        self.incomplete() || self.quarantined + self.resting > 0 || !self.frozen.is_empty()
     }
 }
 

@@ -7,6 +7,7 @@
 //! operation   the Connect operations, each with its quota bucket
 //! plan        changes with reasons, a decision for everybody, findings, the forecast
 //! outcome     what one call did
+//! retry       what was refused for whom, and when it is tried again
 //! journal     what happened, in order: ledger and outbox
 //! observation everything a plan is made of
 //! target      the port to the system that is kept in agreement
@@ -22,6 +23,7 @@ pub mod observation;
 pub mod operation;
 pub mod outcome;
 pub mod plan;
+pub mod retry;
 pub mod target;
 pub mod user;
 
@@ -34,6 +36,7 @@ pub use outcome::{CallError, Disposition, Done, NotAttempted, Outcome};
 pub use plan::{
     Action, ApprovedPlan, Change, Decision, FacetUpdate, Finding, FindingCode, Forecast, LeaveReason, Plan, Reason,
 };
+pub use retry::{Retry, RetryClock};
 pub use target::{Look, Target};
 pub use user::{ConnectUser, ConnectUserId, DesiredUser, Remembered, Seen, Stage};
 

@@ -6,6 +6,7 @@ use connectors::{DirectoryGroup, DirectoryUser, GroupKey, PersonKey, Scope, Sour
 
 use super::Time;
 use super::inventory::Inventory;
+use super::retry::Retry;
 use super::user::Remembered;
 
 /// Whether a source may be believed in this run.
@@ -56,6 +57,8 @@ pub struct Observation {
     pub connect: Inventory,
     /// Our memory, by person.
     pub memory: BTreeMap<PersonKey, Remembered>,
+    /// What Connect refused before, by person. Empty if everything is to be tried, whatever was refused.
+    pub retries: BTreeMap<PersonKey, Retry>,
     /// Whether the rules are not those of the last applied run.
     pub config_changed: bool,
 }

@@ -15,8 +15,11 @@ use super::user::ConnectUserId;
 pub enum Disposition {
     /// Connect already is as the change wants it (for example a delete of somebody who is gone).
     AlreadySo,
-    /// This change cannot be made; go on with other people.
+    /// This change cannot be made, and another try at once would not change that; go on with other people.
     SkipPerson,
+    /// This change was not made for a reason that passes by itself or that the next look settles: go on with other people,
+    /// the next run tries again.
+    NextRun,
     /// The call may or may not have happened: the reply was lost.
     InDoubt,
     /// Nothing further can succeed (credentials, permission, instance, quota of users): stop the run.

@@ -227,6 +227,15 @@ pub enum Decision {
     },
     /// Held until somebody looks.
     Quarantined(Finding),
+    /// Connect refused all that is to be done; it is tried again later.
+    Resting {
+        /// When something of it is tried again.
+        until: Time,
+        /// How often it was refused in a row.
+        attempts: u32,
+        /// What Connect said; without personal values.
+        why: String,
+    },
     /// The same human as a record of a source that comes first; that record decides, and this one is not asked.
     Shadowed {
         /// The record that decides.
@@ -371,6 +380,13 @@ pub struct Plan {
     /// Managed people by department, before and after this plan; every department with managed people.
     #[serde(default)]
     pub departments: BTreeMap<String, (u32, u32)>,
+    /// Steps that Connect refused before and that are wanted still, by person. Their clocks are kept; every other clock is
+    /// forgotten.
+    #[serde(default)]
+    pub refused: BTreeMap<PersonKey, BTreeSet<Operation>>,
+    /// People for whom something is wanted and not in this plan, because Connect refused it and its clock has not run out.
+    #[serde(default)]
+    pub resting: BTreeSet<PersonKey>,
     /// Connect users whose unread details would be needed to decide; read them (bounded) and plan again.
     pub details_needed: BTreeSet<ConnectUserId>,
     /// Owner tags that name a person the directory view does not hold; ask the directory about them and plan again.

@@ -1,7 +1,8 @@
 //! A plan while it is being made: collects steps, decisions and findings, then puts them in order.
 //!
-//! Invariant: access is taken before it is given, and a freed username is free before it is wanted: leavers' updates,
-//! deletes, other updates, adopts, creates; inside that by person, then by facet.
+//! Invariant: access is taken before it is given, a freed username is free before it is wanted, and a user is ours before
+//! it is changed: leavers' updates, deletes, adopts, security profiles taken, other updates, creates; inside that by
+//! person, then by facet.
 //! Invariant: everybody who is taken in gets exactly one decision.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,7 +10,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use connectors::PersonKey;
 
 use super::Quota;
+use super::rest::Rests;
 use super::rules::Rules;
+use crate::model::retry::takes_away;
 use crate::model::{
     Action, AttributeSet, Change, ConnectUser, ConnectUserId, Decision, Finding, FindingCode, Forecast, LeaveReason,
     Observation, Plan, Reason, Time,
@@ -55,18 +58,20 @@ pub(super) struct Step {
 enum Turn {
     LeaverUpdate,
     Delete,
-    Update,
     Adopt,
+    Take,
+    Update,
     Create,
 }
 
 impl Turn {
-    fn of(step: &Step) -> Self {
-        match (&step.action, &step.because) {
+    fn of(change: &Change) -> Self {
+        match (&change.action, &change.because) {
             (Action::Update(_), Reason::Left { .. }) => Self::LeaverUpdate,
             (Action::Delete { .. } | Action::DeleteQuickConnect(_), _) => Self::Delete,
-            (Action::Update(_), _) => Self::Update,
             (Action::Adopt { .. }, _) => Self::Adopt,
+            (Action::Update(_), _) if takes_away(change) => Self::Take,
+            (Action::Update(_), _) => Self::Update,
             (Action::Create(_), _) => Self::Create,
         }
     }
@@ -127,10 +132,8 @@ impl Draft {
     pub(super) fn take(&mut self, whom: &Whom<'_>, steps: Vec<Step>) {
         let count = u32::try_from(steps.len()).unwrap_or(u32::MAX);
         self.decide(whom.person, if count == 0 { Decision::InSync } else { Decision::Changes { count } });
-        for step in steps {
-            let turn = Turn::of(&step);
-            let Step { action, because } = step;
-            self.turns.entry(turn).or_default().push(Change {
+        for Step { action, because } in steps {
+            let change = Change {
                 seq: 0,
                 person: whom.person.clone(),
                 label: whom.label.to_owned(),
@@ -138,8 +141,26 @@ impl Draft {
                 arn: whom.user.map(|user| user.arn.clone()),
                 action,
                 because,
-            });
+            };
+            self.turns.entry(Turn::of(&change)).or_default().push(change);
         }
+    }
+
+    /// Leaves out what Connect refused before and is not to be tried yet.
+    fn let_rest(&mut self, seen: &Observation) -> Rests {
+        let mut rests = Rests::default();
+        for changes in self.turns.values_mut() {
+            rests.take_out(changes, seen);
+        }
+        for person in rests.resting.keys() {
+            if let Some(decision) = self.decisions.get_mut(person)
+                && let Some(other) = rests.decide(person, decision)
+            {
+                *decision = other;
+            }
+        }
+        self.findings.append(&mut rests.findings);
+        rests
     }
 
     /// Holds the creates that the instance has no room for: the last ones in order.
@@ -165,6 +186,8 @@ impl Draft {
 
     /// Puts everything in order.
     pub(super) fn finish(mut self, seen: &Observation, rules: &Rules, quota: &Quota<'_>) -> Plan {
+        // First: a deletion that rests makes no room for anybody.
+        let Rests { refused, resting, .. } = self.let_rest(seen);
         self.keep_user_limit(seen.connect.users.len(), rules.user_limit);
         let mut changes: Vec<Change> = self.turns.into_values().flatten().collect();
         for (seq, change) in changes.iter_mut().enumerate() {
@@ -189,6 +212,8 @@ impl Draft {
             links: self.links,
             agreed: self.agreed,
             departments: self.departments,
+            refused,
+            resting: resting.into_keys().collect(),
             details_needed: self.details_needed,
             owners_unknown: self.owners_unknown,
             managed: self.managed,

@@ -10,6 +10,7 @@
 //! diff        wish × Connect × memory × authority → updates
 //! validate    what Connect would refuse
 //! draft       a plan in the making: order, forecast
+//! rest        what Connect refused before and is not tried yet
 //! guard       the brake: limits, protected people, the digest that an approval names
 //! explain     everything about one person · lint: coverage, unknown names, the rules' own examples
 //! ```
@@ -36,6 +37,7 @@ mod leaver;
 pub mod lint;
 mod listed;
 mod mapping;
+mod rest;
 pub mod rule;
 pub mod rules;
 #[cfg(test)]

@@ -191,6 +191,7 @@ impl World {
                 quick_connects: Vec::new(),
             },
             memory: BTreeMap::new(),
+            retries: BTreeMap::new(),
             config_changed: false,
         };
         let mut rules = rules();
@@ -478,6 +479,7 @@ pub(super) fn render(plan: &Plan) -> Vec<String> {
             Decision::NotObserved { .. } => format!(". {person} not observed"),
             Decision::Shadowed { by, matched } => format!(". {person} shadowed by {by} ({matched})"),
             Decision::Quarantined(finding) => format!("! {person} {:?}", finding.code),
+            Decision::Resting { attempts, .. } => format!(". {person} rests after {attempts}"),
         };
         lines.push(text);
     }

@@ -5,5 +5,6 @@ mod leaving;
 mod matching;
 mod persona;
 mod profile;
+mod resting;
 mod sources;
 mod telling;

@@ -8,6 +8,7 @@
 //! observe    pull the directories, ask about those who are missing, put everything together
 //! look       when and where Connect is looked at: an idle run makes no call
 //! apply      one change, one call, one outcome; intent before, outcome after
+//! order      who goes first and who waits for whom, while people's changes are under way side by side
 //! settle     what became of a call whose reply was lost, told from a fresh look
 //! deliver    the journal to the sinks; a failing sink never fails a run
 //! progress   what a run says while it works
@@ -21,10 +22,13 @@ mod apply;
 mod deliver;
 mod look;
 mod observe;
+mod order;
 mod progress;
 mod settle;
 mod story;
 mod summary;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -121,6 +125,11 @@ impl Order {
     #[must_use]
     pub fn new(run: RunId, trigger: Trigger) -> Self {
         Self { run, trigger, full: false, source: None, user: None, approve: None, rehearse: false, next: None }
+    }
+
+    /// Whether everything is tried, whatever Connect refused before: somebody asks for everything, or for one person.
+    fn tries_all(&self) -> bool {
+        self.user.is_some() || (self.full && self.trigger == Trigger::Hand)
     }
 }
 

@@ -38,7 +38,7 @@ pub struct PlanCounts {
     pub changes: u32,
     /// People who are suspended or deleted.
     pub leaves: u32,
-    /// People who are held.
+    /// People who are held, or for whom all that is to be done rests.
     pub held: u32,
     /// People whose record of another source decides.
     #[serde(default)]
@@ -64,7 +64,8 @@ impl PlanCounts {
             };
             people.insert(&change.person);
         }
-        let held = plan.decisions.values().filter(|decision| matches!(decision, Decision::Quarantined(_))).count();
+        let held = |decision: &&Decision| matches!(decision, Decision::Quarantined(_) | Decision::Resting { .. });
+        let held = plan.decisions.values().filter(held).count();
         let shadowed = plan.decisions.values().filter(|decision| matches!(decision, Decision::Shadowed { .. })).count();
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         Self {

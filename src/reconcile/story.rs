@@ -101,6 +101,7 @@ async fn remember<T: Target>(run: &Run<'_, T>, plan: &Plan) -> Result<(), StoreE
     let unobserved = plan.decisions.iter().filter(|(_, decision)| matches!(decision, Decision::NotObserved { .. }));
     let unobserved = unobserved.map(|(person, _)| person.clone()).collect();
     store.set_leaving(lease, &plan.leaving, &unobserved).await?;
+    store.keep_retries(lease, &plan.refused, &unobserved).await?;
     store.record_findings(lease, order.run, &plan.findings, clock.now()).await?;
     store.record_decisions(lease, order.run, &plan.decisions).await
 }

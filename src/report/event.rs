@@ -273,6 +273,7 @@ fn finished(run: RunId, summary: &RunSummary, next: Option<Time>, privacy: Priva
         in_doubt,
         not_attempted,
         quarantined,
+        resting,
         shadowed,
         frozen,
         people,
@@ -300,6 +301,7 @@ fn finished(run: RunId, summary: &RunSummary, next: Option<Time>, privacy: Priva
         in_doubt: *in_doubt,
         not_attempted: *not_attempted,
         quarantined: *quarantined,
+        resting: *resting,
         shadowed: *shadowed,
         frozen: frozen
             .iter()

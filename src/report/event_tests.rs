@@ -159,6 +159,7 @@ fn finished(result: &str, message: &str) -> JournalEntry {
         in_doubt: 7,
         not_attempted: 8,
         quarantined: 9,
+        resting: 11,
         shadowed: 10,
         frozen: [(
             "okta".into(),

@@ -145,6 +145,7 @@ pub(super) struct FinishedBody<'a> {
     pub(super) in_doubt: u32,
     pub(super) not_attempted: u32,
     pub(super) quarantined: u32,
+    pub(super) resting: u32,
     pub(super) shadowed: u32,
     pub(super) frozen: Vec<FrozenBody<'a>>,
     pub(super) people: &'a BTreeMap<SourceName, u32>,
