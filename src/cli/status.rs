@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::style::{self, Style, column, count, number};
 use super::{Door, Exit, explain};
-use crate::model::{Decision, Finding, FindingCode, Retry, Time};
+use crate::model::{Decision, Finding, FindingCode, Quarantine, Retry, Time};
 use crate::store::{RunRow, Store};
 
 /// Findings that are listed before "and so many more".
@@ -37,6 +37,7 @@ pub(super) async fn status(door: &Door) -> anyhow::Result<Exit> {
     let waiting = decisions.values().filter(|decision| matches!(decision, Decision::Waiting { .. })).count();
     let doubts = store.open_intents().await?.len();
     let retries = store.retries().await?;
+    let quarantine = store.quarantine(None).await?.filter(Quarantine::entered);
     let holder = if store.is_held() { store.holder().await? } else { None };
     if door.json {
         let frozen = last.as_ref().and_then(|run| run.summary.as_ref()).map(|summary| &summary.frozen);
@@ -48,7 +49,7 @@ pub(super) async fn status(door: &Door) -> anyhow::Result<Exit> {
                 "sources": config.sources.iter().map(|source| source.name().as_str()).collect::<Vec<_>>(),
                 "enabled": config.enabled, "people": people, "last_run": last,
                 "held_plan": held.as_ref().map(|held| json!({"digest": held.digest, "message": held.message})),
-                "frozen": frozen.cloned().unwrap_or_default(), "quarantined": quarantined, "refused": retries, "waiting": waiting, "in_doubt": doubts,
+                "frozen": frozen.cloned().unwrap_or_default(), "quarantined": quarantined, "refused": retries, "quarantine": quarantine, "waiting": waiting, "in_doubt": doubts,
                 "worked_on_by": holder.map(|(holder, _)| holder),
             })
         );
@@ -74,6 +75,13 @@ pub(super) async fn status(door: &Door) -> anyhow::Result<Exit> {
     line("worked on", format!("by {by}"));
     if !config.enabled {
         line("switch", style.bad("off (enabled = false): nothing runs by the clock"));
+    }
+    if let Some(quarantine) = &quarantine {
+        let Quarantine { trouble, since, failures, until, last: _ } = quarantine;
+        let since = style::relative(*since, now);
+        line("quarantine", style.bad(format!("met {failures} times since {since}: {}", trouble.message)));
+        let next = if *until <= now { "at its next tick".to_owned() } else { style::relative(*until, now) };
+        line("", format!("→ {}, then: rollcall sync now (the schedule tries again {next})", trouble.hint));
     }
     if let Some(held) = &held {
         line("held", style.bad(&held.message));

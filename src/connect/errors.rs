@@ -173,7 +173,7 @@ pub(super) fn judge(operation: Operation, failure: &Failure, personal: &[String]
             "report this as a fault of rollcall, with the change it concerns",
         )),
         How::NoCredentials => Verdict::Final(judge.error(
-            Disposition::StopRun,
+            Disposition::Misconfigured,
             "no_credentials",
             "the AWS credentials could not be had",
             "check that the configured profile or role still works: `aws sts get-caller-identity`",
@@ -242,11 +242,11 @@ impl Judge<'_> {
         }
         if failure.has_code(CREDENTIALS) || status == 401 {
             let hint = "renew the AWS credentials, check the machine's clock: `aws sts get-caller-identity`";
-            return Verdict::Final(self.said(Disposition::StopRun, hint));
+            return Verdict::Final(self.said(Disposition::Misconfigured, hint));
         }
         if failure.has_code(&["AccessDeniedException", "AccessDenied"]) || status == 403 {
             let hint = format!("allow connect:{} on the instance in the IAM policy of the role in use", self.operation);
-            return Verdict::Final(self.said(Disposition::StopRun, &hint));
+            return Verdict::Final(self.said(Disposition::Misconfigured, &hint));
         }
         Verdict::Final(self.refused())
     }
@@ -272,8 +272,9 @@ impl Judge<'_> {
             (NOT_FOUND, Operation::DeleteUser | Operation::DeleteQuickConnect) => {
                 self.said(Disposition::AlreadySo, "nothing to do: it is gone already")
             }
-            (NOT_FOUND, Operation::DescribeInstance) => {
-                self.said(self.skip(), "check `instance` and `region` under [connect]")
+            // A list is of the instance, so it is the instance that is not there.
+            (NOT_FOUND, operation) if reads(operation) && operation != Operation::DescribeUser => {
+                self.said(Disposition::Misconfigured, "check `instance` and `region` under [connect]")
             }
             (NOT_FOUND, _) => {
                 self.said(self.for_now(), "it was removed in Connect in the meantime; the next run looks again")

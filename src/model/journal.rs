@@ -180,6 +180,24 @@ pub enum JournalEntry {
         /// Which.
         digest: String,
     },
+    /// The same trouble with the configuration in several runs: from now on the clock only probes.
+    QuarantineEntered {
+        /// The run that met it last.
+        run: RunId,
+        /// How many runs in a row met it.
+        failures: u32,
+        /// What it is.
+        message: String,
+        /// One thing to do.
+        hint: String,
+    },
+    /// The trouble with the configuration is over, or is another one now.
+    QuarantineLeft {
+        /// The run that did not meet it.
+        run: RunId,
+        /// When it was met first.
+        since: Time,
+    },
     /// A run ended.
     RunFinished {
         /// Which.
@@ -202,6 +220,8 @@ impl JournalEntry {
             | Self::SourceFailed { .. }
             | Self::Refused { .. }
             | Self::Approved { .. }
+            | Self::QuarantineEntered { .. }
+            | Self::QuarantineLeft { .. }
             | Self::RunFinished { .. } => None,
         }
     }

@@ -7,6 +7,7 @@
 //! operation   the Connect operations, each with its quota bucket
 //! plan        changes with reasons, a decision for everybody, findings, the forecast
 //! outcome     what one call did
+//! quarantine  trouble with the configuration that lasts
 //! retry       what was refused for whom, and when it is tried again
 //! journal     what happened, in order: ledger and outbox
 //! observation everything a plan is made of
@@ -23,6 +24,7 @@ pub mod observation;
 pub mod operation;
 pub mod outcome;
 pub mod plan;
+pub mod quarantine;
 pub mod retry;
 pub mod target;
 pub mod user;
@@ -36,6 +38,7 @@ pub use outcome::{CallError, Disposition, Done, NotAttempted, Outcome};
 pub use plan::{
     Action, ApprovedPlan, Change, Decision, FacetUpdate, Finding, FindingCode, Forecast, LeaveReason, Plan, Reason,
 };
+pub use quarantine::{Quarantine, Trouble};
 pub use retry::{Retry, RetryClock};
 pub use target::{Look, Target};
 pub use user::{ConnectUser, ConnectUserId, DesiredUser, Remembered, Seen, Stage};

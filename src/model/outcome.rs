@@ -22,8 +22,11 @@ pub enum Disposition {
     NextRun,
     /// The call may or may not have happened: the reply was lost.
     InDoubt,
-    /// Nothing further can succeed (credentials, permission, instance, quota of users): stop the run.
+    /// Nothing further can succeed now: stop the run. A later one may find it passed.
     StopRun,
+    /// Nothing further can succeed, and waiting will not mend it (credentials refused, a permission missing, no such
+    /// instance): stop the run.
+    Misconfigured,
 }
 
 /// A call to Connect failed.

@@ -360,7 +360,8 @@ pub struct Forecast {
 pub struct Plan {
     /// The moment it was made for.
     pub at: Time,
-    /// What to do, in order: leavers' updates, deletes, other updates, adopts, creates; inside that by person, then facet.
+    /// What to do, in order: leavers' updates, deletes, adopts, security profiles taken, other updates, creates; inside that by
+    /// person, then facet.
     pub changes: Vec<Change>,
     /// What becomes of everybody.
     pub decisions: BTreeMap<PersonKey, Decision>,

@@ -37,7 +37,10 @@ impl Rests {
             }
             let Some(clock) = retry.of(change) else { return true };
             self.refused.entry(change.person.clone()).or_default().insert(change.action.operation());
-            self.findings.push(finding(change, clock));
+            // A failure that may have passed already is no news.
+            if clock.until > clock.last {
+                self.findings.push(finding(change, clock));
+            }
             if !clock.rests(seen.at) {
                 return true;
             }

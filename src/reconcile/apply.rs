@@ -21,7 +21,7 @@ use futures_util::stream;
 
 use super::order::{Waits, lanes};
 use super::progress::Progress;
-use super::{Run, summary};
+use super::{Run, quarantine, summary};
 use crate::model::retry::Said;
 use crate::model::{
     Action, ApprovedPlan, CallError, Change, ConnectUser, Disposition, Done, Inventory, NotAttempted, Observation,
@@ -167,6 +167,7 @@ impl<T: Target> Job<'_, T> {
                 (Outcome::Done { request_id, millis, attempts, created: created.map(|(id, _)| id) }, None)
             }
             Err(error) => {
+                self.run.met(quarantine::of_call(&error));
                 let clock = self.clock(change, &error);
                 (self.failed(error), clock)
             }
@@ -179,7 +180,9 @@ impl<T: Target> Job<'_, T> {
         let passes = match disposition {
             Disposition::SkipPerson => false,
             Disposition::NextRun => true,
-            Disposition::AlreadySo | Disposition::InDoubt | Disposition::StopRun => return None,
+            Disposition::AlreadySo | Disposition::InDoubt | Disposition::StopRun | Disposition::Misconfigured => {
+                return None;
+            }
         };
         if is_full(*operation, code) {
             return None;
@@ -195,8 +198,8 @@ impl<T: Target> Job<'_, T> {
         match disposition {
             Disposition::AlreadySo => Outcome::AlreadySo { request_id, created: None },
             Disposition::InDoubt => Outcome::InDoubt { message },
-            Disposition::SkipPerson | Disposition::NextRun | Disposition::StopRun => {
-                if disposition == Disposition::StopRun {
+            Disposition::SkipPerson | Disposition::NextRun | Disposition::StopRun | Disposition::Misconfigured => {
+                if matches!(disposition, Disposition::StopRun | Disposition::Misconfigured) {
                     self.stopped.store(true, Ordering::Release);
                 }
                 if is_full(operation, &code) {

@@ -10,6 +10,7 @@
 //! apply      one change, one call, one outcome; intent before, outcome after
 //! order      who goes first and who waits for whom, while people's changes are under way side by side
 //! settle     what became of a call whose reply was lost, told from a fresh look
+//! quarantine after the same trouble with the configuration in several runs, the schedule only probes
 //! deliver    the journal to the sinks; a failing sink never fails a run
 //! progress   what a run says while it works
 //! ```
@@ -24,6 +25,7 @@ mod look;
 mod observe;
 mod order;
 mod progress;
+mod quarantine;
 mod settle;
 mod story;
 mod summary;
@@ -31,7 +33,7 @@ mod summary;
 mod tests;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use connectors::{Source, SourceName};
 use tokio::sync::watch;
@@ -40,10 +42,13 @@ pub use self::apply::Slots;
 pub use self::deliver::{Delivery, deliver};
 pub use self::progress::{PlanCounts, Progress, Quiet, SourceSeen, Watch};
 pub use self::summary::RunCounts;
-use crate::model::{CallError, FrozenSource, Operation, Plan, RunId, RunSummary, Target, Time, Trigger};
+use crate::model::{
+    CallError, FrozenSource, Operation, Plan, Quarantine, RunId, RunSummary, Target, Time, Trigger, Trouble,
+};
 use crate::planner::guard::Refusal;
 use crate::planner::rules::{Limits, Rules};
 use crate::store::{RunLease, Store, StoreError};
+use quarantine::Health;
 
 /// The wall clock of one run: the moment it was given, moved on by tokio's clock, so that tests can pause it.
 #[derive(Debug, Clone, Copy)]
@@ -163,6 +168,9 @@ pub enum RunError {
         /// Every source that was asked, and why it could not be read.
         frozen: BTreeMap<SourceName, FrozenSource>,
     },
+    /// The contact centre is in quarantine, and it was the schedule that asked.
+    #[error("in quarantine, met {} times: {}", .0.failures, .0.trouble.message)]
+    Quarantined(Box<Quarantine>),
 }
 
 impl RunError {
@@ -173,6 +181,7 @@ impl RunError {
             Self::Store(error) => error.hint().to_owned(),
             Self::Connect(error) => error.hint.clone(),
             Self::NoDirectory { hint, .. } => hint.clone(),
+            Self::Quarantined(quarantine) => quarantine.trouble.hint.clone(),
         }
     }
 
@@ -180,7 +189,7 @@ impl RunError {
     fn frozen(&self) -> BTreeMap<SourceName, FrozenSource> {
         match self {
             Self::NoDirectory { frozen, .. } => frozen.clone(),
-            Self::Store(_) | Self::Connect(_) => BTreeMap::new(),
+            Self::Store(_) | Self::Connect(_) | Self::Quarantined(_) => BTreeMap::new(),
         }
     }
 }
@@ -191,7 +200,8 @@ pub type Stop = watch::Receiver<bool>;
 /// One run, from looking to reporting.
 ///
 /// # Errors
-/// If the state file fails, Connect cannot be read, or no directory can. A directory that fails beside others that work is
+/// If the state file fails, Connect cannot be read, or no directory can; and, before anything is begun, if the schedule asks
+/// while the contact centre is in quarantine. A directory that fails beside others that work is
 /// no error: its people are frozen.
 pub async fn run<T: Target>(
     centre: &Centre<T>,
@@ -201,7 +211,8 @@ pub async fn run<T: Target>(
     stop: &Stop,
     watch: &dyn Watch,
 ) -> Result<Ended, RunError> {
-    let run = Run { centre, lease, order, clock, stop, watch };
+    let run = Run { centre, lease, order, clock, stop, watch, trouble: Mutex::new(None) };
+    run.admit().await?;
     let before = (centre.counters)(&centre.target);
     watch.tell(Progress::Started { centre: centre.name.clone(), run: order.run, trigger: order.trigger });
     if !order.rehearse {
@@ -220,6 +231,12 @@ pub async fn run<T: Target>(
     if !order.rehearse {
         centre.store.finish_run(lease, order.run, &summary, order.next, clock.now()).await?;
     }
+    if let Err(RunError::Connect(error)) = &result {
+        run.met(quarantine::of_call(error));
+    }
+    let met = run.trouble.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let health = met.map_or(if result.is_ok() { Health::Well } else { Health::Unclear }, Health::Trouble);
+    run.conclude(health).await?;
     watch.tell(Progress::Finished { summary: Box::new(summary.clone()) });
     result.map(|ended| Ended { summary, ..ended })
 }
@@ -232,9 +249,17 @@ struct Run<'a, T> {
     clock: RunClock,
     stop: &'a Stop,
     watch: &'a dyn Watch,
+    /// The first trouble that waiting cannot mend.
+    trouble: Mutex<Option<Trouble>>,
 }
 
 impl<T: Target> Run<'_, T> {
+    /// Takes note of trouble.
+    fn met(&self, trouble: Option<Trouble>) {
+        let mut first = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        *first = first.take().or(trouble);
+    }
+
     /// The quota of an operation: requests a second and burst.
     fn quota(&self, operation: Operation) -> (f64, u32) {
         (self.centre.quota)(&self.centre.target, operation)

@@ -111,7 +111,7 @@ fn gives_profiles(change: &Change) -> bool {
 
 /// The chains of changes (one per person), by the operation that begins them: who loses something first, who has to wait
 /// for them last, otherwise in the plan's order.
-pub(super) fn lanes(changes: &[Change]) -> BTreeMap<Operation, Vec<Vec<&Change>>> {
+pub(super) fn lanes(changes: &[Change]) -> Vec<(Operation, Vec<Vec<&Change>>)> {
     let mut order: Vec<&PersonKey> = Vec::new();
     let mut chains: BTreeMap<&PersonKey, Vec<&Change>> = BTreeMap::new();
     for change in changes {
@@ -128,14 +128,19 @@ pub(super) fn lanes(changes: &[Change]) -> BTreeMap<Operation, Vec<Vec<&Change>>
         }
     }
     for lane in lanes.values_mut() {
-        lane.sort_by_key(|chain| {
-            let any = |which: fn(&Change) -> bool| chain.iter().any(|change| which(change));
-            match (any(takes_away), any(gives_profiles)) {
-                (true, _) => 0,
-                (false, false) => 1,
-                (false, true) => 2,
-            }
-        });
+        lane.sort_by_key(|chain| turn(chain));
     }
+    let mut lanes: Vec<_> = lanes.into_iter().collect();
+    lanes.sort_by_key(|(_, lane)| lane.first().map(|chain| turn(chain)));
     lanes
+}
+
+/// When a chain starts: who loses something first, who has to wait for them last.
+fn turn(chain: &[&Change]) -> u8 {
+    let any = |which: fn(&Change) -> bool| chain.iter().any(|change| which(change));
+    match (any(takes_away), any(gives_profiles)) {
+        (true, _) => 0,
+        (false, false) => 1,
+        (false, true) => 2,
+    }
 }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use connectors::SourceName;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Action, Decision, Operation, Outcome, Plan, Reason, RunId, RunSummary, Trigger};
+use crate::model::{Action, Decision, Operation, Outcome, Plan, Quarantine, Reason, RunId, RunSummary, Trigger};
 
 /// How one source was seen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -162,6 +162,13 @@ pub enum Progress {
         /// Why it stopped, if it did.
         message: Option<String>,
     },
+    /// The contact centre is in quarantine: the same trouble with the configuration once more.
+    Quarantined {
+        /// What, since when, and when the schedule tries again.
+        quarantine: Box<Quarantine>,
+    },
+    /// The quarantine is over.
+    Lifted,
     /// The run ended.
     Finished {
         /// In numbers.
@@ -184,6 +191,8 @@ impl Progress {
             Self::Refused { .. } => "refused by the guard",
             Self::Applied { .. } => "applied a change",
             Self::SinkBehind { .. } => "a report sink is behind",
+            Self::Quarantined { .. } => "in quarantine",
+            Self::Lifted => "out of quarantine",
             Self::Finished { .. } => "finished",
         }
     }

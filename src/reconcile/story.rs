@@ -17,7 +17,7 @@ use crate::store::StoreError;
 
 /// Observes, plans, asks the guard, applies.
 pub(super) async fn story<T: Target>(run: &Run<'_, T>) -> Result<Ended, RunError> {
-    let Run { centre, lease, order, clock, stop: _, watch } = run;
+    let Run { centre, lease, order, clock, watch, .. } = run;
     let observed = observe::observe(run).await?;
     let (sources, frozen) = (observed.sources.clone(), observe::told(&observed.frozen));
     let (seen, plan) = look::plan_on_a_fresh_look(run, observed).await?;

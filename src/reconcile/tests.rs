@@ -1,7 +1,6 @@
 //! Plans carried out on a target that writes down what is asked of it, and when.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Mutex;
 use std::time::Duration;
 
 use connectors::PersonKey;
@@ -202,7 +201,15 @@ impl Home {
         let (_sender, stop) = watch::channel(false);
         let (lease, clock) = (&self.lease, RunClock::starting(at(seconds)));
         self.centre.store.begin_run(lease, order.run, order.trigger, clock.now()).await?;
-        let run = Run { centre: &self.centre, lease, order: &order, clock, stop: &stop, watch: &Quiet };
+        let run = Run {
+            centre: &self.centre,
+            lease,
+            order: &order,
+            clock,
+            stop: &stop,
+            watch: &Quiet,
+            trouble: Mutex::new(None),
+        };
         let Verdict::Approved(approved) = review(plan(changes(text)), &no_limits(), None, at(seconds)) else {
             panic!("there is no limit");
         };

@@ -72,6 +72,11 @@ fn body(entry: &JournalEntry, privacy: Privacy) -> Body<'_> {
             Body::Refused { run: *run, digest, message: message.into() }
         }
         JournalEntry::Approved { digest } => Body::Approved { digest },
+        JournalEntry::QuarantineEntered { run, failures, message, hint } => {
+            let (message, hint) = (message.into(), hint.into());
+            Body::QuarantineEntered { run: *run, failures: *failures, message, hint }
+        }
+        JournalEntry::QuarantineLeft { run, since } => Body::QuarantineLeft { run: *run, since: moment(*since) },
         JournalEntry::RunFinished { run, summary, next } => {
             Body::RunFinished(Box::new(finished(*run, summary, *next, privacy)))
         }

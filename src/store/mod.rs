@@ -13,6 +13,7 @@
 //! notes       what the sources say about themselves, until they are listed anew
 //! memory      what we did, per person; who is leaving since when
 //! runs        begin, intent, outcome, finish
+//! quarantine  trouble with the configuration that lasts
 //! retry       what Connect refused for whom, and when it is tried again
 //! journal     what happened, in order; the outbox of every sink
 //! findings    what was found and decided by the last run
@@ -40,6 +41,7 @@ mod lease;
 mod memory;
 mod notes;
 mod person;
+mod quarantine;
 mod retry;
 mod runs;
 mod snapshot;

@@ -14,4 +14,5 @@ mod scim_bad_days;
 mod several;
 mod several_bad_days;
 mod spine;
+mod stuck;
 mod world;

@@ -1,0 +1,64 @@
+//! Trouble with the configuration that lasts: of the contact centre, and of each directory.
+//!
+//! Invariant: what the journal says of it is written in the transaction that makes it true.
+
+use connectors::SourceName;
+
+use super::Store;
+use super::codec::{decode, encode};
+use super::error::StoreError;
+use super::journal::record;
+use super::lease::RunLease;
+use crate::model::{JournalEntry, Quarantine, Time};
+
+/// The setting that holds the contact centre's.
+const CENTRE: &str = "quarantine";
+
+/// The setting that holds a directory's.
+fn of(source: Option<&SourceName>) -> String {
+    source.map_or_else(|| CENTRE.to_owned(), |source| format!("{CENTRE} of {source}"))
+}
+
+impl Store {
+    /// The trouble of the contact centre (`None`), or of one of its directories.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub async fn quarantine(&self, source: Option<&SourceName>) -> Result<Option<Quarantine>, StoreError> {
+        let text = self.meta_get(&of(source)).await?;
+        text.map(|text| decode("a quarantine", &text)).transpose()
+    }
+
+    /// Remembers trouble, or that it is over, with what the journal is to say of it.
+    ///
+    /// # Errors
+    /// [`StoreError::LeaseLost`], or if the file cannot be written.
+    pub async fn set_quarantine(
+        &self,
+        lease: &RunLease,
+        source: Option<&SourceName>,
+        quarantine: Option<&Quarantine>,
+        entry: Option<&JournalEntry>,
+        at: Time,
+    ) -> Result<(), StoreError> {
+        let mut writer = self.writer().await?;
+        let mut tx = writer.begin_for(Some(lease)).await?;
+        match quarantine {
+            None => sqlx::query("DELETE FROM meta WHERE name = ?1").bind(of(source)).execute(tx.conn()?).await?,
+            Some(quarantine) => {
+                sqlx::query(
+                    "INSERT INTO meta (name, value) VALUES (?1, ?2)
+                     ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                )
+                .bind(of(source))
+                .bind(encode(quarantine)?)
+                .execute(tx.conn()?)
+                .await?
+            }
+        };
+        if let Some(entry) = entry {
+            record(&mut tx, entry, at).await?;
+        }
+        tx.commit().await
+    }
+}
