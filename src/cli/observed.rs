@@ -29,6 +29,7 @@ pub(super) async fn observed(door: &Door) -> anyhow::Result<Observed> {
         connect,
         memory: store.memory().await?,
         retries: store.retries().await?,
+        trial: None,
         config_changed: false,
     };
     Ok(Observed { config, store, seen })

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::style::{self, Style, column, count, number};
 use super::{Door, Exit, explain};
 use crate::model::{Decision, Finding, FindingCode, Quarantine, Retry, Time};
-use crate::store::{RunRow, Store};
+use crate::store::{Patient, RunRow, Store};
 
 /// Findings that are listed before "and so many more".
 const A_FEW: usize = 10;
@@ -37,7 +37,7 @@ pub(super) async fn status(door: &Door) -> anyhow::Result<Exit> {
     let waiting = decisions.values().filter(|decision| matches!(decision, Decision::Waiting { .. })).count();
     let doubts = store.open_intents().await?.len();
     let retries = store.retries().await?;
-    let quarantine = store.quarantine(None).await?.filter(Quarantine::entered);
+    let quarantine = store.quarantine(Patient::Centre).await?.filter(Quarantine::entered);
     let holder = if store.is_held() { store.holder().await? } else { None };
     if door.json {
         let frozen = last.as_ref().and_then(|run| run.summary.as_ref()).map(|summary| &summary.frozen);

@@ -65,6 +65,8 @@ pub struct Config {
     pub limits: Limits,
     /// When to look.
     pub schedule: ScheduleConfig,
+    /// People on whom a changed configuration is tried first; 0: it is not.
+    pub trial: u32,
     /// Where reports go.
     pub reports: Vec<SinkConfig>,
     /// The rules' own tests.
@@ -204,6 +206,7 @@ fn read(root: &Section<'_>, path: &Path) -> Option<Config> {
     };
     let limits = guard::read(&root.section("guard"));
     let schedule = schedule::read(&root.section("schedule"));
+    let trial = root.section("apply").optional("trial", |item| item.count(0)).unwrap_or(TRIAL);
     let reports = report::read(&root.section("report"), name.as_deref(), connect.as_ref());
     let examples = example::read(root.sections("example"), &types);
     let needs_mapping = rules.mappings.is_empty() && !rules.departments_are_security_profiles;
@@ -223,11 +226,14 @@ fn read(root: &Section<'_>, path: &Path) -> Option<Config> {
         rules,
         limits,
         schedule,
+        trial,
         reports,
         examples,
     })
 }
 
+/// People on whom a changed configuration is tried first, unless the file says otherwise.
+const TRIAL: u32 = 5;
 const NAME: &str = "letters, digits, - _ and . (at most 64), for example \"support-emea\"";
 
 /// The name becomes a part of the log group's name.

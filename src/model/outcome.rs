@@ -79,6 +79,8 @@ pub enum NotAttempted {
     RunStopped,
     /// The process was asked to stop.
     Shutdown,
+    /// The changed configuration was tried on others first, and Connect refused it.
+    TrialFailed,
 }
 
 /// What became of one change. Every change gets one.

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use connectors::PersonKey;
 
 use super::Quota;
-use super::rest::Rests;
+use super::rest::{self, Rests};
 use super::rules::Rules;
 use crate::model::retry::takes_away;
 use crate::model::{
@@ -149,6 +149,9 @@ impl Draft {
     /// Leaves out what Connect refused before and is not to be tried yet.
     fn let_rest(&mut self, seen: &Observation) -> Rests {
         let mut rests = Rests::default();
+        if let Some(trial) = &seen.trial {
+            self.findings.push(rest::of_trial(trial));
+        }
         for changes in self.turns.values_mut() {
             rests.take_out(changes, seen);
         }

@@ -1,4 +1,5 @@
-//! Steps that Connect refused before and whose clock has not run out: left out of the plan, and told.
+//! Steps that Connect refused before and whose clock has not run out: left out of the plan, and told. So is what a changed
+//! configuration wants while its trial rests.
 //!
 //! Invariant: a refused step holds itself, not the person's other facets; what must not be done without it (the updates of
 //! a user that could not be adopted, the deletion of a user whose quick connect is still there) rests with it.
@@ -8,7 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use connectors::PersonKey;
 
-use crate::model::{Action, Change, Decision, Finding, FindingCode, Observation, Operation, RetryClock};
+use crate::model::{
+    Action, Change, Decision, Finding, FindingCode, Observation, Operation, Quarantine, Reason, RetryClock, Trouble,
+};
 
 /// What rests.
 #[derive(Default)]
@@ -26,10 +29,15 @@ pub(super) struct Rests {
 impl Rests {
     /// Takes out of `changes` what rests. Called for the parts of a plan in their order.
     pub(super) fn take_out(&mut self, changes: &mut Vec<Change>, seen: &Observation) {
-        if seen.retries.is_empty() {
+        if seen.retries.is_empty() && seen.trial.is_none() {
             return;
         }
         changes.retain(|change| {
+            if let (Some(trial), Reason::ConfigChanged { .. }) = (&seen.trial, &change.because) {
+                let (until, attempts, why) = (trial.until, trial.failures, trial.trouble.message.clone());
+                self.count(&change.person, Some(Decision::Resting { until, attempts, why }));
+                return false;
+            }
             let Some(retry) = seen.retries.get(&change.person) else { return true };
             if self.blocked.contains(&change.person) {
                 self.count(&change.person, None);
@@ -47,17 +55,14 @@ impl Rests {
             if !matches!(change.action, Action::Update(_)) {
                 self.blocked.insert(change.person.clone());
             }
-            self.count(&change.person, Some((change.action.operation(), clock)));
+            let (until, attempts) = (clock.until, clock.attempts);
+            let why = format!("{} was refused: {}: {}", change.action.operation(), clock.code, clock.message);
+            self.count(&change.person, Some(Decision::Resting { until, attempts, why }));
             false
         });
     }
 
-    fn count(&mut self, person: &PersonKey, step: Option<(Operation, &RetryClock)>) {
-        let decision = step.map(|(operation, clock)| Decision::Resting {
-            until: clock.until,
-            attempts: clock.attempts,
-            why: format!("{operation} was refused: {}: {}", clock.code, clock.message),
-        });
+    fn count(&mut self, person: &PersonKey, decision: Option<Decision>) {
         match (self.resting.get_mut(person), decision) {
             (Some((count, known)), decision) => {
                 *count += 1;
@@ -99,4 +104,10 @@ fn finding(change: &Change, clock: &RetryClock) -> Finding {
         message: format!("{weight}{operation} was refused: {code}: {message}"),
         hint: format!("{hint}; to try at once: rollcall sync now --user {}", change.person),
     }
+}
+
+/// What everybody who waits for the trial waits for; about no person.
+pub(super) fn of_trial(trial: &Quarantine) -> Finding {
+    let Trouble { class: _, message, hint } = trial.trouble.clone();
+    Finding { code: FindingCode::CallFailed, person: None, label: "configuration".to_owned(), message, hint }
 }

@@ -192,6 +192,7 @@ impl World {
             },
             memory: BTreeMap::new(),
             retries: BTreeMap::new(),
+            trial: None,
             config_changed: false,
         };
         let mut rules = rules();

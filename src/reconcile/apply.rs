@@ -16,12 +16,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use connectors::PersonKey;
 use futures_util::StreamExt;
-use futures_util::future::try_join_all;
+use futures_util::future::{try_join, try_join_all};
 use futures_util::stream;
 
 use super::order::{Waits, lanes};
 use super::progress::Progress;
+use super::trial::Trial;
 use super::{Run, quarantine, summary};
+use crate::model::quarantine::Trouble;
 use crate::model::retry::Said;
 use crate::model::{
     Action, ApprovedPlan, CallError, Change, ConnectUser, Disposition, Done, Inventory, NotAttempted, Observation,
@@ -51,6 +53,8 @@ pub(super) struct Applied {
     pub(super) agreed: BTreeSet<PersonKey>,
     /// Seconds from "first seen in the directory" to "confirmed in Connect", one per person.
     pub(super) waited_secs: Vec<u64>,
+    /// What to say of a trial of the configuration that failed.
+    pub(super) trial: Option<Trouble>,
 }
 
 /// What the lanes share.
@@ -66,7 +70,10 @@ struct Job<'a, T> {
     stopped: AtomicBool,
     /// The instance is full: no further create can succeed.
     full: AtomicBool,
+    trial: Trial,
+    /// Of everybody who does not wait for the trial, and of those who do.
     waits: Waits,
+    later: Waits,
     applied: Mutex<Applied>,
 }
 
@@ -81,6 +88,8 @@ pub(super) async fn apply<T: Target>(
     changed_at: &BTreeMap<PersonKey, Time>,
 ) -> Result<Applied, StoreError> {
     let changes = &approved.plan().changes;
+    let trial = Trial::of(approved.plan(), run.centre.trial);
+    let (held, others): (Vec<&Change>, Vec<&Change>) = changes.iter().partition(|change| trial.holds(&change.person));
     let job = Job {
         run,
         connect: &seen.connect,
@@ -91,29 +100,46 @@ pub(super) async fn apply<T: Target>(
         total: u32::try_from(changes.len()).unwrap_or(u32::MAX),
         stopped: AtomicBool::new(false),
         full: AtomicBool::new(false),
-        waits: Waits::of(changes),
+        trial,
+        waits: Waits::of(&others),
+        later: Waits::of(&held),
         applied: Mutex::new(Applied::default()),
     };
-    let lanes = lanes(changes).into_iter().map(|(operation, chains)| {
-        let (per_second, burst) = run.quota(operation);
-        let job = &job;
-        async move {
-            let mut results = stream::iter(chains)
-                .map(|chain| job.person(chain))
-                .buffer_unordered(Slots::for_rate(per_second, burst).0);
-            while let Some(result) = results.next().await {
-                result?;
-            }
-            Ok::<(), StoreError>(())
-        }
-    });
-    // The first error ends all lanes: what another lane waits for may never be done then. A call that is under way is in
+    // The first error ends everything: what another lane waits for may never be done then. A call that is under way is in
     // doubt, as after a crash.
-    try_join_all(lanes).await?;
-    Ok(job.applied.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner))
+    try_join(job.carry_out(&others), async {
+        job.trial.over().await;
+        job.carry_out(&held).await
+    })
+    .await?;
+    let trouble = job.trial.trouble(&run.centre.rules_digest);
+    let applied = job.applied.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    Ok(Applied { trial: trouble, ..applied })
 }
 
 impl<T: Target> Job<'_, T> {
+    /// These changes, side by side in lanes.
+    async fn carry_out(&self, changes: &[&Change]) -> Result<(), StoreError> {
+        let lanes = lanes(changes).into_iter().map(|(operation, chains)| {
+            let (per_second, burst) = self.run.quota(operation);
+            async move {
+                let mut results = stream::iter(chains)
+                    .map(|chain| self.person(chain))
+                    .buffer_unordered(Slots::for_rate(per_second, burst).0);
+                while let Some(result) = results.next().await {
+                    result?;
+                }
+                Ok::<(), StoreError>(())
+            }
+        });
+        try_join_all(lanes).await?;
+        Ok(())
+    }
+
+    fn waits(&self, person: &PersonKey) -> &Waits {
+        if self.trial.holds(person) { &self.later } else { &self.waits }
+    }
+
     /// All changes of one person, one after the other.
     async fn person(&self, chain: Vec<&Change>) -> Result<(), StoreError> {
         let person = &chain[0].person;
@@ -132,8 +158,10 @@ impl<T: Target> Job<'_, T> {
                 blocked = blocks(change, &outcome);
             }
             succeeded &= outcome.succeeded();
+            self.trial.tried(change, &outcome);
             self.record(change, &outcome, refused.as_ref(), &mut memory, &mut user).await?;
         }
+        self.trial.through(person);
         if succeeded && !self.resting.contains(person) {
             let mut applied = self.applied.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             applied.agreed.insert(person.clone());
@@ -149,13 +177,16 @@ impl<T: Target> Job<'_, T> {
         if *self.run.stop.borrow() {
             return Some(NotAttempted::Shutdown);
         }
+        if self.trial.failed() && self.trial.holds(&change.person) {
+            return Some(NotAttempted::TrialFailed);
+        }
         let full = self.full.load(Ordering::Acquire) && matches!(change.action, Action::Create(_));
         (full || self.stopped.load(Ordering::Acquire)).then_some(NotAttempted::RunStopped)
     }
 
     /// One call, with the intent before it; what became of it, and the retry clock that a refusal sets.
     async fn attempt(&self, change: &Change) -> Result<(Outcome, Option<RetryClock>), StoreError> {
-        self.waits.turn_of(change).await;
+        self.waits(&change.person).turn_of(change).await;
         if let Some(why) = self.reason_not_to(change) {
             // The run was stopped while this one waited.
             return Ok((Outcome::NotAttempted { why }, None));
@@ -237,7 +268,7 @@ impl<T: Target> Job<'_, T> {
         let remembered = outcome.succeeded().then_some((&change.person, &*memory));
         let settlement = Settlement { run: self.run.order.run, change, outcome, remembered, inventory: patch, at: now };
         self.run.centre.store.settle_refused(self.run.lease, settlement, refused).await?;
-        self.waits.done(change);
+        self.waits(&change.person).done(change);
         {
             let mut applied = self.applied.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             summary::count(&mut applied.summary, change, outcome);

@@ -11,6 +11,7 @@
 //! order      who goes first and who waits for whom, while people's changes are under way side by side
 //! settle     what became of a call whose reply was lost, told from a fresh look
 //! quarantine after the same trouble with the configuration in several runs, the schedule only probes
+//! trial      a changed configuration is tried on a few people first
 //! deliver    the journal to the sinks; a failing sink never fails a run
 //! progress   what a run says while it works
 //! ```
@@ -31,6 +32,7 @@ mod story;
 mod summary;
 #[cfg(test)]
 mod tests;
+mod trial;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -102,6 +104,8 @@ pub struct Centre<T> {
     pub audit_every_secs: u64,
     /// Seconds between full pulls.
     pub full_every_secs: u64,
+    /// People on whom a changed configuration is tried first; 0: it is not.
+    pub trial: u32,
 }
 
 /// What is asked of one run.

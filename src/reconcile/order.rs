@@ -6,7 +6,8 @@
 //! 2. Nobody's change holds up a change that takes access away: it waits for nobody, and in its lane it starts before
 //!    everything that takes nothing.
 //! 3. Security profiles are given only after every change of the plan that takes security profiles (a leaver's first) has
-//!    its outcome, in whatever lanes the two are.
+//!    its outcome, in whatever lanes the two are. People who wait for a trial ([`super::trial`]) are apart: their profiles are
+//!    taken after the trial, and given after that.
 //! 4. A create that wants a username which a delete of the plan sets free waits for that delete.
 //!
 //! What is not: a create or another facet of somebody else may be done before a leaver's suspension in another lane. They
@@ -25,24 +26,27 @@ use crate::model::{Action, Change, Facet, Operation, Reason};
 
 /// Opens when so many things are done.
 #[derive(Default)]
-struct Latch {
+pub(super) struct Latch {
     left: AtomicUsize,
     opened: Notify,
 }
 
 impl Latch {
-    fn of(things: usize) -> Self {
+    /// Opens after so many.
+    pub(super) fn of(things: usize) -> Self {
         Self { left: AtomicUsize::new(things), opened: Notify::new() }
     }
 
-    fn done(&self) {
+    /// One of them is done.
+    pub(super) fn done(&self) {
         let before = self.left.fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| left.checked_sub(1));
         if before == Ok(1) {
             self.opened.notify_waiters();
         }
     }
 
-    async fn wait(&self) {
+    /// Waits until all are done.
+    pub(super) async fn wait(&self) {
         loop {
             let opened = self.opened.notified();
             if self.left.load(Ordering::Acquire) == 0 {
@@ -53,7 +57,7 @@ impl Latch {
     }
 }
 
-/// What changes of a plan wait for.
+/// What changes wait for. Those that wait for a trial have waits of their own, so that nobody else waits for it.
 pub(super) struct Waits {
     /// Usernames that a delete sets free.
     freed: BTreeMap<String, Latch>,
@@ -62,8 +66,8 @@ pub(super) struct Waits {
 }
 
 impl Waits {
-    /// The waits of a plan.
-    pub(super) fn of(changes: &[Change]) -> Self {
+    /// The waits of changes.
+    pub(super) fn of(changes: &[&Change]) -> Self {
         let freed = changes.iter().filter_map(|change| match &change.action {
             Action::Delete { username, .. } => Some((username.to_lowercase(), Latch::of(1))),
             _ => None,
@@ -111,17 +115,17 @@ fn gives_profiles(change: &Change) -> bool {
 
 /// The chains of changes (one per person), by the operation that begins them: who loses something first, who has to wait
 /// for them last, otherwise in the plan's order.
-pub(super) fn lanes(changes: &[Change]) -> Vec<(Operation, Vec<Vec<&Change>>)> {
+pub(super) fn lanes<'a>(changes: &[&'a Change]) -> Vec<(Operation, Vec<Vec<&'a Change>>)> {
     let mut order: Vec<&PersonKey> = Vec::new();
     let mut chains: BTreeMap<&PersonKey, Vec<&Change>> = BTreeMap::new();
-    for change in changes {
+    for change in changes.iter().copied() {
         let chain = chains.entry(&change.person).or_default();
         if chain.is_empty() {
             order.push(&change.person);
         }
         chain.push(change);
     }
-    let mut lanes: BTreeMap<Operation, Vec<Vec<&Change>>> = BTreeMap::new();
+    let mut lanes: BTreeMap<Operation, Vec<Vec<&'a Change>>> = BTreeMap::new();
     for person in order {
         if let Some(chain) = chains.remove(person) {
             lanes.entry(chain[0].action.operation()).or_default().push(chain);

@@ -11,7 +11,7 @@ use super::progress::Progress;
 use super::{Run, RunError};
 use crate::model::quarantine::Trouble;
 use crate::model::{CallError, Disposition, JournalEntry, Quarantine, Target, Trigger};
-use crate::store::StoreError;
+use crate::store::{Patient, StoreError};
 
 /// What a run says about the configuration.
 #[derive(Debug, PartialEq, Eq)]
@@ -67,7 +67,7 @@ impl<T: Target> Run<'_, T> {
         if !self.by_the_clock() {
             return Ok(());
         }
-        match self.centre.store.quarantine(None).await? {
+        match self.centre.store.quarantine(Patient::Centre).await? {
             Some(quarantine) if quarantine.entered() && quarantine.rests(self.clock.now()) => {
                 Err(RunError::Quarantined(Box::new(quarantine)))
             }
@@ -80,7 +80,7 @@ impl<T: Target> Run<'_, T> {
         if !self.by_the_clock() || self.centre.sources.len() < 2 {
             return Ok(None);
         }
-        let known = self.centre.store.quarantine(Some(source)).await?;
+        let known = self.centre.store.quarantine(Patient::Source(source)).await?;
         Ok(known.filter(|quarantine| quarantine.rests(self.clock.now())))
     }
 
@@ -90,7 +90,7 @@ impl<T: Target> Run<'_, T> {
             return Ok(());
         }
         let (store, now) = (&self.centre.store, self.clock.now());
-        let before = store.quarantine(Some(source)).await?;
+        let before = store.quarantine(Patient::Source(source)).await?;
         let after = match health {
             Health::Unclear => return Ok(()),
             Health::Well => None,
@@ -99,7 +99,28 @@ impl<T: Target> Run<'_, T> {
         if before == after {
             return Ok(());
         }
-        store.set_quarantine(self.lease, Some(source), after.as_ref(), None, now).await
+        store.set_quarantine(self.lease, Patient::Source(source), after.as_ref(), None, now).await
+    }
+
+    /// The trial of these rules, if it failed and rests.
+    pub(super) async fn trial_rests(&self) -> Result<Option<Quarantine>, StoreError> {
+        if !self.by_the_clock() {
+            return Ok(None);
+        }
+        let known = self.centre.store.quarantine(Patient::Trial).await?;
+        let ours = |trial: &Quarantine| trial.trouble.class == self.centre.rules_digest;
+        Ok(known.filter(|trial| ours(trial) && trial.rests(self.clock.now())))
+    }
+
+    /// Remembers how the trial of the rules ended.
+    pub(super) async fn trial_ended(&self, trouble: Option<Trouble>) -> Result<(), StoreError> {
+        let (store, now) = (&self.centre.store, self.clock.now());
+        let before = store.quarantine(Patient::Trial).await?;
+        let after = trouble.map(|trouble| Quarantine::of_source(before.as_ref(), trouble, now));
+        if before == after {
+            return Ok(());
+        }
+        store.set_quarantine(self.lease, Patient::Trial, after.as_ref(), None, now).await
     }
 
     /// Remembers what the whole run said about the configuration of the contact centre, and tells what changed by it.
@@ -108,7 +129,7 @@ impl<T: Target> Run<'_, T> {
             return Ok(());
         }
         let (store, run, now) = (&self.centre.store, self.order.run, self.clock.now());
-        let before = store.quarantine(None).await?;
+        let before = store.quarantine(Patient::Centre).await?;
         let was_in = before.as_ref().filter(|before| before.entered());
         let (after, entry) = match (health, &before) {
             (Health::Well | Health::Unclear, None) => return Ok(()),
@@ -129,7 +150,7 @@ impl<T: Target> Run<'_, T> {
                 (Some(after), entry)
             }
         };
-        store.set_quarantine(self.lease, None, after.as_ref(), entry.as_ref(), now).await?;
+        store.set_quarantine(self.lease, Patient::Centre, after.as_ref(), entry.as_ref(), now).await?;
         match (was_in, after.filter(Quarantine::entered)) {
             (_, Some(after)) => self.watch.tell(Progress::Quarantined { quarantine: Box::new(after) }),
             (Some(_), None) => self.watch.tell(Progress::Lifted),

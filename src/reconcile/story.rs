@@ -77,6 +77,9 @@ async fn carry_out<T: Target>(
     });
     let at_rest: BTreeSet<PersonKey> = at_rest.map(|(person, _)| person.clone()).collect();
     store.clear_moved(&at_rest).await?;
+    if let Some(trouble) = &applied.trial {
+        summary.message.clone_from(&trouble.message);
+    }
     if order.user.is_none() {
         store.clear_held(lease).await?;
         for (name, source) in &seen.directory.sources {
@@ -84,7 +87,13 @@ async fn carry_out<T: Target>(
                 store.mark_established(lease, name, clock.now()).await?;
             }
         }
-        store.meta_set(look::RULES, &centre.rules_digest).await?;
+        // Rules whose trial failed, or rests, are still new to the next run.
+        if applied.trial.is_none() && seen.trial.is_none() {
+            store.meta_set(look::RULES, &centre.rules_digest).await?;
+        }
+        if seen.trial.is_none() {
+            run.trial_ended(applied.trial.take()).await?;
+        }
     }
     Ok(())
 }

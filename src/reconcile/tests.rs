@@ -98,6 +98,10 @@ fn changes(text: &str) -> Vec<Change> {
         "take" => (update(Facet::Security, profiles("Agent Lead"), profiles("Agent")), Reason::Drift),
         "suspend" => (update(Facet::Security, profiles("Agent"), profiles("None")), left()),
         "name" => (update(Facet::Identity, AttributeSet::default(), AttributeSet::default()), Reason::Drift),
+        "config" => {
+            let because = Reason::ConfigChanged { rules: Vec::new() };
+            (update(Facet::Identity, AttributeSet::default(), AttributeSet::default()), because)
+        }
         "adopt" => (Action::Adopt { username: person.to_owned() }, Reason::Adopted { by: "username".to_owned() }),
         "delete" => (Action::Delete { username: person.to_owned(), before: AttributeSet::default() }, left()),
         wanted => {
@@ -191,6 +195,7 @@ impl Home {
             counters: |_| RunCounts::default(),
             audit_every_secs: 900,
             full_every_secs: 86_400,
+            trial: 2,
         };
         Self { centre, lease, _folder: folder }
     }
@@ -219,6 +224,7 @@ impl Home {
             connect: inventory(),
             memory: BTreeMap::new(),
             retries: self.centre.store.retries().await?,
+            trial: None,
             config_changed: false,
         };
         apply::apply(&run, &approved, &seen, &BTreeMap::new()).await?;
@@ -341,4 +347,48 @@ async fn refusals_set_a_clock_and_a_success_forgets_it() {
     home.centre.target.refusals.clear();
     home.apply(story, 1_200).await.unwrap();
     assert!(home.centre.store.retries().await.unwrap().is_empty());
+}
+
+/// Nine people whom a changed configuration concerns, a leaver, and somebody else.
+const CHANGED: &str = "a config, b config, c config, d config, e config, f config, g config, h config, i config, \
+                       j suspend, k raise, l name";
+
+#[tokio::test(start_paused = true)]
+async fn a_changed_configuration_is_tried_on_the_first_people_and_the_others_follow() {
+    let home = Home::new(Fake::default(), wide).await;
+    let told = home.apply(CHANGED, 0).await.unwrap();
+    assert_eq!(told.len(), 2 * changes(CHANGED).len());
+    for first in ["a", "b"] {
+        for later in ["c", "d", "e", "f", "g", "h", "i"] {
+            let (end, begin) =
+                (format!("end {first} UpdateUserIdentityInfo"), format!("begin {later} UpdateUserIdentityInfo"));
+            assert!(place(&told, &end) < place(&told, &begin), "{first} before {later}: {told:#?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_configuration_that_is_refused_leaves_the_others_as_they_are() {
+    let refusals = BTreeMap::from([("b UpdateUserIdentityInfo".to_owned(), Disposition::SkipPerson)]);
+    let home = Home::new(Fake { refusals, ..Fake::default() }, wide).await;
+    let told = home.apply(CHANGED, 0).await.unwrap();
+    let mut begun: Vec<&str> = told.iter().filter_map(|line| line.strip_prefix("begin ")?.split(' ').next()).collect();
+    begun.sort_unstable();
+    assert_eq!(begun, ["a", "b", "j", "k", "l"], "the trial, and whom the configuration does not concern");
+    let run = home.centre.store.runs(1).await.unwrap()[0].run;
+    let outcomes = home.centre.store.run_changes(run).await.unwrap();
+    let waiting = outcomes.iter().filter(|(_, outcome, _)| {
+        matches!(outcome, crate::model::Outcome::NotAttempted { why: crate::model::NotAttempted::TrialFailed })
+    });
+    assert_eq!(waiting.count(), 7);
+}
+
+#[tokio::test(start_paused = true)]
+async fn few_changes_and_a_trial_of_nobody_wait_for_nothing() {
+    let refusals = BTreeMap::from([("a UpdateUserIdentityInfo".to_owned(), Disposition::SkipPerson)]);
+    let mut home = Home::new(Fake { refusals, ..Fake::default() }, wide).await;
+    let few = "a config, b config, c config, d config, e config, f config, g config, h config";
+    assert_eq!(home.apply(few, 0).await.unwrap().len(), 16, "eight people are not worth a trial of two");
+    home.centre.trial = 0;
+    assert_eq!(home.apply(CHANGED, 10_000).await.unwrap().len(), 24);
 }

@@ -236,6 +236,7 @@ fn outcome<'a>(outcome: &'a Outcome, hidden: &Hidden) -> (OutcomeBody<'a>, Optio
                 NotAttempted::EarlierChangeFailed => "an earlier change of the same person failed",
                 NotAttempted::RunStopped => "the run was stopped by an error that nothing could survive",
                 NotAttempted::Shutdown => "the process was asked to stop",
+                NotAttempted::TrialFailed => "the changed configuration was tried on others first and was refused",
             }));
             (OutcomeBody { outcome: "not_attempted", message, ..nothing }, None)
         }

@@ -70,6 +70,7 @@ pub use history::RunRow;
 pub use inventory::InventoryPatch;
 pub use journal::JournalRow;
 pub use lease::RunLease;
+pub use quarantine::Patient;
 pub use runs::{OpenIntent, Settlement};
 pub use snapshot::PullOutcome;
 

@@ -11,21 +11,33 @@ use super::journal::record;
 use super::lease::RunLease;
 use crate::model::{JournalEntry, Quarantine, Time};
 
-/// The setting that holds the contact centre's.
-const CENTRE: &str = "quarantine";
+/// What has trouble.
+#[derive(Debug, Clone, Copy)]
+pub enum Patient<'a> {
+    /// The contact centre.
+    Centre,
+    /// One of its directories.
+    Source(&'a SourceName),
+    /// The configuration that was last tried.
+    Trial,
+}
 
-/// The setting that holds a directory's.
-fn of(source: Option<&SourceName>) -> String {
-    source.map_or_else(|| CENTRE.to_owned(), |source| format!("{CENTRE} of {source}"))
+/// The setting that holds it.
+fn of(patient: Patient<'_>) -> String {
+    match patient {
+        Patient::Centre => "quarantine".to_owned(),
+        Patient::Source(source) => format!("quarantine of {source}"),
+        Patient::Trial => "trial".to_owned(),
+    }
 }
 
 impl Store {
-    /// The trouble of the contact centre (`None`), or of one of its directories.
+    /// The trouble of the contact centre, of a directory, or of a configuration that was tried.
     ///
     /// # Errors
     /// If the file cannot be read.
-    pub async fn quarantine(&self, source: Option<&SourceName>) -> Result<Option<Quarantine>, StoreError> {
-        let text = self.meta_get(&of(source)).await?;
+    pub async fn quarantine(&self, patient: Patient<'_>) -> Result<Option<Quarantine>, StoreError> {
+        let text = self.meta_get(&of(patient)).await?;
         text.map(|text| decode("a quarantine", &text)).transpose()
     }
 
@@ -36,7 +48,7 @@ impl Store {
     pub async fn set_quarantine(
         &self,
         lease: &RunLease,
-        source: Option<&SourceName>,
+        patient: Patient<'_>,
         quarantine: Option<&Quarantine>,
         entry: Option<&JournalEntry>,
         at: Time,
@@ -44,13 +56,13 @@ impl Store {
         let mut writer = self.writer().await?;
         let mut tx = writer.begin_for(Some(lease)).await?;
         match quarantine {
-            None => sqlx::query("DELETE FROM meta WHERE name = ?1").bind(of(source)).execute(tx.conn()?).await?,
+            None => sqlx::query("DELETE FROM meta WHERE name = ?1").bind(of(patient)).execute(tx.conn()?).await?,
             Some(quarantine) => {
                 sqlx::query(
                     "INSERT INTO meta (name, value) VALUES (?1, ?2)
                      ON CONFLICT (name) DO UPDATE SET value = excluded.value",
                 )
-                .bind(of(source))
+                .bind(of(patient))
                 .bind(encode(quarantine)?)
                 .execute(tx.conn()?)
                 .await?

@@ -8,6 +8,7 @@ use rollcall::assemble::{self, Assembled};
 use rollcall::model::{Decision, FindingCode, Operation, RunId, Time, Trigger};
 use rollcall::reconcile::{Ended, Order, Quiet, RunError};
 use rollcall::sandbox::faults::FaultKind;
+use rollcall::store::Patient;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
@@ -220,7 +221,7 @@ async fn a_broken_configuration_is_probed_ever_more_rarely_until_it_is_mended() 
     assert!(matches!(tick(&world).await, Err(RunError::Quarantined(_))));
     run(&world, by_hand()).await.unwrap();
     assert_eq!((told(&world, "quarantine_entered").len(), told(&world, "quarantine_left").len()), (1, 1));
-    assert!(world.store().await.quarantine(None).await.unwrap().is_none());
+    assert!(world.store().await.quarantine(Patient::Centre).await.unwrap().is_none());
     assert!(world.managed() > 0);
     assert!(tick(&world).await.unwrap().plan.is_empty());
 }
@@ -247,7 +248,7 @@ async fn a_missing_permission_to_write_is_trouble_too_and_a_failing_server_never
     world.sandbox.faults.clear();
     at(19);
     assert_eq!(tick(&world).await.unwrap().summary.created, 1, "a probe is a whole run");
-    assert!(world.store().await.quarantine(None).await.unwrap().is_none());
+    assert!(world.store().await.quarantine(Patient::Centre).await.unwrap().is_none());
 }
 
 #[tokio::test]
@@ -268,7 +269,10 @@ async fn a_directory_that_refuses_us_rests_beside_the_others() {
         assert_eq!(ended.summary.frozen.len(), 1, "frozen all the same");
         assert!(world.user(&joiner).is_some());
     }
-    assert!(world.store().await.quarantine(None).await.unwrap().is_none(), "the contact centre itself is well");
+    assert!(
+        world.store().await.quarantine(Patient::Centre).await.unwrap().is_none(),
+        "the contact centre itself is well"
+    );
     with_second(&world, "mirror", false, false);
     at(66);
     assert_eq!(tick(&world).await.unwrap().summary.frozen.len(), 1, "nobody knows that it was mended");
@@ -278,4 +282,42 @@ async fn a_directory_that_refuses_us_rests_beside_the_others() {
 
 fn told_or_none(world: &World, event: &str) -> usize {
     if world.folder.path().join("report.jsonl").exists() { told(world, event).len() } else { 0 }
+}
+
+#[tokio::test]
+async fn a_configuration_that_connect_refuses_is_tried_on_five_people_and_rests() {
+    let world = World::with(
+        90,
+        |_| {},
+        |text| text.guard = Some("max_removed = { fraction = 1.0 }\nmax_changed = { fraction = 1.0 }".to_owned()),
+    )
+    .await;
+    tick(&world).await.unwrap();
+    let text = std::fs::read_to_string(world.config_path()).unwrap();
+    let names = ["Care Voice", "Sales Voice", "Support Voice", "Success Voice", "Basic Routing Profile"];
+    let text = names.iter().fold(text, |text, name| text.replace(&format!("{name:?}"), "\"Holding\""));
+    std::fs::write(world.config_path(), text).unwrap();
+    world.fault("connect", "UpdateUserRoutingProfile", 0, u32::MAX, status(400, "InvalidParameterException"));
+    let mut held = 0;
+    for (minute, tries) in [(0, 5), (2, 0), (4, 0), (6, 5), (20, 0), (22, 5)] {
+        at(minute);
+        let ended = tick(&world).await.unwrap();
+        assert_eq!(calls(&ended, Operation::UpdateUserRoutingProfile), tries, "minute {minute}");
+        if tries == 0 {
+            assert!(ended.plan.is_empty(), "minute {minute}: {:#?}", ended.plan.changes);
+            assert!(ended.summary.resting > 20 && ended.summary.partly());
+        } else {
+            assert!(ended.summary.message.contains("tried on 5 people"), "{}", ended.summary.message);
+            held = ended.summary.not_attempted;
+        }
+    }
+    assert!(held > 15);
+    // Mended: everybody but those who rest on a clock of their own, and they a little later.
+    world.sandbox.faults.clear();
+    at(23);
+    assert_eq!(run(&world, Order { full: true, ..by_hand() }).await.unwrap().summary.not_attempted, 0);
+    let before = world.sandbox.connect.journal().len();
+    assert!(tick(&world).await.unwrap().plan.is_empty());
+    assert_eq!(world.sandbox.connect.journal().len(), before);
+    assert!(world.store().await.quarantine(Patient::Trial).await.unwrap().is_none());
 }

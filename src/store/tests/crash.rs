@@ -12,7 +12,7 @@ use crate::model::{
     Decision, Finding, FindingCode, JournalEntry, LeaveReason, Quarantine, Remembered, RetryClock, RunSummary, Trigger,
     Trouble,
 };
-use crate::store::{InventoryPatch, Settlement, StoreError};
+use crate::store::{InventoryPatch, Patient, Settlement, StoreError};
 
 const STEPS: u32 = 29;
 
@@ -136,11 +136,11 @@ async fn trouble_step(store: &Store, lease: &RunLease, step: u32) -> Result<(), 
         }
         26 => {
             let entry = JournalEntry::QuarantineEntered { run: run(2), failures: 3, message, hint };
-            store.set_quarantine(lease, None, Some(&quarantine), Some(&entry), at(26)).await
+            store.set_quarantine(lease, Patient::Centre, Some(&quarantine), Some(&entry), at(26)).await
         }
         27 => {
             let entry = JournalEntry::QuarantineLeft { run: run(2), since: at(26) };
-            store.set_quarantine(lease, None, None, Some(&entry), at(27)).await
+            store.set_quarantine(lease, Patient::Centre, None, Some(&entry), at(27)).await
         }
         _ => store.keep_retries(lease, &BTreeMap::new(), &BTreeSet::new()).await,
     }
