@@ -56,6 +56,7 @@ pub async fn assemble(config: &Config, now: fn() -> Time, purpose: &str) -> anyh
         counters,
         audit_every_secs: config.schedule.audit_every_secs,
         full_every_secs: config.schedule.full_every_secs,
+        trial: config.trial,
     };
     let service = Service { centre, sinks: tokio::sync::Mutex::new(sinks), schedule: config.schedule.clone(), now };
     Ok(Assembled { service, lease })

@@ -84,11 +84,12 @@
 //!
 //! # Order of changes
 //!
-//! In a plan: leavers' updates, deletes, other updates, adopts, creates, renames; inside that by person, then facet. While
-//! applying, changes of one person keep that order; different people go side by side, one lane per operation, because
-//! Connect counts each operation apart. A create that wants a username which a delete sets free waits for that delete.
-//! Quick connects of a user are deleted *before* the user: a crash in between leaves a user whose delete is planned again,
-//! instead of quick connects that nobody looks for.
+//! In a plan: leavers' updates, deletes, adopts, security profiles taken, other updates, creates, renames; inside that by
+//! person, then facet. While applying, changes of one person keep that order; different people go side by side, one lane per
+//! operation, because Connect counts each operation apart. Security profiles are given only after all that are taken, in
+//! whatever lanes; a create that wants a username which a delete sets free waits for that delete. Quick connects of a user
+//! are deleted *before* the user: a crash in between leaves a user whose delete is planned again, instead of quick connects
+//! that nobody looks for.
 //!
 //! Connect cannot rename. Under `rename = "recreate"` a changed username is a create, moves of quick connects and a delete, one
 //! chain of one person that comes after everything else. The new user's id is known only while applying; the chain takes it
@@ -105,6 +106,14 @@
 //! facet alone as long as its wish is the one that was taken back, and forget it as soon as the wish is another one, Connect
 //! agrees with it, or somebody releases it. A leaver who was given back is kept only as the same leaver, and only for a
 //! configured time.
+//!
+//! # What is refused, and what is broken
+//!
+//! A step that Connect refuses rests on a clock of its own ([`model::Retry`]): 5 minutes at first, a day at the most, an hour
+//! for what takes access away. The person's other facets and everybody else go on. Another wish for the step, `sync now
+//! --user` and `sync now --full` try at once. The same trouble with the configuration in three runs in a row puts the contact
+//! centre in quarantine ([`model::Quarantine`]): the schedule only probes, by hand it is always tried, a success ends it. A
+//! directory that refuses us beside others rests alone. What passes by itself does none of this.
 //!
 //! # One-place additions
 //!

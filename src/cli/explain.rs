@@ -10,7 +10,7 @@ use super::observed::{self, Observed};
 use super::style::{self, Style, column};
 use super::{Door, Exit, history, plan_screen};
 use crate::assemble;
-use crate::model::{Authority, Decision, JournalEntry, Observation, Stage, Time};
+use crate::model::{Authority, Decision, JournalEntry, Observation, Operation, RetryClock, Stage, Time};
 use crate::planner::{self, Explanation, OtherRecord};
 use crate::store::JournalRow;
 
@@ -87,6 +87,7 @@ fn as_json(explanation: &Explanation) -> serde_json::Value {
         "decides_for": explanation.decides_for.iter().map(other).collect::<Vec<_>>(),
         "rules": rules, "facets": facets,
         "connect_user": explanation.user.as_ref().map(|user| json!({"id": user.id, "username": user.username})),
+        "refused": explanation.refused.iter().map(|(operation, clock)| json!({"operation": operation, "clock": clock})).collect::<Vec<_>>(),
         "decision": explanation.decision, "changes": explanation.changes, "findings": explanation.findings,
     })
 }
@@ -117,6 +118,11 @@ fn screen(explanation: &Explanation, seen: &Observation, past: &[JournalRow], no
             };
             format!("{} {} {}", column(facet.facet.short(), 10), column(authority, 10), facet.state)
         }),
+    );
+    section(
+        &mut out,
+        "refused",
+        explanation.refused.iter().flat_map(|(call, clock)| refused(&explanation.person, *call, clock, now, style)),
     );
     section(&mut out, "notes", explanation.findings.iter().map(|f| format!("{}  → {}", f.message, f.hint)));
     section(&mut out, "next", next(explanation, now, style).into_iter());
@@ -209,11 +215,30 @@ fn next(explanation: &Explanation, now: Time, style: Style) -> Vec<String> {
         Some(Decision::Quarantined(finding)) => {
             vec![style.bad(format!("held: {}", finding.message)), format!("→ {}", finding.hint)]
         }
+        Some(Decision::Resting { until, attempts, why }) => {
+            let times = style::count(*attempts as usize, "time", "times");
+            let when = format!("{} ({})", style::relative(*until, now), style::moment(*until));
+            vec![style.bad(format!("rests: {why} ({times}); tried again {when}"))]
+        }
     };
     lines.extend(
         explanation.changes.iter().map(|change| plan_screen::person(change, now, style).trim_start().to_owned()),
     );
     lines
+}
+
+/// What was refused since when, when it is tried again, and what to do.
+pub(super) fn refused(person: &PersonKey, call: Operation, clock: &RetryClock, now: Time, style: Style) -> [String; 2] {
+    let RetryClock { since, last: _, attempts, until, wish: _, removal, code, message, hint, request_id } = clock;
+    let times = style::count(*attempts as usize, "time", "times");
+    let next = if *until <= now { "next run".to_owned() } else { style::relative(*until, now) };
+    let weight = if *removal { ", still has access" } else { "" };
+    let request = request_id.as_ref().map(|id| format!(" (request {id})")).unwrap_or_default();
+    let since = style::relative(*since, now);
+    [
+        style.bad(format!("{call}: {times} since {since}, next try {next}{weight}: {code}: {message}{request}")),
+        format!("→ {hint}; try at once: rollcall sync now --user {person}"),
+    ]
 }
 
 fn past_line(row: &JournalRow, now: Time, style: Style) -> Option<String> {

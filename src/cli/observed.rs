@@ -29,6 +29,8 @@ pub(super) async fn observed(door: &Door) -> anyhow::Result<Observed> {
         connect,
         memory: store.memory().await?,
         undone: store.undone().await?,
+        retries: store.retries().await?,
+        trial: None,
         config_changed: false,
     };
     Ok(Observed { config, store, seen })

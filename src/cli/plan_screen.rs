@@ -94,6 +94,7 @@ fn numbers(out: &mut String, plan: &Plan, style: Style) {
     let adopted = of(Kind::Adopt);
     line(out, style.good("="), adopted.len(), "adopt", adopt_detail(adopted));
     line(out, style.bad("!"), held, "held", "see below".to_owned());
+    line(out, style.bad("!"), plan.resting.len(), "rest", "refused by Connect before; tried again later".to_owned());
 }
 
 fn by_facet(fates: &[Fate<'_>]) -> String {
@@ -354,8 +355,10 @@ fn reason(because: &Reason, now: Time) -> String {
 #[must_use]
 pub(super) fn attention(plan: &Plan, style: Style) -> Option<String> {
     let held = plan.decisions.values().filter(|d| matches!(d, Decision::Quarantined(_))).count();
-    (held > 0)
-        .then(|| format!("  {} {} held → rollcall status", style.bad("!"), count(held, "person is", "people are")))
+    let people = |n: usize, what: &str| (n > 0).then(|| format!("{} {what}", count(n, "person is", "people are")));
+    let parts = [people(held, "held"), people(plan.resting.len(), "refused something by Connect, which rests")];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| format!("  {} {} → rollcall status", style.bad("!"), parts.join(", ")))
 }
 
 fn held(out: &mut String, plan: &Plan, all: bool, style: Style) {
@@ -422,7 +425,7 @@ fn kind(code: FindingCode, n: usize) -> String {
         }
         FindingCode::DetailsUnread => format!("{people} whose e-mail or mobile in Connect is still to be read"),
         FindingCode::FieldLeftOut => format!("{people} with a field that Connect would refuse; left out"),
-        FindingCode::CallFailed => format!("{people} for whom a call failed"),
+        FindingCode::CallFailed => format!("{people} for whom Connect refused something; tried again ever more rarely"),
         FindingCode::Shadowed => format!("{people} known to several directories; the first one decides"),
         FindingCode::SourceNote => format!("{} said by the directories themselves", count(n, "thing", "things")),
         FindingCode::Unproven => format!("{people} missing, and the directory's answer proves nothing"),

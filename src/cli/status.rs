@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use connectors::SourceName;
+use connectors::{PersonKey, SourceName};
 use serde_json::json;
 
 use super::style::{self, Style, column, count, number};
-use super::{Door, Exit, approve};
-use crate::model::{Decision, Finding, Time};
-use crate::store::{RunRow, Store};
+use super::{Door, Exit, approve, explain};
+use crate::model::{Decision, Finding, FindingCode, Quarantine, Retry, Time};
+use crate::store::{Patient, RunRow, Store};
 
 /// Findings that are listed before "and so many more".
 const A_FEW: usize = 10;
@@ -40,6 +40,8 @@ pub(super) async fn status(door: &Door) -> anyhow::Result<Exit> {
     let waiting = decisions.values().filter(|decision| matches!(decision, Decision::Waiting { .. })).count();
     let doubts = store.open_intents().await?.len();
     let kept = store.undone().await?.len();
+    let retries = store.retries().await?;
+    let quarantine = store.quarantine(Patient::Centre).await?.filter(Quarantine::entered);
     let holder = if store.is_held() { store.holder().await? } else { None };
     if door.json {
         let frozen = last.as_ref().and_then(|run| run.summary.as_ref()).map(|summary| &summary.frozen);
@@ -51,7 +53,7 @@ pub(super) async fn status(door: &Door) -> anyhow::Result<Exit> {
                 "sources": config.sources.iter().map(|source| source.name().as_str()).collect::<Vec<_>>(),
                 "enabled": config.enabled, "people": people, "last_run": last,
                 "held_plan": held.as_ref().map(|held| json!({"digest": held.digest, "message": held.message, "approved_until": approved})),
-                "frozen": frozen.cloned().unwrap_or_default(), "quarantined": quarantined, "waiting": waiting, "kept_undone": kept, "in_doubt": doubts,
+                "frozen": frozen.cloned().unwrap_or_default(), "quarantined": quarantined, "refused": retries, "quarantine": quarantine, "waiting": waiting, "kept_undone": kept, "in_doubt": doubts,
                 "worked_on_by": holder.map(|(holder, _)| holder),
             })
         );
@@ -78,6 +80,13 @@ pub(super) async fn status(door: &Door) -> anyhow::Result<Exit> {
     if !config.enabled {
         line("switch", style.bad("off (enabled = false): nothing runs by the clock"));
     }
+    if let Some(quarantine) = &quarantine {
+        let Quarantine { trouble, since, failures, until, last: _ } = quarantine;
+        let since = style::relative(*since, now);
+        line("quarantine", style.bad(format!("met {failures} times since {since}: {}", trouble.message)));
+        let next = if *until <= now { "at its next tick".to_owned() } else { style::relative(*until, now) };
+        line("", format!("→ {}, then: rollcall sync now (the schedule tries again {next})", trouble.hint));
+    }
     if let Some(held) = &held {
         line("held", style.bad(&held.message));
         line("", held_line(&held.digest, approved, now));
@@ -96,6 +105,7 @@ pub(super) async fn status(door: &Door) -> anyhow::Result<Exit> {
         );
     }
     needs(&mut out, &quarantined, style);
+    stuck(&mut out, &retries, &store.findings().await?, now, style);
     print!("{out}");
     Ok(Exit::Done)
 }
@@ -131,6 +141,34 @@ fn needs(out: &mut String, quarantined: &[&Finding], style: Style) {
     }
 }
 
+/// Whom Connect refuses something: since when, when it is tried again, what to do.
+fn stuck(out: &mut String, retries: &BTreeMap<PersonKey, Retry>, findings: &[Finding], now: Time, style: Style) {
+    if retries.is_empty() {
+        return;
+    }
+    let removals = retries.values().filter(|retry| retry.clocks.values().any(|clock| clock.removal)).count();
+    let mut text = count(retries.len(), "person", "people");
+    if removals > 0 {
+        text.push_str(&format!(", {removals} of them with access that is to be taken away"));
+    }
+    let _ = writeln!(out, "  {} {}", column("refused", 10), style.bad(text));
+    // Whoever keeps access comes first.
+    let mut people: Vec<_> = retries.iter().collect();
+    people.sort_by_key(|(_, retry)| !retry.clocks.values().any(|clock| clock.removal));
+    for (person, retry) in people.iter().take(A_FEW) {
+        let told =
+            |finding: &&Finding| finding.code == FindingCode::CallFailed && finding.person.as_ref() == Some(*person);
+        let label = findings.iter().find(told).map_or_else(|| person.to_string(), |finding| finding.label.clone());
+        for (call, clock) in &retry.clocks {
+            let [what, hint] = explain::refused(person, *call, clock, now, style);
+            let _ = writeln!(out, "      {} {what}\n      {} {hint}", column(&label, 36), column("", 36));
+        }
+    }
+    if people.len() > A_FEW {
+        let _ = writeln!(out, "      …and {} more (rollcall plan --all)", people.len() - A_FEW);
+    }
+}
+
 /// How many are known, leavers included, and how many of them the last run found in scope, by source.
 fn people_line(known: u64, in_scope: Option<&BTreeMap<SourceName, u32>>) -> String {
     let known = format!("{} known", number(known));
@@ -159,6 +197,7 @@ pub(super) fn run_line(run: &RunRow, now: Time) -> String {
                 (summary.failed, "failed"),
                 (summary.in_doubt, "in doubt"),
                 (summary.quarantined, "held"),
+                (summary.resting, "resting"),
             ];
             parts.extend(counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{} {what}", number(*n))));
             if !summary.message.is_empty() {

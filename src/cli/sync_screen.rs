@@ -6,7 +6,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::style::{self, Style, count, number};
-use crate::model::{Outcome, RunSummary, Trigger};
+use crate::model::{Outcome, Quarantine, RunSummary, Trigger};
 use crate::reconcile::{PlanCounts, Progress, Watch};
 
 /// Prints progress to standard error; standard output is for data.
@@ -120,6 +120,15 @@ impl Watch for Screen {
                 let why = message.unwrap_or_else(|| format!("{rejected} events were rejected"));
                 self.line("report", &format!("sink {sink}: {why} (it catches up with the next run)"));
             }
+            Progress::Quarantined { quarantine } => {
+                let Quarantine { trouble, since, failures, until, last } = *quarantine;
+                let since = style::relative(since, last);
+                let text = format!("met {failures} times since {since}: {}", trouble.message);
+                self.line("", &style.bad(format!("in quarantine, {text}")));
+                let next = format!("the schedule tries again {}", style::relative(until, last));
+                self.line("", &format!("→ {}; {next}, you may at any time: rollcall sync now", trouble.hint));
+            }
+            Progress::Lifted => self.line("", &style.good("out of quarantine: the schedule runs as usual")),
             Progress::Finished { .. } => {
                 if let Some(bar) = self.bar.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take() {
                     bar.finish_and_clear();

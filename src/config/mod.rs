@@ -73,6 +73,8 @@ pub struct Config {
     pub limits: Limits,
     /// When to look.
     pub schedule: ScheduleConfig,
+    /// People on whom a changed configuration is tried first; 0: it is not.
+    pub trial: u32,
     /// Where reports go.
     pub reports: Vec<SinkConfig>,
     /// The rules' own tests.
@@ -215,6 +217,7 @@ fn read(root: &Section<'_>, path: &Path) -> Option<Config> {
         canaries,
     };
     let schedule = schedule::read(&root.section("schedule"));
+    let trial = root.section("apply").optional("trial", |item| item.count(0)).unwrap_or(TRIAL);
     let reports = report::read(&root.section("report"), name.as_deref(), connect.as_ref(), &tls);
     let examples = example::read(root.sections("example"), &types);
     let needs_mapping = rules.mappings.is_empty() && !rules.departments_are_security_profiles;
@@ -236,6 +239,7 @@ fn read(root: &Section<'_>, path: &Path) -> Option<Config> {
         rules,
         limits,
         schedule,
+        trial,
         reports,
         examples,
     })
@@ -253,6 +257,8 @@ fn source_names(root: &Section<'_>) -> Vec<String> {
     table.into_iter().flatten().map(|(name, _)| name.get_ref().to_string()).collect()
 }
 
+/// People on whom a changed configuration is tried first, unless the file says otherwise.
+const TRIAL: u32 = 5;
 const NAME: &str = "letters, digits, - _ and . (at most 64), for example \"support-emea\"";
 
 /// The name becomes a part of the log group's name.

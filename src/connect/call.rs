@@ -154,7 +154,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn endless_throttling_gives_up_on_one_person() {
         let (result, caller, waited) = check(u32::MAX, 429, "ThrottlingException").await;
-        assert_eq!(result, Err(Disposition::SkipPerson));
+        assert_eq!(result, Err(Disposition::NextRun));
         assert_eq!(caller.meter.calls()[&DELETE], u64::from(THROTTLED_ATTEMPTS));
         assert!(waited < Duration::from_secs(120), "{waited:?}");
     }
@@ -170,6 +170,6 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn server_failures_are_repeated_a_few_times() {
         assert_eq!(check(2, 500, "InternalServiceException").await.0, Ok(3));
-        assert_eq!(check(3, 500, "InternalServiceException").await.0, Err(Disposition::SkipPerson));
+        assert_eq!(check(3, 500, "InternalServiceException").await.0, Err(Disposition::NextRun));
     }
 }

@@ -174,7 +174,7 @@ pub(super) fn judge(operation: Operation, failure: &Failure, personal: &[String]
             "report this as a fault of rollcall, with the change it concerns",
         )),
         How::NoCredentials => Verdict::Final(judge.error(
-            Disposition::StopRun,
+            Disposition::Misconfigured,
             "no_credentials",
             "the AWS credentials could not be had",
             "check that the configured profile or role still works: `aws sts get-caller-identity`",
@@ -204,6 +204,11 @@ impl Judge<'_> {
         if reads(self.operation) { Disposition::StopRun } else { Disposition::SkipPerson }
     }
 
+    /// What "this call failed for now" means: the next run tries again, or the whole look ends.
+    fn for_now(&self) -> Disposition {
+        if reads(self.operation) { Disposition::StopRun } else { Disposition::NextRun }
+    }
+
     fn error(&self, disposition: Disposition, code: &str, message: &str, hint: &str) -> CallError {
         CallError {
             operation: self.operation,
@@ -229,7 +234,7 @@ impl Judge<'_> {
         let status = failure.status.unwrap_or_default();
         if failure.has_code(THROTTLING) || (status == 429 && failure.code.is_none()) {
             return Verdict::Throttled(self.said(
-                self.skip(),
+                self.for_now(),
                 "somebody else uses up this account's API quota: lower `share` under [connect.quota], or run at another time",
             ));
         }
@@ -238,11 +243,11 @@ impl Judge<'_> {
         }
         if failure.has_code(CREDENTIALS) || status == 401 {
             let hint = "renew the AWS credentials, check the machine's clock: `aws sts get-caller-identity`";
-            return Verdict::Final(self.said(Disposition::StopRun, hint));
+            return Verdict::Final(self.said(Disposition::Misconfigured, hint));
         }
         if failure.has_code(&["AccessDeniedException", "AccessDenied"]) || status == 403 {
             let hint = format!("allow connect:{} on the instance in the IAM policy of the role in use", self.operation);
-            return Verdict::Final(self.said(Disposition::StopRun, &hint));
+            return Verdict::Final(self.said(Disposition::Misconfigured, &hint));
         }
         Verdict::Final(self.refused())
     }
@@ -252,7 +257,7 @@ impl Judge<'_> {
         if self.operation == Operation::CreateUser {
             return Verdict::Final(self.said(Disposition::InDoubt, hint));
         }
-        Verdict::Transient(self.said(self.skip(), hint))
+        Verdict::Transient(self.said(self.for_now(), hint))
     }
 
     fn refused(&self) -> CallError {
@@ -263,16 +268,17 @@ impl Judge<'_> {
                 self.said(self.skip(), "ask AWS for a higher quota of users per instance, or remove users nobody needs")
             }
             ("DuplicateResourceException", _) if create => {
-                self.said(self.skip(), "a user with this username exists already; the next run looks for it")
+                self.said(self.for_now(), "a user with this username exists already; the next run looks for it")
             }
             (NOT_FOUND, Operation::DeleteUser | Operation::DeleteQuickConnect) => {
                 self.said(Disposition::AlreadySo, "nothing to do: it is gone already")
             }
-            (NOT_FOUND, Operation::DescribeInstance) => {
-                self.said(self.skip(), "check `instance` and `region` under [connect]")
+            // A list is of the instance, so it is the instance that is not there.
+            (NOT_FOUND, operation) if reads(operation) && operation != Operation::DescribeUser => {
+                self.said(Disposition::Misconfigured, "check `instance` and `region` under [connect]")
             }
             (NOT_FOUND, _) => {
-                self.said(self.skip(), "it was removed in Connect in the meantime; the next run looks again")
+                self.said(self.for_now(), "it was removed in Connect in the meantime; the next run looks again")
             }
             _ => self.said(self.skip(), "see what Connect says about the value; the other people are not affected"),
         }

@@ -186,23 +186,29 @@ async fn check_error(change: Change, fault: Fault, expected: Disposition, code: 
 
 #[tokio::test]
 async fn errors_are_judged_by_code() {
-    use Disposition::{AlreadySo, InDoubt, SkipPerson, StopRun};
+    use Disposition::{AlreadySo, InDoubt, Misconfigured, NextRun, SkipPerson};
     let answer = |status, code| Fault::Status(status, code, "the user ada@example.com is not right");
     tokio::join!(
-        check_error(create(), answer(409, "DuplicateResourceException"), SkipPerson, "DuplicateResourceException", 1),
+        check_error(create(), answer(409, "DuplicateResourceException"), NextRun, "DuplicateResourceException", 1),
         check_error(create(), answer(429, INSTANCE_FULL), SkipPerson, INSTANCE_FULL, 1),
         check_error(create(), answer(400, "InvalidParameterException"), SkipPerson, "InvalidParameterException", 1),
         check_error(create(), answer(500, "InternalServiceException"), InDoubt, "InternalServiceException", 1),
         check_error(create(), answer(502, ""), InDoubt, "http_502", 1),
-        check_error(create(), answer(403, "AccessDeniedException"), StopRun, "AccessDeniedException", 1),
+        check_error(create(), answer(403, "AccessDeniedException"), Misconfigured, "AccessDeniedException", 1),
         check_error(create(), Fault::LostReply, InDoubt, "no_reply", 1),
         check_error(delete(), answer(404, "ResourceNotFoundException"), AlreadySo, "ResourceNotFoundException", 1),
-        check_error(routing(), answer(404, "ResourceNotFoundException"), SkipPerson, "ResourceNotFoundException", 1),
+        check_error(routing(), answer(404, "ResourceNotFoundException"), NextRun, "ResourceNotFoundException", 1),
         check_error(routing(), answer(400, "InvalidRequestException"), SkipPerson, "InvalidRequestException", 1),
-        check_error(routing(), answer(403, "UnrecognizedClientException"), StopRun, "UnrecognizedClientException", 1),
-        check_error(routing(), answer(403, "ExpiredTokenException"), StopRun, "ExpiredTokenException", 1),
-        check_error(routing(), answer(500, "InternalServiceException"), SkipPerson, "InternalServiceException", 3),
-        check_error(routing(), answer(503, ""), SkipPerson, "http_503", 3),
+        check_error(
+            routing(),
+            answer(403, "UnrecognizedClientException"),
+            Misconfigured,
+            "UnrecognizedClientException",
+            1
+        ),
+        check_error(routing(), answer(403, "ExpiredTokenException"), Misconfigured, "ExpiredTokenException", 1),
+        check_error(routing(), answer(500, "InternalServiceException"), NextRun, "InternalServiceException", 3),
+        check_error(routing(), answer(503, ""), NextRun, "http_503", 3),
     );
 }
 
@@ -260,7 +266,7 @@ async fn without_credentials_the_run_stops() {
         .endpoint_url("http://127.0.0.1:1");
     connect.caller.client = aws_sdk_connect::Client::from_conf(bare.build());
     let error = connect.perform(&delete()).await.unwrap_err();
-    assert_eq!((error.disposition, error.code.as_str()), (Disposition::StopRun, "no_credentials"));
+    assert_eq!((error.disposition, error.code.as_str()), (Disposition::Misconfigured, "no_credentials"));
 }
 
 fn text<'a>(inventory: &'a Inventory, user: &str, attribute: Attribute) -> Option<&'a str> {
@@ -402,34 +408,37 @@ async fn only_quick_connects_to_users_come_along() {
     assert_eq!(again.disposition, Disposition::AlreadySo);
 }
 
-async fn check_look(prepare: impl FnOnce(&mut State), code: &str) {
+async fn check_look(prepare: impl FnOnce(&mut State), expected: Disposition, code: &str) {
     let fake = Fake::start().await;
     prepare(&mut fake.state());
     let error = fake.connect().await.inventory(&Look::Everybody, false, None, at(0)).await.unwrap_err();
-    assert_eq!((error.disposition, error.code.as_str()), (Disposition::StopRun, code), "{error}");
+    assert_eq!((error.disposition, error.code.as_str()), (expected, code), "{error}");
 }
 
 #[tokio::test]
 async fn half_a_look_is_no_look() {
+    use Disposition::{Misconfigured, StopRun};
     let fault = |operation, fault| {
         move |state: &mut State| {
             state.faults.insert(operation, (u32::MAX, fault));
         }
     };
-    check_look(fault("ListUsers", Fault::LoopingToken), "repeated_token").await;
-    check_look(fault("SearchUsers", Fault::LoopingToken), "repeated_token").await;
+    check_look(fault("ListUsers", Fault::LoopingToken), StopRun, "repeated_token").await;
+    check_look(fault("SearchUsers", Fault::LoopingToken), StopRun, "repeated_token").await;
     check_look(
         fault("ListSecurityProfiles", Fault::Status(403, "AccessDeniedException", "no")),
+        Misconfigured,
         "AccessDeniedException",
     )
     .await;
     check_look(
         fault("DescribeInstance", Fault::Status(404, "ResourceNotFoundException", "no")),
+        Misconfigured,
         "ResourceNotFoundException",
     )
     .await;
-    check_look(fault("SearchUsers", Fault::LostReply), "no_reply").await;
-    check_look(|state| state.status = Some("CREATION_FAILED"), "not_active").await;
+    check_look(fault("SearchUsers", Fault::LostReply), StopRun, "no_reply").await;
+    check_look(|state| state.status = Some("CREATION_FAILED"), StopRun, "not_active").await;
     let lagging = |state: &mut State| {
         for at in 0..201 {
             let id = format!("u-{at}");
@@ -437,7 +446,7 @@ async fn half_a_look_is_no_look() {
             state.not_indexed.insert(id);
         }
     };
-    check_look(lagging, "index_incomplete").await;
+    check_look(lagging, StopRun, "index_incomplete").await;
 }
 
 #[tokio::test]

@@ -95,6 +95,9 @@ pub struct RunSummary {
     pub not_attempted: u32,
     /// People held.
     pub quarantined: u32,
+    /// People for whom something rests that Connect refused.
+    #[serde(default)]
+    pub resting: u32,
     /// People whose record of another source decides.
     #[serde(default)]
     pub shadowed: u32,
@@ -126,11 +129,11 @@ impl RunSummary {
         self.failed + self.in_doubt + self.not_attempted > 0
     }
 
-    /// Whether a part of the company was not brought up to date: something planned is not done, somebody is held, or a
-    /// source could not be read.
+    /// Whether a part of the company was not brought up to date: something planned is not done or rests, somebody is held,
+    /// or a source could not be read.
     #[must_use]
     pub fn partly(&self) -> bool {
-        self.incomplete() || self.quarantined > 0 || !self.frozen.is_empty()
+        self.incomplete() || self.quarantined + self.resting > 0 || !self.frozen.is_empty()
     }
 }
 
@@ -179,6 +182,24 @@ pub enum JournalEntry {
         /// Which.
         digest: String,
     },
+    /// The same trouble with the configuration in several runs: from now on the clock only probes.
+    QuarantineEntered {
+        /// The run that met it last.
+        run: RunId,
+        /// How many runs in a row met it.
+        failures: u32,
+        /// What it is.
+        message: String,
+        /// One thing to do.
+        hint: String,
+    },
+    /// The trouble with the configuration is over, or is another one now.
+    QuarantineLeft {
+        /// The run that did not meet it.
+        run: RunId,
+        /// When it was met first.
+        since: Time,
+    },
     /// A run ended.
     RunFinished {
         /// Which.
@@ -201,6 +222,8 @@ impl JournalEntry {
             | Self::SourceFailed { .. }
             | Self::Refused { .. }
             | Self::Approved { .. }
+            | Self::QuarantineEntered { .. }
+            | Self::QuarantineLeft { .. }
             | Self::RunFinished { .. } => None,
         }
     }

@@ -9,6 +9,8 @@
 //! plan        changes with reasons, a decision for everybody, findings, the forecast
 //! stakes      what the guard weighs a plan against
 //! outcome     what one call did
+//! quarantine  trouble with the configuration that lasts
+//! retry       what was refused for whom, and when it is tried again
 //! journal     what happened, in order: ledger and outbox
 //! observation everything a plan is made of
 //! undone      what an administrator has taken back, until the wish is another one
@@ -27,6 +29,8 @@ pub mod outcome;
 pub mod plan;
 pub mod stakes;
 pub mod rename;
+pub mod quarantine;
+pub mod retry;
 pub mod target;
 pub mod undone;
 pub mod user;
@@ -42,6 +46,8 @@ pub use plan::{
 };
 pub use stakes::{Canary, Headcount, Holding, ProfileUse, Stakes};
 pub use rename::QuickConnectMove;
+pub use quarantine::{Quarantine, Trouble};
+pub use retry::{Retry, RetryClock};
 pub use target::{Look, Target};
 pub use undone::{Undone, UndoneLeave, UndoneWish};
 pub use user::{ConnectUser, ConnectUserId, DesiredUser, Remembered, Seen, Stage};

@@ -7,6 +7,8 @@ use connectors::{DirectoryGroup, DirectoryUser, GroupKey, PersonKey, Scope, Sour
 use super::Time;
 use super::inventory::Inventory;
 use super::undone::Undone;
+use super::quarantine::Quarantine;
+use super::retry::Retry;
 use super::user::Remembered;
 
 /// Whether a source may be believed in this run.
@@ -59,6 +61,10 @@ pub struct Observation {
     pub memory: BTreeMap<PersonKey, Remembered>,
     /// What was taken back, by person.
     pub undone: BTreeMap<PersonKey, Undone>,
+    /// What Connect refused before, by person. Empty if everything is to be tried, whatever was refused.
+    pub retries: BTreeMap<PersonKey, Retry>,
+    /// The trial of these rules that failed, while it rests: nobody is changed because of them.
+    pub trial: Option<Quarantine>,
     /// Whether the rules are not those of the last applied run.
     pub config_changed: bool,
 }

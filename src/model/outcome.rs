@@ -15,12 +15,18 @@ use super::user::ConnectUserId;
 pub enum Disposition {
     /// Connect already is as the change wants it (for example a delete of somebody who is gone).
     AlreadySo,
-    /// This change cannot be made; go on with other people.
+    /// This change cannot be made, and another try at once would not change that; go on with other people.
     SkipPerson,
+    /// This change was not made for a reason that passes by itself or that the next look settles: go on with other people,
+    /// the next run tries again.
+    NextRun,
     /// The call may or may not have happened: the reply was lost.
     InDoubt,
-    /// Nothing further can succeed (credentials, permission, instance, quota of users): stop the run.
+    /// Nothing further can succeed now: stop the run. A later one may find it passed.
     StopRun,
+    /// Nothing further can succeed, and waiting will not mend it (credentials refused, a permission missing, no such
+    /// instance): stop the run.
+    Misconfigured,
 }
 
 /// A call to Connect failed.
@@ -73,6 +79,8 @@ pub enum NotAttempted {
     RunStopped,
     /// The process was asked to stop.
     Shutdown,
+    /// The changed configuration was tried on others first, and Connect refused it.
+    TrialFailed,
 }
 
 /// What became of one change. Every change gets one.

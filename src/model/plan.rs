@@ -252,6 +252,15 @@ pub enum Decision {
     },
     /// Held until somebody looks.
     Quarantined(Finding),
+    /// Connect refused all that is to be done; it is tried again later.
+    Resting {
+        /// When something of it is tried again.
+        until: Time,
+        /// How often it was refused in a row.
+        attempts: u32,
+        /// What Connect said; without personal values.
+        why: String,
+    },
     /// The same human as a record of a source that comes first; that record decides, and this one is not asked.
     Shadowed {
         /// The record that decides.
@@ -382,7 +391,8 @@ pub struct Forecast {
 pub struct Plan {
     /// The moment it was made for.
     pub at: Time,
-    /// What to do, in order: leavers' updates, deletes, other updates, adopts, creates, renames; inside that by person, then facet.
+    /// What to do, in order: leavers' updates, deletes, adopts, security profiles taken, other updates, creates, renames;
+    /// inside that by person, then facet.
     pub changes: Vec<Change>,
     /// What becomes of everybody.
     pub decisions: BTreeMap<PersonKey, Decision>,
@@ -406,6 +416,13 @@ pub struct Plan {
     /// What the guard weighs the changes against.
     #[serde(default)]
     pub stakes: Stakes,
+    /// Steps that Connect refused before and that are wanted still, by person. Their clocks are kept; every other clock is
+    /// forgotten.
+    #[serde(default)]
+    pub refused: BTreeMap<PersonKey, BTreeSet<Operation>>,
+    /// People for whom something is wanted and not in this plan, because Connect refused it and its clock has not run out.
+    #[serde(default)]
+    pub resting: BTreeSet<PersonKey>,
     /// Connect users whose unread details would be needed to decide; read them (bounded) and plan again.
     pub details_needed: BTreeSet<ConnectUserId>,
     /// Owner tags that name a person the directory view does not hold; ask the directory about them and plan again.

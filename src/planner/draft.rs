@@ -1,8 +1,8 @@
 //! A plan while it is being made: collects steps, decisions and findings, then puts them in order.
 //!
-//! Invariant: access is taken before it is given, and a freed username is free before it is wanted: leavers' updates,
-//! deletes, other updates, adopts, creates, renames; inside that by person, then by facet. A rename stands together: its
-//! delete comes after its create.
+//! Invariant: access is taken before it is given, a freed username is free before it is wanted, and a user is ours before
+//! it is changed: leavers' updates, deletes, adopts, security profiles taken, other updates, creates, renames; inside that
+//! by person, then by facet. A rename stands together: its delete comes after its create.
 //! Invariant: everybody who is taken in gets exactly one decision.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,7 +10,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use connectors::PersonKey;
 
 use super::Quota;
+use super::rest::{self, Rests};
 use super::rules::Rules;
+use crate::model::retry::takes_away;
 use crate::model::{
     Action, AttributeSet, Change, ConnectUser, ConnectUserId, Decision, Finding, FindingCode, Forecast, LeaveReason,
     Observation, Plan, Reason, Stage, Stakes, Time, Undone,
@@ -56,21 +58,23 @@ pub(super) struct Step {
 enum Turn {
     LeaverUpdate,
     Delete,
-    Update,
     Adopt,
+    Take,
+    Update,
     Create,
     Rename,
 }
 
 impl Turn {
-    fn of(step: &Step) -> Self {
-        match (&step.action, &step.because) {
+    fn of(change: &Change) -> Self {
+        match (&change.action, &change.because) {
             (_, Reason::Renamed { .. }) => Self::Rename,
             (Action::Update(_), Reason::Left { .. }) => Self::LeaverUpdate,
             (Action::Update(update), Reason::Undone { .. }) if update.stage == Stage::Suspended => Self::LeaverUpdate,
             (Action::Delete { .. } | Action::DeleteQuickConnect(_), _) => Self::Delete,
-            (Action::Update(_), _) => Self::Update,
             (Action::Adopt { .. }, _) => Self::Adopt,
+            (Action::Update(_), _) if takes_away(change) => Self::Take,
+            (Action::Update(_), _) => Self::Update,
             (Action::Create(_), _) => Self::Create,
             (Action::MoveQuickConnect(_), _) => Self::Rename,
         }
@@ -148,10 +152,8 @@ impl Draft {
     pub(super) fn take(&mut self, whom: &Whom<'_>, steps: Vec<Step>) {
         let count = u32::try_from(steps.len()).unwrap_or(u32::MAX);
         self.count(whom.person, count);
-        for step in steps {
-            let turn = Turn::of(&step);
-            let Step { action, because } = step;
-            self.turns.entry(turn).or_default().push(Change {
+        for Step { action, because } in steps {
+            let change = Change {
                 seq: 0,
                 person: whom.person.clone(),
                 label: whom.label.to_owned(),
@@ -159,7 +161,8 @@ impl Draft {
                 arn: whom.user.map(|user| user.arn.clone()),
                 action,
                 because,
-            });
+            };
+            self.turns.entry(Turn::of(&change)).or_default().push(change);
         }
     }
 
@@ -172,6 +175,26 @@ impl Draft {
     pub(super) fn deletes(&self, person: &PersonKey) -> bool {
         let deletes = self.turns.get(&Turn::Delete).into_iter().flatten();
         deletes.rev().any(|change| &change.person == person && matches!(change.action, Action::Delete { .. }))
+    }
+
+    /// Leaves out what Connect refused before and is not to be tried yet.
+    fn let_rest(&mut self, seen: &Observation) -> Rests {
+        let mut rests = Rests::default();
+        if let Some(trial) = &seen.trial {
+            self.findings.push(rest::of_trial(trial));
+        }
+        for changes in self.turns.values_mut() {
+            rests.take_out(changes, seen);
+        }
+        for person in rests.resting.keys() {
+            if let Some(decision) = self.decisions.get_mut(person)
+                && let Some(other) = rests.decide(person, decision)
+            {
+                *decision = other;
+            }
+        }
+        self.findings.append(&mut rests.findings);
+        rests
     }
 
     /// Holds the creates that the instance has no room for: the last ones in order.
@@ -218,6 +241,8 @@ impl Draft {
 
     /// Puts everything in order.
     pub(super) fn finish(mut self, seen: &Observation, rules: &Rules, quota: &Quota<'_>) -> Plan {
+        // First: a deletion that rests makes no room for anybody.
+        let Rests { refused, resting, .. } = self.let_rest(seen);
         self.keep_user_limit(seen.connect.users.len(), rules.user_limit);
         let mut changes: Vec<Change> = self.turns.into_values().flatten().collect();
         for (seq, change) in changes.iter_mut().enumerate() {
@@ -243,6 +268,8 @@ impl Draft {
             agreed: self.agreed,
             stakes: self.stakes,
             undone: self.undone,
+            refused,
+            resting: resting.into_keys().collect(),
             details_needed: self.details_needed,
             owners_unknown: self.owners_unknown,
             managed: self.managed,

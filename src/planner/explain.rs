@@ -11,8 +11,8 @@ use super::rule::Facts;
 use super::rules::Rules;
 use super::{Notes, fields, lint, listed};
 use crate::model::{
-    Action, Attribute, Authority, Change, ConnectUser, Decision, Facet, Finding, Observation, Plan, Reason, Remembered,
-    Value,
+    Action, Attribute, Authority, Change, ConnectUser, Decision, Facet, Finding, Observation, Operation, Plan, Reason,
+    Remembered, RetryClock, Value,
 };
 
 /// What one rule says about the person.
@@ -90,6 +90,8 @@ pub struct Explanation {
     pub changes: Vec<Change>,
     /// The person's findings.
     pub findings: Vec<Finding>,
+    /// What Connect refused and is wanted still, by call.
+    pub refused: Vec<(Operation, RetryClock)>,
 }
 
 /// The remote's own name of an attribute of a source, for [`ShownAttribute::field`].
@@ -115,6 +117,9 @@ pub fn explain_in(
     let compiled = Compiled::new(rules, &seen.connect.catalogue, &seen.directory, identity);
     let changes: Vec<Change> = plan.of(person).cloned().collect();
     let user = user_of(plan, seen, person, &changes);
+    let wanted = plan.refused.get(person);
+    let clocks = seen.retries.get(person).into_iter().flat_map(|retry| &retry.clocks);
+    let clocks = clocks.filter(|(operation, _)| wanted.is_some_and(|wanted| wanted.contains(*operation)));
     let mut explanation = Explanation {
         person: person.clone(),
         directory: None,
@@ -129,6 +134,7 @@ pub fn explain_in(
         decision: plan.decisions.get(person).cloned(),
         changes,
         findings: plan.findings.iter().filter(|finding| finding.person.as_ref() == Some(person)).cloned().collect(),
+        refused: clocks.map(|(operation, clock)| (*operation, clock.clone())).collect(),
     };
     let Some(record) = seen.directory.people.get(person) else { return explanation };
     let presence = leaver::presence(record, seen, rules);

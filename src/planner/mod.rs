@@ -14,6 +14,7 @@
 //! stakes      what the guard weighs a plan against: who has which profile, the canaries
 //! undo        a run taken back · undone: what was taken back, left alone by ordinary plans
 //! guard       the brake: budgets, floors, canaries, protected people, the digest that an approval names
+//! rest        what Connect refused before and is not tried yet
 //! explain     everything about one person · lint: coverage, unknown names, the rules' own examples
 //! ```
 //!
@@ -42,6 +43,7 @@ pub mod lint;
 mod listed;
 mod mapping;
 mod rename;
+mod rest;
 pub mod rule;
 pub mod rules;
 mod stakes;

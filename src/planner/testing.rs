@@ -189,6 +189,8 @@ impl World {
             },
             memory: BTreeMap::new(),
             undone: BTreeMap::new(),
+            retries: BTreeMap::new(),
+            trial: None,
             config_changed: false,
         };
         let mut rules = rules();
@@ -493,6 +495,7 @@ pub(super) fn render(plan: &Plan) -> Vec<String> {
             Decision::NotObserved { .. } => format!(". {person} not observed"),
             Decision::Shadowed { by, matched } => format!(". {person} shadowed by {by} ({matched})"),
             Decision::Quarantined(finding) => format!("! {person} {:?}", finding.code),
+            Decision::Resting { attempts, .. } => format!(". {person} rests after {attempts}"),
         };
         lines.push(text);
     }

@@ -6,6 +6,7 @@ mod matching;
 mod persona;
 mod profile;
 mod rename;
+mod resting;
 mod sources;
 mod telling;
 mod undoing;

@@ -1,10 +1,11 @@
 //! Carries out an approved plan: one change, one call, one outcome.
 //!
 //! Changes of one person happen one after the other, in the plan's order; different people happen side by side, in one
-//! lane per operation, because Connect counts each operation apart and a run takes as long as its busiest one. A create
-//! that wants a username which a delete of the same plan sets free waits for that delete.
+//! lane per operation, because Connect counts each operation apart and a run takes as long as its busiest one. Who waits
+//! for whom says [`super::order`].
 //!
 //! Invariant: the intent is in the ledger before the call, the outcome after it.
+//! Invariant: a refusal and the person's retry clock are written down together.
 //! Invariant: the executor does not choose. What a failure means is in its [`Disposition`]; what a success means for the
 //! memory is in [`Remembered::after`].
 //! Deliberately absent: retries and waiting for quota (the target's), and anything about what to do.
@@ -15,15 +16,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use connectors::PersonKey;
 use futures_util::StreamExt;
-use futures_util::future::join_all;
+use futures_util::future::{try_join, try_join_all};
 use futures_util::stream;
-use tokio::sync::Notify;
 
+use super::order::{Waits, lanes};
 use super::progress::Progress;
-use super::{Run, summary};
+use super::trial::Trial;
+use super::{Run, quarantine, summary};
+use crate::model::quarantine::Trouble;
+use crate::model::retry::Said;
 use crate::model::{
     Action, ApprovedPlan, CallError, Change, ConnectUser, ConnectUserId, Disposition, Done, Inventory, NotAttempted,
-    Observation, Operation, Outcome, Remembered, RunSummary, Seen, Target, Time, Value,
+    Observation, Operation, Outcome, Remembered, Retry, RetryClock, RunSummary, Seen, Target, Time, Value,
 };
 use crate::store::{InventoryPatch, Settlement, StoreError};
 
@@ -49,6 +53,8 @@ pub(super) struct Applied {
     pub(super) agreed: BTreeSet<PersonKey>,
     /// Seconds from "first seen in the directory" to "confirmed in Connect", one per person.
     pub(super) waited_secs: Vec<u64>,
+    /// What to say of a trial of the configuration that failed.
+    pub(super) trial: Option<Trouble>,
 }
 
 /// What the lanes share.
@@ -56,48 +62,19 @@ struct Job<'a, T> {
     run: &'a Run<'a, T>,
     connect: &'a Inventory,
     memory: &'a BTreeMap<PersonKey, Remembered>,
+    retries: &'a BTreeMap<PersonKey, Retry>,
+    /// People whose plan leaves something out.
+    resting: &'a BTreeSet<PersonKey>,
     changed_at: &'a BTreeMap<PersonKey, Time>,
     total: u32,
     stopped: AtomicBool,
     /// The instance is full: no further create can succeed.
     full: AtomicBool,
-    freed: Freed,
+    trial: Trial,
+    /// Of everybody who does not wait for the trial, and of those who do.
+    waits: Waits,
+    later: Waits,
     applied: Mutex<Applied>,
-}
-
-/// Usernames that a delete of this plan sets free, and whether it has been tried.
-struct Freed {
-    waiting: BTreeMap<String, (AtomicBool, Notify)>,
-}
-
-impl Freed {
-    fn of(changes: &[Change]) -> Self {
-        let waiting = changes.iter().filter_map(|change| match &change.action {
-            Action::Delete { username, .. } => Some((username.to_lowercase(), Default::default())),
-            _ => None,
-        });
-        Self { waiting: waiting.collect() }
-    }
-
-    fn done(&self, username: &str) {
-        if let Some((done, notify)) = self.waiting.get(&username.to_lowercase()) {
-            done.store(true, Ordering::Release);
-            notify.notify_waiters();
-        }
-    }
-
-    async fn wait(&self, username: &str) {
-        let Some((done, notify)) = self.waiting.get(&username.to_lowercase()) else {
-            return;
-        };
-        loop {
-            let notified = notify.notified();
-            if done.load(Ordering::Acquire) {
-                return;
-            }
-            notified.await;
-        }
-    }
 }
 
 /// Carries out the plan.
@@ -111,57 +88,58 @@ pub(super) async fn apply<T: Target>(
     changed_at: &BTreeMap<PersonKey, Time>,
 ) -> Result<Applied, StoreError> {
     let changes = &approved.plan().changes;
+    let trial = Trial::of(approved.plan(), run.centre.trial);
+    let (held, others): (Vec<&Change>, Vec<&Change>) = changes.iter().partition(|change| trial.holds(&change.person));
     let job = Job {
         run,
         connect: &seen.connect,
         memory: &seen.memory,
+        retries: &seen.retries,
+        resting: &approved.plan().resting,
         changed_at,
         total: u32::try_from(changes.len()).unwrap_or(u32::MAX),
         stopped: AtomicBool::new(false),
         full: AtomicBool::new(false),
-        freed: Freed::of(changes),
+        trial,
+        waits: Waits::of(&others),
+        later: Waits::of(&held),
         applied: Mutex::new(Applied::default()),
     };
-    let lanes = lanes(changes).into_iter().map(|(operation, chains)| {
-        let (per_second, burst) = run.quota(operation);
-        let job = &job;
-        async move {
-            let mut results = stream::iter(chains)
-                .map(|chain| job.person(chain))
-                .buffer_unordered(Slots::for_rate(per_second, burst).0);
-            while let Some(result) = results.next().await {
-                result?;
-            }
-            Ok::<(), StoreError>(())
-        }
-    });
-    for result in join_all(lanes).await {
-        result?;
-    }
-    Ok(job.applied.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner))
-}
-
-/// The chains of changes (one per person), by the operation that begins them.
-fn lanes(changes: &[Change]) -> BTreeMap<Operation, Vec<Vec<&Change>>> {
-    let mut order: Vec<&PersonKey> = Vec::new();
-    let mut chains: BTreeMap<&PersonKey, Vec<&Change>> = BTreeMap::new();
-    for change in changes {
-        let chain = chains.entry(&change.person).or_default();
-        if chain.is_empty() {
-            order.push(&change.person);
-        }
-        chain.push(change);
-    }
-    let mut lanes: BTreeMap<Operation, Vec<Vec<&Change>>> = BTreeMap::new();
-    for person in order {
-        if let Some(chain) = chains.remove(person) {
-            lanes.entry(chain[0].action.operation()).or_default().push(chain);
-        }
-    }
-    lanes
+    // The first error ends everything: what another lane waits for may never be done then. A call that is under way is in
+    // doubt, as after a crash.
+    try_join(job.carry_out(&others), async {
+        job.trial.over().await;
+        job.carry_out(&held).await
+    })
+    .await?;
+    let trouble = job.trial.trouble(&run.centre.rules_digest);
+    let applied = job.applied.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    Ok(Applied { trial: trouble, ..applied })
 }
 
 impl<T: Target> Job<'_, T> {
+    /// These changes, side by side in lanes.
+    async fn carry_out(&self, changes: &[&Change]) -> Result<(), StoreError> {
+        let lanes = lanes(changes).into_iter().map(|(operation, chains)| {
+            let (per_second, burst) = self.run.quota(operation);
+            async move {
+                let mut results = stream::iter(chains)
+                    .map(|chain| self.person(chain))
+                    .buffer_unordered(Slots::for_rate(per_second, burst).0);
+                while let Some(result) = results.next().await {
+                    result?;
+                }
+                Ok::<(), StoreError>(())
+            }
+        });
+        try_join_all(lanes).await?;
+        Ok(())
+    }
+
+    fn waits(&self, person: &PersonKey) -> &Waits {
+        if self.trial.holds(person) { &self.later } else { &self.waits }
+    }
+
     /// All changes of one person, one after the other.
     async fn person(&self, chain: Vec<&Change>) -> Result<(), StoreError> {
         let person = &chain[0].person;
@@ -175,18 +153,20 @@ impl<T: Target> Job<'_, T> {
         for planned in chain.iter().copied() {
             // The new user of a renamed person has its id only now.
             let change = &*planned.aimed_at(created.as_ref());
-            let outcome = match blocked.or_else(|| self.reason_not_to(change)) {
-                Some(why) => Outcome::NotAttempted { why },
+            let (outcome, refused) = match blocked.or_else(|| self.reason_not_to(change)) {
+                Some(why) => (Outcome::NotAttempted { why }, None),
                 None => self.attempt(change).await?,
             };
             if blocked.is_none() {
                 blocked = blocks(change, &outcome);
             }
             succeeded &= outcome.succeeded();
-            self.record(change, &outcome, &mut memory, &mut user).await?;
+            self.trial.tried(change, &outcome);
+            self.record(change, &outcome, refused.as_ref(), &mut memory, &mut user).await?;
             created = outcome.created().cloned().or(created);
         }
-        if succeeded {
+        self.trial.through(person);
+        if succeeded && !self.resting.contains(person) {
             let mut applied = self.applied.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             applied.agreed.insert(person.clone());
             if let Some(since) = self.changed_at.get(person) {
@@ -201,25 +181,51 @@ impl<T: Target> Job<'_, T> {
         if *self.run.stop.borrow() {
             return Some(NotAttempted::Shutdown);
         }
+        if self.trial.failed() && self.trial.holds(&change.person) {
+            return Some(NotAttempted::TrialFailed);
+        }
         let full = self.full.load(Ordering::Acquire) && matches!(change.action, Action::Create(_));
         (full || self.stopped.load(Ordering::Acquire)).then_some(NotAttempted::RunStopped)
     }
 
-    /// One call, with the intent before it.
-    async fn attempt(&self, change: &Change) -> Result<Outcome, StoreError> {
-        if let Action::Create(desired) = &change.action {
-            self.freed.wait(&desired.username).await;
+    /// One call, with the intent before it; what became of it, and the retry clock that a refusal sets.
+    async fn attempt(&self, change: &Change) -> Result<(Outcome, Option<RetryClock>), StoreError> {
+        self.waits(&change.person).turn_of(change).await;
+        if let Some(why) = self.reason_not_to(change) {
+            // The run was stopped while this one waited.
+            return Ok((Outcome::NotAttempted { why }, None));
         }
         self.run.centre.store.intend(self.run.lease, self.run.order.run, change, self.run.clock.now()).await?;
         Ok(match self.run.centre.target.perform(change).await {
-            Ok(Done { created, request_id, attempts, latency }) => Outcome::Done {
-                request_id,
-                millis: u64::try_from(latency.as_millis()).unwrap_or(u64::MAX),
-                attempts,
-                created: created.map(|(id, _)| id),
-            },
-            Err(error) => self.failed(error),
+            Ok(Done { created, request_id, attempts, latency }) => {
+                let millis = u64::try_from(latency.as_millis()).unwrap_or(u64::MAX);
+                (Outcome::Done { request_id, millis, attempts, created: created.map(|(id, _)| id) }, None)
+            }
+            Err(error) => {
+                self.run.met(quarantine::of_call(&error));
+                let clock = self.clock(change, &error);
+                (self.failed(error), clock)
+            }
         })
+    }
+
+    /// The retry clock that a refusal sets. A full instance says nothing about the person.
+    fn clock(&self, change: &Change, error: &CallError) -> Option<RetryClock> {
+        let CallError { operation, disposition, code, message, hint, request_id } = error;
+        let passes = match disposition {
+            Disposition::SkipPerson => false,
+            Disposition::NextRun => true,
+            Disposition::AlreadySo | Disposition::InDoubt | Disposition::StopRun | Disposition::Misconfigured => {
+                return None;
+            }
+        };
+        if is_full(*operation, code) {
+            return None;
+        }
+        let (code, message, hint) = (code.clone(), message.clone(), hint.clone());
+        let said = Said { code, message, hint, request_id: request_id.clone(), passes };
+        let before = self.retries.get(&change.person).and_then(|retry| retry.of(change));
+        Some(RetryClock::refused(before, change, said, self.run.clock.now()))
     }
 
     fn failed(&self, error: CallError) -> Outcome {
@@ -227,11 +233,11 @@ impl<T: Target> Job<'_, T> {
         match disposition {
             Disposition::AlreadySo => Outcome::AlreadySo { request_id, created: None },
             Disposition::InDoubt => Outcome::InDoubt { message },
-            Disposition::SkipPerson | Disposition::StopRun => {
-                if disposition == Disposition::StopRun {
+            Disposition::SkipPerson | Disposition::NextRun | Disposition::StopRun | Disposition::Misconfigured => {
+                if matches!(disposition, Disposition::StopRun | Disposition::Misconfigured) {
                     self.stopped.store(true, Ordering::Release);
                 }
-                if operation == Operation::CreateUser && code == "LimitExceededException" {
+                if is_full(operation, &code) {
                     self.full.store(true, Ordering::Release);
                 }
                 Outcome::Failed { code, message, hint, request_id }
@@ -244,6 +250,7 @@ impl<T: Target> Job<'_, T> {
         &self,
         change: &Change,
         outcome: &Outcome,
+        refused: Option<&RetryClock>,
         memory: &mut Remembered,
         user: &mut Option<ConnectUser>,
     ) -> Result<(), StoreError> {
@@ -261,10 +268,8 @@ impl<T: Target> Job<'_, T> {
         }
         let remembered = outcome.succeeded().then_some((&change.person, &*memory));
         let settlement = Settlement { run: self.run.order.run, change, outcome, remembered, inventory: patch, at: now };
-        self.run.centre.store.settle(self.run.lease, settlement).await?;
-        if let Action::Delete { username, .. } = &change.action {
-            self.freed.done(username);
-        }
+        self.run.centre.store.settle_refused(self.run.lease, settlement, refused).await?;
+        self.waits(&change.person).done(change);
         {
             let mut applied = self.applied.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             summary::count(&mut applied.summary, change, outcome);
@@ -277,6 +282,11 @@ impl<T: Target> Job<'_, T> {
         });
         Ok(())
     }
+}
+
+/// Whether Connect said that the instance has as many users as it may.
+fn is_full(operation: Operation, code: &str) -> bool {
+    operation == Operation::CreateUser && code == "LimitExceededException"
 }
 
 /// Whether the rest of a person's changes must not be attempted after this outcome. A facet that Connect refused does not

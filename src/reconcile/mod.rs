@@ -9,7 +9,10 @@
 //! look       when and where Connect is looked at: an idle run makes no call
 //! apply      one change, one call, one outcome; intent before, outcome after
 //! undo       an earlier run taken back
+//! order      who goes first and who waits for whom, while people's changes are under way side by side
 //! settle     what became of a call whose reply was lost, told from a fresh look
+//! quarantine after the same trouble with the configuration in several runs, the schedule only probes
+//! trial      a changed configuration is tried on a few people first
 //! deliver    the journal to the sinks; a failing sink never fails a run
 //! progress   what a run says while it works
 //! ```
@@ -22,14 +25,19 @@ mod apply;
 mod deliver;
 mod look;
 mod observe;
+mod order;
 mod progress;
+mod quarantine;
 mod settle;
 mod story;
 mod summary;
 mod undo;
+#[cfg(test)]
+mod tests;
+mod trial;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use connectors::{Source, SourceName};
 use tokio::sync::watch;
@@ -38,10 +46,13 @@ pub use self::apply::Slots;
 pub use self::deliver::{Delivery, deliver};
 pub use self::progress::{PlanCounts, Progress, Quiet, SourceSeen, Watch};
 pub use self::summary::RunCounts;
-use crate::model::{CallError, FrozenSource, Operation, Plan, RunId, RunSummary, Target, Time, Trigger};
+use crate::model::{
+    CallError, FrozenSource, Operation, Plan, Quarantine, RunId, RunSummary, Target, Time, Trigger, Trouble,
+};
 use crate::planner::guard::Refusal;
 use crate::planner::rules::{Limits, Rules};
 use crate::store::{RunLease, Store, StoreError};
+use quarantine::Health;
 
 /// The wall clock of one run: the moment it was given, moved on by tokio's clock, so that tests can pause it.
 #[derive(Debug, Clone, Copy)]
@@ -95,6 +106,8 @@ pub struct Centre<T> {
     pub audit_every_secs: u64,
     /// Seconds between full pulls.
     pub full_every_secs: u64,
+    /// People on whom a changed configuration is tried first; 0: it is not.
+    pub trial: u32,
 }
 
 /// What is asked of one run.
@@ -136,6 +149,11 @@ impl Order {
             next: None,
         }
     }
+
+    /// Whether everything is tried, whatever Connect refused before: somebody asks for everything, or for one person.
+    fn tries_all(&self) -> bool {
+        self.user.is_some() || (self.full && self.trigger == Trigger::Hand)
+    }
 }
 
 /// How a run ended.
@@ -168,6 +186,9 @@ pub enum RunError {
         /// Every source that was asked, and why it could not be read.
         frozen: BTreeMap<SourceName, FrozenSource>,
     },
+    /// The contact centre is in quarantine, and it was the schedule that asked.
+    #[error("in quarantine, met {} times: {}", .0.failures, .0.trouble.message)]
+    Quarantined(Box<Quarantine>),
 }
 
 impl RunError {
@@ -178,6 +199,7 @@ impl RunError {
             Self::Store(error) => error.hint().to_owned(),
             Self::Connect(error) => error.hint.clone(),
             Self::NoDirectory { hint, .. } => hint.clone(),
+            Self::Quarantined(quarantine) => quarantine.trouble.hint.clone(),
         }
     }
 
@@ -185,7 +207,7 @@ impl RunError {
     fn frozen(&self) -> BTreeMap<SourceName, FrozenSource> {
         match self {
             Self::NoDirectory { frozen, .. } => frozen.clone(),
-            Self::Store(_) | Self::Connect(_) => BTreeMap::new(),
+            Self::Store(_) | Self::Connect(_) | Self::Quarantined(_) => BTreeMap::new(),
         }
     }
 }
@@ -196,7 +218,8 @@ pub type Stop = watch::Receiver<bool>;
 /// One run, from looking to reporting.
 ///
 /// # Errors
-/// If the state file fails, Connect cannot be read, or no directory can. A directory that fails beside others that work is
+/// If the state file fails, Connect cannot be read, or no directory can; and, before anything is begun, if the schedule asks
+/// while the contact centre is in quarantine. A directory that fails beside others that work is
 /// no error: its people are frozen.
 pub async fn run<T: Target>(
     centre: &Centre<T>,
@@ -206,7 +229,8 @@ pub async fn run<T: Target>(
     stop: &Stop,
     watch: &dyn Watch,
 ) -> Result<Ended, RunError> {
-    let run = Run { centre, lease, order, clock, stop, watch };
+    let run = Run { centre, lease, order, clock, stop, watch, trouble: Mutex::new(None) };
+    run.admit().await?;
     let before = (centre.counters)(&centre.target);
     watch.tell(Progress::Started { centre: centre.name.clone(), run: order.run, trigger: order.trigger });
     if !order.rehearse {
@@ -225,6 +249,12 @@ pub async fn run<T: Target>(
     if !order.rehearse {
         centre.store.finish_run(lease, order.run, &summary, order.next, clock.now()).await?;
     }
+    if let Err(RunError::Connect(error)) = &result {
+        run.met(quarantine::of_call(error));
+    }
+    let met = run.trouble.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let health = met.map_or(if result.is_ok() { Health::Well } else { Health::Unclear }, Health::Trouble);
+    run.conclude(health).await?;
     watch.tell(Progress::Finished { summary: Box::new(summary.clone()) });
     result.map(|ended| Ended { summary, ..ended })
 }
@@ -237,9 +267,17 @@ struct Run<'a, T> {
     clock: RunClock,
     stop: &'a Stop,
     watch: &'a dyn Watch,
+    /// The first trouble that waiting cannot mend.
+    trouble: Mutex<Option<Trouble>>,
 }
 
 impl<T: Target> Run<'_, T> {
+    /// Takes note of trouble.
+    fn met(&self, trouble: Option<Trouble>) {
+        let mut first = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        *first = first.take().or(trouble);
+    }
+
     /// The quota of an operation: requests a second and burst.
     fn quota(&self, operation: Operation) -> (f64, u32) {
         (self.centre.quota)(&self.centre.target, operation)

@@ -9,14 +9,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use chrono::SecondsFormat;
 use connectors::{
     ExternalId, PersonKey, Presence, PullError, PullErrorKind, PullRequest, Source, SourceName, attributes,
 };
 use futures_util::future::join_all;
 
 use super::progress::{Progress, SourceSeen, SourcesSeen};
+use super::quarantine::{self, Health};
 use super::{Run, RunError};
-use crate::model::{DirectoryView, Finding, FindingCode, FrozenSource, JournalEntry, Target, Time};
+use crate::model::{
+    DirectoryView, Finding, FindingCode, FrozenSource, JournalEntry, Quarantine, Target, Time, Trouble,
+};
 use crate::store::{Store, StoreError};
 
 /// Most people that are asked for by id in one run.
@@ -48,12 +52,16 @@ struct Pulled {
 
 enum Stumble {
     Source(FrozenSource),
+    /// The directory said so, and whether that lasts is in the error.
+    Pull(PullError),
+    /// Refused us before, and is not asked in this run.
+    Resting(Box<Quarantine>),
     Store(StoreError),
 }
 
 impl From<PullError> for Stumble {
     fn from(error: PullError) -> Self {
-        Self::Source(FrozenSource { message: error.to_string(), hint: error.hint })
+        Self::Pull(error)
     }
 }
 
@@ -86,15 +94,34 @@ pub(super) async fn observe<T: Target>(run: &Run<'_, T>) -> Result<Observed, Run
     let mut sources = SourcesSeen::new();
     let mut frozen = BTreeMap::new();
     let mut unproven = BTreeMap::new();
+    let mut troubles = Vec::new();
     for (name, result) in join_all(pulls).await {
+        let result = match result {
+            Err(Stumble::Pull(error)) => {
+                let trouble = quarantine::of_pull(&name, &error);
+                run.source_answered(&name, trouble.clone().map_or(Health::Unclear, Health::Trouble)).await?;
+                troubles.push(trouble);
+                Err(Stumble::Source(FrozenSource { message: error.to_string(), hint: error.hint }))
+            }
+            other => other,
+        };
         match result {
             Ok(Pulled { seen, unproven: of_source }) => {
                 let key = |id| PersonKey::new(name.clone(), id);
                 unproven.extend(of_source.into_iter().map(|(id, why)| (key(id), why)));
+                run.source_answered(&name, Health::Well).await?;
                 watch.tell(Progress::SourceRead { source: name.clone(), seen: seen.clone() });
                 sources.insert(name, seen);
             }
             Err(Stumble::Store(error)) => return Err(error.into()),
+            Err(Stumble::Resting(quarantine)) => {
+                let Quarantine { trouble: Trouble { message, hint, class: _ }, until, .. } = *quarantine;
+                let until = until.to_rfc3339_opts(SecondsFormat::Secs, true);
+                // The journal was told in the run that asked.
+                let message = format!("{message} (not asked again by the schedule before {until})");
+                frozen.insert(name, FrozenSource { message, hint });
+            }
+            Err(Stumble::Pull(_)) => {}
             Err(Stumble::Source(failure)) => {
                 if !failure.hint.is_empty() {
                     tell_failure(run, &name, &failure).await?;
@@ -106,6 +133,11 @@ pub(super) async fn observe<T: Target>(run: &Run<'_, T>) -> Result<Observed, Run
     if sources.is_empty()
         && let Some(error) = nobody_answered(&centre.sources, &frozen)
     {
+        // One that was not asked, or that may answer again, is enough for a run.
+        let asked = troubles.len() == centre.sources.len();
+        run.met(
+            troubles.into_iter().collect::<Option<Vec<_>>>().and_then(|all| all.into_iter().next().filter(|_| asked)),
+        );
         return Err(error);
     }
     let configured: Vec<SourceName> = centre.sources.iter().map(|source| source.name().clone()).collect();
@@ -179,6 +211,9 @@ async fn pull<T: Target>(run: &Run<'_, T>, source: &Source) -> Result<Pulled, St
     let at = clock.now();
     let store = &centre.store;
     let name = source.name();
+    if let Some(quarantine) = run.source_rests(name).await? {
+        return Err(Stumble::Resting(Box::new(quarantine)));
+    }
     let due = order.full || full_is_due(store.last_full(name).await?, centre.full_every_secs, at);
     let cursor = if due { None } else { store.cursor(name).await? };
     let known = store.known(name).await?;

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use connectors::SourceName;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Action, Decision, Operation, Outcome, Plan, Reason, RunId, RunSummary, Trigger};
+use crate::model::{Action, Decision, Operation, Outcome, Plan, Quarantine, Reason, RunId, RunSummary, Trigger};
 
 /// How one source was seen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,7 +41,7 @@ pub struct PlanCounts {
     /// People whose user is created anew under another username.
     #[serde(default)]
     pub renames: u32,
-    /// People who are held.
+    /// People who are held, or for whom all that is to be done rests.
     pub held: u32,
     /// People whose record of another source decides.
     #[serde(default)]
@@ -69,7 +69,8 @@ impl PlanCounts {
             };
             people.insert(&change.person);
         }
-        let held = plan.decisions.values().filter(|decision| matches!(decision, Decision::Quarantined(_))).count();
+        let held = |decision: &&Decision| matches!(decision, Decision::Quarantined(_) | Decision::Resting { .. });
+        let held = plan.decisions.values().filter(held).count();
         let shadowed = plan.decisions.values().filter(|decision| matches!(decision, Decision::Shadowed { .. })).count();
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         Self {
@@ -167,6 +168,13 @@ pub enum Progress {
         /// Why it stopped, if it did.
         message: Option<String>,
     },
+    /// The contact centre is in quarantine: the same trouble with the configuration once more.
+    Quarantined {
+        /// What, since when, and when the schedule tries again.
+        quarantine: Box<Quarantine>,
+    },
+    /// The quarantine is over.
+    Lifted,
     /// The run ended.
     Finished {
         /// In numbers.
@@ -189,6 +197,8 @@ impl Progress {
             Self::Refused { .. } => "refused by the guard",
             Self::Applied { .. } => "applied a change",
             Self::SinkBehind { .. } => "a report sink is behind",
+            Self::Quarantined { .. } => "in quarantine",
+            Self::Lifted => "out of quarantine",
             Self::Finished { .. } => "finished",
         }
     }

@@ -18,7 +18,7 @@ use crate::store::StoreError;
 
 /// Observes, plans, asks the guard, applies.
 pub(super) async fn story<T: Target>(run: &Run<'_, T>) -> Result<Ended, RunError> {
-    let Run { centre, lease, order, clock, stop: _, watch } = run;
+    let Run { centre, lease, order, clock, watch, .. } = run;
     let (sources, frozen, (seen, plan)) = if let Some(which) = order.undo {
         (SourcesSeen::new(), BTreeMap::new(), undo::plan(run, which).await?)
     } else {
@@ -97,6 +97,9 @@ async fn carry_out<T: Target>(
     });
     let at_rest: BTreeSet<PersonKey> = at_rest.map(|(person, _)| person.clone()).collect();
     store.clear_moved(&at_rest).await?;
+    if let Some(trouble) = &applied.trial {
+        summary.message.clone_from(&trouble.message);
+    }
     if order.user.is_none() {
         store.clear_held(lease).await?;
         for (name, source) in &seen.directory.sources {
@@ -104,7 +107,13 @@ async fn carry_out<T: Target>(
                 store.mark_established(lease, name, clock.now()).await?;
             }
         }
-        store.meta_set(look::RULES, &centre.rules_digest).await?;
+        // Rules whose trial failed, or rests, are still new to the next run.
+        if applied.trial.is_none() && seen.trial.is_none() {
+            store.meta_set(look::RULES, &centre.rules_digest).await?;
+        }
+        if seen.trial.is_none() {
+            run.trial_ended(applied.trial.take()).await?;
+        }
     }
     Ok(())
 }
@@ -122,6 +131,7 @@ async fn remember<T: Target>(run: &Run<'_, T>, plan: &Plan) -> Result<(), StoreE
     let unobserved = plan.decisions.iter().filter(|(_, decision)| matches!(decision, Decision::NotObserved { .. }));
     let unobserved = unobserved.map(|(person, _)| person.clone()).collect();
     store.set_leaving(lease, &plan.leaving, &unobserved).await?;
+    store.keep_retries(lease, &plan.refused, &unobserved).await?;
     store.record_findings(lease, order.run, &plan.findings, clock.now()).await?;
     store.record_decisions(lease, order.run, &plan.decisions).await
 }

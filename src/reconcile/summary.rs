@@ -37,6 +37,7 @@ pub(super) fn of_plan(plan: &Plan, sources: &SourcesSeen, frozen: BTreeMap<Sourc
     RunSummary {
         result: if plan.is_empty() { "nothing_to_do" } else { "planned" }.to_owned(),
         quarantined: u32::try_from(quarantined).unwrap_or(u32::MAX),
+        resting: u32::try_from(plan.resting.len()).unwrap_or(u32::MAX),
         shadowed: u32::try_from(shadowed).unwrap_or(u32::MAX),
         frozen,
         people: sources.iter().map(|(name, seen)| (name.clone(), seen.people)).collect(),

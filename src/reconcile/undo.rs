@@ -32,6 +32,9 @@ pub(super) async fn plan<T: Target>(run: &Run<'_, T>, which: RunId) -> Result<(O
         connect,
         memory: store.memory().await?,
         undone: store.undone().await?,
+        // Somebody asks for it by hand: everything is tried.
+        retries: BTreeMap::new(),
+        trial: None,
         config_changed: false,
     };
     let (mut ids, usernames) = touched(&taken);

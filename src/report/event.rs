@@ -72,6 +72,11 @@ fn body(entry: &JournalEntry, privacy: Privacy) -> Body<'_> {
             Body::Refused { run: *run, digest, message: message.into() }
         }
         JournalEntry::Approved { digest } => Body::Approved { digest },
+        JournalEntry::QuarantineEntered { run, failures, message, hint } => {
+            let (message, hint) = (message.into(), hint.into());
+            Body::QuarantineEntered { run: *run, failures: *failures, message, hint }
+        }
+        JournalEntry::QuarantineLeft { run, since } => Body::QuarantineLeft { run: *run, since: moment(*since) },
         JournalEntry::RunFinished { run, summary, next } => {
             Body::RunFinished(Box::new(finished(*run, summary, *next, privacy)))
         }
@@ -250,6 +255,7 @@ fn outcome<'a>(outcome: &'a Outcome, hidden: &Hidden) -> (OutcomeBody<'a>, Optio
                 NotAttempted::EarlierChangeFailed => "an earlier change of the same person failed",
                 NotAttempted::RunStopped => "the run was stopped by an error that nothing could survive",
                 NotAttempted::Shutdown => "the process was asked to stop",
+                NotAttempted::TrialFailed => "the changed configuration was tried on others first and was refused",
             }));
             (OutcomeBody { outcome: "not_attempted", message, ..nothing }, None)
         }
@@ -292,6 +298,7 @@ fn finished(run: RunId, summary: &RunSummary, next: Option<Time>, privacy: Priva
         in_doubt,
         not_attempted,
         quarantined,
+        resting,
         shadowed,
         frozen,
         people,
@@ -319,6 +326,7 @@ fn finished(run: RunId, summary: &RunSummary, next: Option<Time>, privacy: Priva
         in_doubt: *in_doubt,
         not_attempted: *not_attempted,
         quarantined: *quarantined,
+        resting: *resting,
         shadowed: *shadowed,
         frozen: frozen
             .iter()

@@ -159,6 +159,7 @@ fn finished(result: &str, message: &str) -> JournalEntry {
         in_doubt: 7,
         not_attempted: 8,
         quarantined: 9,
+        resting: 11,
         shadowed: 10,
         frozen: [(
             "okta".into(),
@@ -190,6 +191,12 @@ fn every_entry() -> Vec<(&'static str, JournalEntry)> {
         digest: "7f3c9a".into(),
         message: "would remove the protected ada.lovelace@example.com".into(),
     };
+    let quarantine_entered = JournalEntry::QuarantineEntered {
+        run: run(),
+        failures: 3,
+        message: "ListUsers: AccessDeniedException: not allowed".into(),
+        hint: "allow connect:ListUsers".into(),
+    };
     let quick_connect = Action::DeleteQuickConnect(Named::new("qc-1", "Ada's desk"));
     let left = Reason::Left { why: LeaveReason::Deleted, since: at(-60) };
     let not_attempted = Outcome::NotAttempted { why: NotAttempted::RunStopped };
@@ -210,6 +217,8 @@ fn every_entry() -> Vec<(&'static str, JournalEntry)> {
         ("source_failed", source_failed),
         ("refused", refused),
         ("approved", JournalEntry::Approved { digest: "7f3c9a".into() }),
+        ("quarantine_entered", quarantine_entered),
+        ("quarantine_left", JournalEntry::QuarantineLeft { run: run(), since: at(-60) }),
         ("run_finished", finished("done", "everybody agrees")),
         ("run_finished_refused", finished("refused", "would remove the protected ada.lovelace@example.com")),
     ];

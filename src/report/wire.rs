@@ -72,6 +72,16 @@ pub(super) enum Body<'a> {
     Approved {
         digest: &'a str,
     },
+    QuarantineEntered {
+        run: RunId,
+        failures: u32,
+        message: Cow<'a, str>,
+        hint: Cow<'a, str>,
+    },
+    QuarantineLeft {
+        run: RunId,
+        since: String,
+    },
     RunFinished(Box<FinishedBody<'a>>),
     /// What remains of an event that cannot be shortened enough: `event` names the kind.
     #[serde(untagged)]
@@ -147,6 +157,7 @@ pub(super) struct FinishedBody<'a> {
     pub(super) in_doubt: u32,
     pub(super) not_attempted: u32,
     pub(super) quarantined: u32,
+    pub(super) resting: u32,
     pub(super) shadowed: u32,
     pub(super) frozen: Vec<FrozenBody<'a>>,
     pub(super) people: &'a BTreeMap<SourceName, u32>,
@@ -171,6 +182,8 @@ impl Body<'_> {
             Self::SourceFailed { .. } => "source_failed",
             Self::Refused { .. } => "refused",
             Self::Approved { .. } => "approved",
+            Self::QuarantineEntered { .. } => "quarantine_entered",
+            Self::QuarantineLeft { .. } => "quarantine_left",
             Self::RunFinished(_) => "run_finished",
             Self::LeftOut { kind } => kind,
         }
@@ -202,7 +215,7 @@ impl Body<'_> {
                 cut(message);
                 cut(hint);
             }
-            Self::SourceFailed { message, hint, .. } => {
+            Self::SourceFailed { message, hint, .. } | Self::QuarantineEntered { message, hint, .. } => {
                 cut(message);
                 cut(hint);
             }
@@ -215,7 +228,7 @@ impl Body<'_> {
                     cut(hint);
                 }
             }
-            Self::RunStarted { .. } | Self::Approved { .. } | Self::LeftOut { .. } => {}
+            Self::RunStarted { .. } | Self::Approved { .. } | Self::QuarantineLeft { .. } | Self::LeftOut { .. } => {}
         }
     }
 }

@@ -145,6 +145,12 @@ impl Watch for Log {
             Progress::SinkBehind { sink, rejected, message } => {
                 tracing::warn!(%centre, sink, rejected, "report sink `{sink}` is behind: {}", message.unwrap_or_default());
             }
+            Progress::Quarantined { quarantine } => {
+                let hint = &quarantine.trouble.hint;
+                let message = &quarantine.trouble.message;
+                tracing::error!(%centre, hint, until = %quarantine.until, "`{centre}` is in quarantine: {message}");
+            }
+            Progress::Lifted => tracing::info!(%centre, "`{centre}` is out of quarantine"),
             other => tracing::debug!(%centre, progress = other.name(), "{}", other.name()),
         }
     }
@@ -158,6 +164,10 @@ fn log_end(centre: &str, result: &RunResult) {
             failed = summary.failed, in_doubt = summary.in_doubt, quarantined = summary.quarantined,
             "run ended: {}", summary.result
         ),
+        // Said when it was entered; not at every tick.
+        Err(RunError::Quarantined(quarantine)) => {
+            tracing::debug!(%centre, until = %quarantine.until, "in quarantine");
+        }
         Err(error) => tracing::error!(
             %centre, hint = error.hint(), "run failed: {}", reconcile::chain(error)
         ),

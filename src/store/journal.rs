@@ -144,6 +144,8 @@ fn event_id(entry: &JournalEntry, seq: i64, at: Time) -> String {
         JournalEntry::Finding { run, finding: _ } => format!("{run}:finding:{seq}"),
         JournalEntry::SourceFailed { run, source, .. } => format!("{run}:source:{source}:{seq}"),
         JournalEntry::Refused { run, .. } => format!("{run}:refused:{seq}"),
+        JournalEntry::QuarantineEntered { run, .. } => format!("{run}:quarantine_entered"),
+        JournalEntry::QuarantineLeft { run, since: _ } => format!("{run}:quarantine_left"),
         // No run: after a lost state file the numbers begin anew, the time does not.
         JournalEntry::Approved { digest } => format!("approved:{digest}:{}:{seq}", millis(at)),
     }

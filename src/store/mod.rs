@@ -13,6 +13,8 @@
 //! notes       what the sources say about themselves, until they are listed anew
 //! memory      what we did, per person; who is leaving since when
 //! runs        begin, intent, outcome, finish
+//! quarantine  trouble with the configuration that lasts
+//! retry       what Connect refused for whom, and when it is tried again
 //! journal     what happened, in order; the outbox of every sink
 //! findings    what was found and decided by the last run
 //! approvals   held plans and who let them through
@@ -42,6 +44,8 @@ mod lease;
 mod memory;
 mod notes;
 mod person;
+mod quarantine;
+mod retry;
 mod runs;
 mod same;
 mod snapshot;
@@ -71,6 +75,7 @@ pub use history::RunRow;
 pub use inventory::InventoryPatch;
 pub use journal::JournalRow;
 pub use lease::RunLease;
+pub use quarantine::Patient;
 pub use runs::{OpenIntent, Settlement};
 pub use snapshot::PullOutcome;
 

@@ -1,7 +1,7 @@
 //! The ledger: a run begins, every call is intended before it is made and settled after it, the run ends.
 //!
 //! Invariant: an intent without a final outcome is in doubt; [`Store::open_intents`] finds it after any crash.
-//! Invariant: outcome, memory, remembered inventory and the journal's line change in one transaction, once.
+//! Invariant: outcome, memory, retry clock, remembered inventory and the journal's line change in one transaction, once.
 //! Invariant: a run that was begun and never finished is closed by the next one that begins.
 
 use connectors::PersonKey;
@@ -13,10 +13,11 @@ use super::inventory::{InventoryPatch, note_own_write, patch};
 use super::journal::record;
 use super::lease::RunLease;
 use super::memory::remember;
+use super::retry;
 use super::tx::Tx;
 use crate::model::{
-    Action, Change, ChangeRecord, Facet, JournalEntry, NotAttempted, Outcome, Remembered, RunId, RunSummary, Stage,
-    Time, Trigger,
+    Action, Change, ChangeRecord, Facet, JournalEntry, NotAttempted, Outcome, Remembered, RetryClock, RunId,
+    RunSummary, Stage, Time, Trigger,
 };
 
 /// A change that was begun and whose end is not known.
@@ -108,6 +109,19 @@ impl Store {
     /// [`StoreError::LeaseLost`], [`StoreError::Unknown`] for a change that was attempted and never intended, or if the
     /// file cannot be written; the change then stays in doubt.
     pub async fn settle(&self, lease: &RunLease, settlement: Settlement<'_>) -> Result<(), StoreError> {
+        self.settle_refused(lease, settlement, None).await
+    }
+
+    /// The same, with the retry clock that a refusal sets. A success forgets the clock of the step.
+    ///
+    /// # Errors
+    /// As [`Store::settle`].
+    pub async fn settle_refused(
+        &self,
+        lease: &RunLease,
+        settlement: Settlement<'_>,
+        refused: Option<&RetryClock>,
+    ) -> Result<(), StoreError> {
         let Settlement { run, change, outcome, remembered, inventory, at } = settlement;
         let mut writer = self.writer().await?;
         let mut tx = writer.begin_for(Some(lease)).await?;
@@ -135,6 +149,7 @@ impl Store {
         if let Some((person, remembered)) = remembered {
             remember(&mut tx, person, remembered).await?;
         }
+        retry::settle(&mut tx, change, outcome, refused).await?;
         patch(&mut tx, inventory).await?;
         note_own_write(&mut tx, change, outcome, at).await?;
         if outcome.is_final() {
@@ -235,7 +250,10 @@ async fn interrupted_summary(tx: &mut Tx<'_>, run: RunId, millis: i64) -> Result
             Some(Outcome::Done { .. } | Outcome::AlreadySo { .. }) => done_counter(&mut summary, &change.action),
             Some(Outcome::Failed { .. } | Outcome::DidNotHappen) => Some(&mut summary.failed),
             Some(Outcome::NotAttempted {
-                why: NotAttempted::EarlierChangeFailed | NotAttempted::RunStopped | NotAttempted::Shutdown,
+                why: NotAttempted::EarlierChangeFailed
+                | NotAttempted::RunStopped
+                | NotAttempted::Shutdown
+                | NotAttempted::TrialFailed,
             }) => Some(&mut summary.not_attempted),
             Some(Outcome::InDoubt { .. }) | None => Some(&mut summary.in_doubt),
         };

@@ -23,4 +23,5 @@ mod spine;
 mod stored_secrets;
 mod tls;
 mod undo;
+mod stuck;
 mod world;

@@ -70,3 +70,10 @@ fn schedule_and_reports_are_checked() {
     let SinkKind::CloudwatchLogs(logs) = &reports[1].kind else { panic!("another kind") };
     assert_eq!((logs.retention_days, logs.region.as_str()), (None, "eu-west-2"));
 }
+
+#[test]
+fn a_changed_configuration_is_tried_on_five_people_unless_the_file_says_otherwise() {
+    assert_eq!(smallest_with("").trial, 5);
+    assert_eq!(smallest_with("[apply]\ntrial = 0").trial, 0);
+    check("[apply]\ntrial = -1", &["[apply] trial = -1: expected a whole number, 0 or more"]);
+}

@@ -155,9 +155,9 @@ fn access_is_taken_before_it_is_given() {
          c-5 ed.orr owner=entra/5",
         "~ c-3 security: Agent → No Access [left: disabled]
          - c-4 [left: disabled]
+         = c-2 entra/2 [adopted by username]
          ~ c-2 routing: Basic → Care Voice [adopted by username]
          ~ c-5 routing: Basic → Care Voice [mapped]
-         = c-2 entra/2 [adopted by username]
          + ada.king Agent / Care Voice [joined]",
     );
 }

@@ -36,10 +36,10 @@ fn existing_users_are_adopted_by_username_mailbox_or_address() {
          c-2 bob.low@example.com route=Care_Voice
          c-3 moss mail=cy@mail.example.com route=Care_Voice last=Moss
          c-4 di.nash@other.com",
-        "~ c-3 identity: Moss → Cy [adopted by email]
-         = c-1 entra/1 [adopted by username]
+        "= c-1 entra/1 [adopted by username]
          = c-2 entra/2 [adopted by mailbox_name]
          = c-3 entra/3 [adopted by email]
+         ~ c-3 identity: Moss → Cy [adopted by email]
          + di.nash@example.com Agent / Care Voice [joined]
          ? entra/2 Rename
          ? entra/3 Rename
@@ -52,9 +52,9 @@ fn adoption_leaves_what_connect_decides_and_writes_the_rest() {
     check(
         "entra/1 ada.king dept=Care",
         "c-1 ada.king sec=Admin route=Basic last=Queen",
-        "~ c-1 routing: Basic → Care Voice [adopted by username]
-         ~ c-1 identity: Queen → King [adopted by username]
-         = c-1 entra/1 [adopted by username]",
+        "= c-1 entra/1 [adopted by username]
+         ~ c-1 routing: Basic → Care Voice [adopted by username]
+         ~ c-1 identity: Queen → King [adopted by username]",
     );
 }
 
@@ -145,9 +145,9 @@ fn a_rehire_of_a_suspended_person_gets_the_access_back() {
         "entra/1 ada.king standing=deleted\n entra/2 ada.king dept=Care",
         "c-1 ada.king owner=entra/1 sec=No_Access route=Holding
          memory entra/1 link=c-1 suspended=3 former.sec=Admin former.route=Basic",
-        "~ c-1 security: No Access → Admin [returned]
+        "= c-1 entra/2 [rebound from entra/1]
+         ~ c-1 security: No Access → Admin [returned]
          ~ c-1 routing: Holding → Care Voice [returned]
-         = c-1 entra/2 [rebound from entra/1]
          . entra/1 out of scope: deleted",
     );
 }

@@ -192,8 +192,8 @@ fn the_first_directory_takes_over_when_it_gets_to_know_somebody() {
     settles(
         "entra/1 ada.king dept=Sales\n okta/9 ada.king dept=Care",
         OWNED_BY_OKTA,
-        "~ c-1 routing: Care Voice → Sales Voice [handed over from okta/9]
-         = c-1 entra/1 [handed over from okta/9]
+        "= c-1 entra/1 [handed over from okta/9]
+         ~ c-1 routing: Care Voice → Sales Voice [handed over from okta/9]
          . okta/9 shadowed by entra/1 (username)",
     );
     // What was changed by hand under `shared` stays left alone: the memory goes along.

@@ -7,10 +7,14 @@ use std::sync::{Arc, Mutex};
 use connectors::{Presence, Pull};
 
 use super::*;
-use crate::model::{Decision, Finding, FindingCode, JournalEntry, LeaveReason, Remembered, RunSummary, Trigger};
-use crate::store::{InventoryPatch, Settlement, StoreError};
+use crate::model::retry::Said;
+use crate::model::{
+    Decision, Finding, FindingCode, JournalEntry, LeaveReason, Quarantine, Remembered, RetryClock, RunSummary, Trigger,
+    Trouble,
+};
+use crate::store::{InventoryPatch, Patient, Settlement, StoreError};
 
-const STEPS: u32 = 25;
+const STEPS: u32 = 29;
 
 async fn snapshot_step(store: &Store, lease: &RunLease, step: u32) -> Result<(), StoreError> {
     let users = |range: std::ops::Range<u32>| listing(range.map(|n| worker(&format!("p{n}"), "Care")));
@@ -108,7 +112,37 @@ async fn take(store: &Store, lease: &RunLease, step: u32) -> Result<(), StoreErr
     match step {
         0..6 => snapshot_step(store, lease, step).await,
         6..16 => ledger_step(store, lease, step).await,
-        _ => memory_step(store, lease, step).await,
+        16..25 => memory_step(store, lease, step).await,
+        _ => trouble_step(store, lease, step).await,
+    }
+}
+
+/// What is refused, and what is broken.
+async fn trouble_step(store: &Store, lease: &RunLease, step: u32) -> Result<(), StoreError> {
+    let (code, message, hint) = (String::from("InvalidParameterException"), String::new(), String::new());
+    let trouble = Trouble { class: code.clone(), message: message.clone(), hint: hint.clone() };
+    let quarantine = Quarantine::of_centre(None, trouble, at(26));
+    match step {
+        25 => {
+            let change = create(2, "p6");
+            let said = Said { code, message, hint, request_id: None, passes: false };
+            let clock = RetryClock::refused(None, &change, said, at(25));
+            let RetryClock { code, message, hint, request_id, .. } = clock.clone();
+            let outcome = Outcome::Failed { code, message, hint, request_id };
+            let inventory = InventoryPatch::None;
+            let settled =
+                Settlement { run: run(1), change: &change, outcome: &outcome, remembered: None, inventory, at: at(25) };
+            store.settle_refused(lease, settled, Some(&clock)).await
+        }
+        26 => {
+            let entry = JournalEntry::QuarantineEntered { run: run(2), failures: 3, message, hint };
+            store.set_quarantine(lease, Patient::Centre, Some(&quarantine), Some(&entry), at(26)).await
+        }
+        27 => {
+            let entry = JournalEntry::QuarantineLeft { run: run(2), since: at(26) };
+            store.set_quarantine(lease, Patient::Centre, None, Some(&entry), at(27)).await
+        }
+        _ => store.keep_retries(lease, &BTreeMap::new(), &BTreeSet::new()).await,
     }
 }
 

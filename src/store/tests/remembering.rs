@@ -135,3 +135,42 @@ async fn a_source_is_established_by_a_run_that_was_carried_out() {
     home.apply_listing(Some(&lease), &entra(), listing([worker("a", "Care")]), &cursor("c"), at(3)).await.unwrap();
     assert!(established().await);
 }
+
+#[tokio::test]
+async fn a_clock_is_kept_while_its_step_is_wanted_and_forgotten_with_a_success() {
+    let home = Home::new().await;
+    let lease = lease(&home).await;
+    home.begin_run(&lease, run(1), Trigger::Hand, at(1)).await.unwrap();
+    let settle = async |seq: u32, id: &str, refused: bool| {
+        let change = create(seq, id);
+        home.intend(&lease, run(1), &change, at(2)).await.unwrap();
+        let text = || String::from("InvalidParameterException");
+        let said =
+            crate::model::retry::Said { code: text(), message: text(), hint: text(), request_id: None, passes: false };
+        let clock = refused.then(|| crate::model::RetryClock::refused(None, &change, said, at(2)));
+        let failed = Outcome::Failed { code: text(), message: text(), hint: text(), request_id: None };
+        let outcome = if refused { failed } else { done(Some("c")) };
+        let (inventory, remembered) = (crate::store::InventoryPatch::None, None);
+        let settled = crate::store::Settlement {
+            run: run(1),
+            change: &change,
+            outcome: &outcome,
+            remembered,
+            inventory,
+            at: at(3),
+        };
+        home.settle_refused(&lease, settled, clock.as_ref()).await.unwrap();
+    };
+    let people = async || home.retries().await.unwrap().into_keys().map(|key| key.id.to_string()).collect::<Vec<_>>();
+    for (seq, id) in [(0, "ada"), (1, "bob"), (2, "cy"), (3, "dee")] {
+        settle(seq, id, true).await;
+    }
+    assert_eq!(people().await, ["ada", "bob", "cy", "dee"]);
+    settle(4, "dee", false).await;
+    assert_eq!(people().await, ["ada", "bob", "cy"], "a success forgets");
+    let wanted = BTreeMap::from([(person("ada"), BTreeSet::from([crate::model::Operation::CreateUser]))]);
+    home.keep_retries(&lease, &wanted, &BTreeSet::from([person("bob")])).await.unwrap();
+    assert_eq!(people().await, ["ada", "bob"], "wanted, and not observed");
+    let reopened = Store::open_read_only(&home.path).await.unwrap();
+    assert_eq!(reopened.retries().await.unwrap(), home.retries().await.unwrap(), "a restart forgets nothing");
+}
