@@ -140,7 +140,7 @@ pub fn takes_away(change: &Change) -> bool {
         || match &change.action {
             Action::Delete { .. } | Action::DeleteQuickConnect(_) => true,
             Action::Update(update) => security(update) == Security::Taken,
-            Action::Create(_) | Action::Adopt { .. } => false,
+            Action::Create(_) | Action::Adopt { .. } | Action::MoveQuickConnect(_) => false,
         }
 }
 
@@ -183,6 +183,8 @@ fn wish(change: &Change) -> String {
             json!(["update", facet, after, untag, stage])
         }
         Action::DeleteQuickConnect(named) => json!(["delete_quick_connect", named.id]),
+        // The new user is told by the person: its id is known only once it is there.
+        Action::MoveQuickConnect(step) => json!(["move_quick_connect", step.named.id]),
         Action::Delete { .. } => json!(["delete"]),
     };
     let bytes = Sha256::digest(json!([change.person, change.connect, what]).to_string());

@@ -107,7 +107,7 @@ fn changes(text: &str) -> Vec<Change> {
         wanted => {
             let (person, attributes) = (PersonKey::new("entra", person), AttributeSet::default());
             let username = wanted.strip_prefix("create=").unwrap().to_owned();
-            let desired = DesiredUser { person, username, attributes, stage: Stage::Active };
+            let desired = DesiredUser { person, username, attributes, wished: None, stage: Stage::Active };
             (Action::Create(Box::new(desired)), Reason::Joined { rules: Vec::new() })
         }
     };
@@ -131,7 +131,8 @@ fn plan(changes: Vec<Change>) -> Plan {
         leaving: BTreeMap::new(),
         links: BTreeMap::new(),
         agreed: BTreeMap::new(),
-        departments: BTreeMap::new(),
+        undone: BTreeMap::new(),
+        stakes: Default::default(),
         refused: BTreeMap::new(),
         resting: BTreeSet::new(),
         details_needed: BTreeSet::new(),
@@ -143,7 +144,7 @@ fn plan(changes: Vec<Change>) -> Plan {
 
 fn no_limits() -> Limits {
     let limit = || Limit { count: None, fraction: Some(1.0) };
-    Limits { max_removed: limit(), max_changed: limit(), protected: BTreeSet::new(), approval_secs: 60 }
+    Limits { max_removed: limit(), max_changed: limit(), ..Limits::default() }
 }
 
 fn no_rules() -> Rules {
@@ -166,9 +167,10 @@ fn no_rules() -> Rules {
         departments_are_security_profiles: false,
         authority: BTreeMap::new(),
         adopt: Vec::new(),
-        leaver: LeaverRules { grace_secs: 0, suspend: None, delete: false },
+        leaver: LeaverRules { grace_secs: 0, suspend: None, delete: false, undo_holds_secs: 0 },
         rename: RenamePolicy::Report,
         user_limit: None,
+        canaries: BTreeSet::new(),
     }
 }
 
@@ -223,6 +225,7 @@ impl Home {
             directory: Default::default(),
             connect: inventory(),
             memory: BTreeMap::new(),
+            undone: BTreeMap::new(),
             retries: self.centre.store.retries().await?,
             trial: None,
             config_changed: false,

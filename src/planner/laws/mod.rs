@@ -55,6 +55,7 @@ impl Tally {
                 Decision::NotObserved { .. } => "not observed",
                 Decision::Quarantined(_) => "quarantined",
                 Decision::Shadowed { .. } => "shadowed",
+                Decision::Resting { .. } => "resting",
             });
         }
     }

@@ -75,6 +75,7 @@ fn whoever_is_held_waits_or_cannot_be_seen_is_touched_by_no_change() {
                 Decision::Changes { .. } => false,
                 Decision::InSync | Decision::OutOfScope { .. } | Decision::Waiting { .. } => true,
                 Decision::NotObserved { .. } | Decision::Quarantined(_) | Decision::Shadowed { .. } => true,
+                Decision::Resting { .. } => true,
             };
             prop_assert!(!rests || plan.of(person).next().is_none(), "{person}: {:?}", render(&plan));
             let theirs = |id| world.seen.connect.users[id].owner.as_ref() == Some(person);

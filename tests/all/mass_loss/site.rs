@@ -121,8 +121,8 @@ impl Site {
         for (at, kind) in self.subject.kinds.iter().enumerate() {
             let special = struck.take_if(|_| at == self.subject.struck);
             built.push(Arc::new(match special {
-                Some(build) => build(kind, &self.sandbox, &secret, limits),
-                None => (kind.source)(&self.sandbox, &secret, limits),
+                Some(build) => build(kind, &self.sandbox, &secret, limits.clone()),
+                None => (kind.source)(&self.sandbox, &secret, limits.clone()),
             }));
         }
         self.sources = built;
