@@ -15,7 +15,7 @@ use aws_config::sts::AssumeRoleProvider;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
 use aws_sdk_connect::Client;
-use aws_sdk_connect::config::{Credentials, ProvideCredentials, SharedCredentialsProvider};
+use aws_sdk_connect::config::{Credentials, ProvideCredentials, SharedCredentialsProvider, SharedHttpClient};
 use url::{Host, Url};
 
 use super::config::ConnectConfig;
@@ -64,13 +64,14 @@ impl ClientError {
     }
 }
 
-/// The client for one instance, with credentials that have been had once.
-pub(super) async fn build(config: &ConnectConfig) -> Result<Client, ClientError> {
+/// The client for one instance, with credentials that have been had once. `http` carries its requests instead of the
+/// network.
+pub(super) async fn build(config: &ConnectConfig, http: Option<&SharedHttpClient>) -> Result<Client, ClientError> {
     let loopback = config.endpoint_url.as_ref().is_some_and(is_loopback);
     if config.endpoint_url.as_ref().is_some_and(|url| url.scheme() == "http") && !loopback {
         return Err(ClientError::PlainHttp);
     }
-    let shared = shared_config(config, loopback).await;
+    let shared = shared_config(config, loopback, http).await;
     let mut connect = aws_sdk_connect::config::Builder::from(&shared)
         .retry_config(RetryConfig::disabled())
         .timeout_config(
@@ -88,8 +89,11 @@ pub(super) async fn build(config: &ConnectConfig) -> Result<Client, ClientError>
     Ok(Client::from_conf(connect.build()))
 }
 
-async fn shared_config(config: &ConnectConfig, loopback: bool) -> SdkConfig {
+async fn shared_config(config: &ConnectConfig, loopback: bool, http: Option<&SharedHttpClient>) -> SdkConfig {
     let mut loader = aws_config::defaults(BehaviorVersion::latest()).region(Region::new(config.region.clone()));
+    if let Some(http) = http {
+        loader = loader.http_client(http.clone());
+    }
     if let Ok(name) = AppName::new(env!("CARGO_PKG_NAME")) {
         loader = loader.app_name(name);
     }
@@ -154,7 +158,7 @@ mod tests {
     async fn plain_http_elsewhere_is_refused() {
         let mut config = super::super::fake::config("http://127.0.0.1:1");
         config.endpoint_url = Some("http://connect.example.com".parse().unwrap());
-        let error = build(&config).await.expect_err("plain http");
+        let error = build(&config, None).await.expect_err("plain http");
         assert!(matches!(error, ClientError::PlainHttp), "{error}");
         assert!(error.hint().contains("https"));
     }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use aws_sdk_cloudwatchlogs::Client;
 use aws_sdk_cloudwatchlogs::config::retry::RetryConfig;
 use aws_sdk_cloudwatchlogs::config::timeout::TimeoutConfig;
-use aws_sdk_cloudwatchlogs::config::{BehaviorVersion, Builder, Credentials, Region};
+use aws_sdk_cloudwatchlogs::config::{BehaviorVersion, Builder, Credentials, Region, SharedHttpClient};
 use aws_sdk_cloudwatchlogs::error::{ConnectorError, ProvideErrorMetadata, SdkError};
 use aws_sdk_cloudwatchlogs::operation::RequestId as _;
 use aws_sdk_cloudwatchlogs::types::{InputLogEvent, RejectedLogEventsInfo};
@@ -77,6 +77,7 @@ impl CloudwatchLogs {
         privacy: Privacy,
         config: &CloudwatchConfig,
         centre: &str,
+        http: Option<&SharedHttpClient>,
     ) -> Result<Self, SinkError> {
         let CloudwatchConfig { group, retention_days, region, profile, endpoint_url } = config;
         let timeouts = TimeoutConfig::builder()
@@ -84,6 +85,9 @@ impl CloudwatchLogs {
             .operation_attempt_timeout(Duration::from_secs(30))
             .build();
         let mut loader = aws_config::defaults(BehaviorVersion::latest()).region(Region::new(region.clone()));
+        if let Some(http) = http {
+            loader = loader.http_client(http.clone());
+        }
         if endpoint_url.as_ref().is_some_and(is_loopback) {
             // A program on this machine that pretends to be CloudWatch Logs must learn nothing.
             loader = loader.credentials_provider(Credentials::new("sandbox", "sandbox", None, None, "loopback"));

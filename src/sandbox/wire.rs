@@ -35,7 +35,7 @@ pub(super) fn signed_for(headers: &HeaderMap, service: &str) -> Result<(), Unsig
 
 /// The `x-amzn-RequestId` of one request.
 pub(super) fn request_id() -> String {
-    uuid::Uuid::new_v4().to_string()
+    crate::sandbox::fresh_id().to_string()
 }
 
 /// An error a fault demands, in no service's shape yet.

@@ -6,9 +6,11 @@
 //! Invariant: every request that leaves is counted, failed ones included.
 //! Deliberately absent: credentials. Whoever attaches one checks the origin first ([`crate::paging::same_origin`]).
 
+mod carrier;
 mod retry;
 
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -18,6 +20,7 @@ use reqwest::{Method, StatusCode};
 use url::{Host, Url};
 use uuid::Uuid;
 
+pub use carrier::{Carried, Carrier, Cause, Parcel};
 pub use retry::{Attempt, GaveUp, RetryRules, Tried, retry_after, retrying};
 
 /// Bounds of one client.
@@ -53,8 +56,15 @@ impl Default for HttpLimits {
 /// The client. Cheap to clone; clones share their connections.
 #[derive(Debug, Clone)]
 pub struct HttpClient {
-    inner: reqwest::Client,
+    way: Way,
     limits: HttpLimits,
+}
+
+/// How requests leave.
+#[derive(Debug, Clone)]
+enum Way {
+    Network(reqwest::Client),
+    Carrier(Arc<dyn Carrier>),
 }
 
 /// A request to be sent, possibly more than once.
@@ -100,10 +110,10 @@ impl fmt::Debug for Outgoing<'_> {
 pub enum TransportError {
     /// No connection, no answer in time, or TLS.
     #[error("no answer")]
-    Unreachable(#[source] reqwest::Error),
+    Unreachable(#[source] Cause),
     /// The answer ended before its end, or could not be unpacked.
     #[error("the answer was cut short")]
-    CutShort(#[source] reqwest::Error),
+    CutShort(#[source] Cause),
     /// The body is longer than the bound.
     #[error("the answer is longer than {limit} bytes")]
     TooBig {
@@ -168,8 +178,19 @@ impl HttpClient {
             .read_timeout(limits.read)
             .timeout(limits.total)
             .build()
-            .map_err(TransportError::Unreachable)?;
-        Ok(Self { inner, limits })
+            .map_err(unreachable)?;
+        Ok(Self { way: Way::Network(inner), limits })
+    }
+
+    /// The same, with every request handed to `carrier` if there is one, instead of the network.
+    ///
+    /// # Errors
+    /// See [`new`](Self::new).
+    pub fn over(carrier: Option<&Arc<dyn Carrier>>, limits: HttpLimits) -> Result<Self, TransportError> {
+        match carrier {
+            Some(carrier) => Ok(Self { way: Way::Carrier(Arc::clone(carrier)), limits }),
+            None => Self::new(limits),
+        }
     }
 
     /// The bounds.
@@ -189,12 +210,18 @@ impl HttpClient {
         // A fresh one per attempt: support can tell the attempts apart.
         headers
             .insert("client-request-id", HeaderValue::from_str(&client_request_id).expect("a GUID is a header value"));
-        let mut request = self.inner.request(out.method.clone(), out.url.clone()).headers(headers);
+        let client = match &self.way {
+            Way::Network(client) => client,
+            Way::Carrier(carrier) => {
+                let Carried { status, headers, body } = carrier::carry(&**carrier, out, headers, &self.limits).await?;
+                return Ok(Answer { status, headers, body, client_request_id });
+            }
+        };
+        let mut request = client.request(out.method.clone(), out.url.clone()).headers(headers);
         if let Some(body) = &out.body {
             request = request.body(body.clone());
         }
-        // `without_url`: a link in an error text would put its token into a log.
-        let answer = request.send().await.map_err(|error| TransportError::Unreachable(error.without_url()))?;
+        let answer = request.send().await.map_err(unreachable)?;
         let (status, headers) = (answer.status(), answer.headers().clone());
         let body = self.body(answer).await?;
         Ok(Answer { status, headers, body, client_request_id })
@@ -204,7 +231,7 @@ impl HttpClient {
         let limit = self.limits.body_bytes;
         let announced = answer.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or(64 << 10);
         let mut body = Vec::with_capacity(announced.min(limit));
-        while let Some(piece) = answer.chunk().await.map_err(|error| TransportError::CutShort(error.without_url()))? {
+        while let Some(piece) = answer.chunk().await.map_err(cut_short)? {
             if body.len() + piece.len() > limit {
                 return Err(TransportError::TooBig { limit });
             }
@@ -217,6 +244,15 @@ impl HttpClient {
     pub async fn send(&self, out: &Outgoing<'_>, meter: &Meter) -> Tried<Result<Answer, TransportError>> {
         retrying(&self.limits.retry, || async { assess(self.once(out, meter).await) }).await
     }
+}
+
+// `without_url`: a link in an error text would put its token into a log.
+fn unreachable(error: reqwest::Error) -> TransportError {
+    TransportError::Unreachable(Box::new(error.without_url()))
+}
+
+fn cut_short(error: reqwest::Error) -> TransportError {
+    TransportError::CutShort(Box::new(error.without_url()))
 }
 
 /// Whether the same request may fare better later.
