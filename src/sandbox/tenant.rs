@@ -260,6 +260,12 @@ impl Tenant {
         user.map(|user| user.properties().collect()).unwrap_or_default()
     }
 
+    /// Whether an account was deleted for good, or never was.
+    #[must_use]
+    pub fn is_gone(&self, id: &str) -> bool {
+        self.lock().store.users.iter().find(|user| user.id == id).is_none_or(|user| user.life == store::Life::Gone)
+    }
+
     /// Ids and names of the active groups.
     #[must_use]
     pub fn groups(&self) -> Vec<(String, String)> {
