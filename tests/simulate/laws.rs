@@ -62,6 +62,8 @@ struct Told {
     /// The run that was delivered when it was made.
     since: u64,
     excused: bool,
+    /// Requests that wrote the same once more, because a reply was lost: one change all the same.
+    again: Vec<String>,
     /// By sink: the report that was found for it.
     by: BTreeMap<&'static str, String>,
 }
@@ -79,7 +81,11 @@ struct Reports {
 #[derive(Debug)]
 pub(crate) struct Laws {
     checked: BTreeMap<&'static str, u64>,
+    /// Writes in Connect's journal that were judged.
+    journal: usize,
     writes: Vec<Told>,
+    /// Requests that wrote what was there.
+    idle: BTreeSet<String>,
     /// Profile names by id.
     names: BTreeMap<String, String>,
     delivered: u64,
@@ -107,7 +113,9 @@ impl Laws {
         let more = routings.iter().filter_map(|name| Some((connect.routing_profile_id(name)?, (*name).to_owned())));
         Self {
             checked: BTreeMap::new(),
+            journal: 0,
             writes: Vec::new(),
+            idle: BTreeSet::new(),
             names: names.chain(more).collect(),
             delivered: 0,
             reports: BTreeMap::new(),
@@ -170,7 +178,7 @@ impl Laws {
     /// Judges what was written to Connect since the last time.
     pub(crate) fn see_writes(&mut self, sandbox: &Sandbox, truth: &Truth, rules: &Rules) -> Result<(), Violation> {
         let journal = sandbox.connect.journal();
-        for write in journal.into_iter().skip(self.writes.len()) {
+        for write in journal.into_iter().skip(self.journal) {
             self.only_ours(&write, truth)?;
             self.absence_is_proven(&write, truth, rules)?;
             self.authority_of_connect(&write, rules)?;
@@ -185,7 +193,22 @@ impl Laws {
                     false => _ = self.suspended.remove(&after.id),
                 }
             }
-            self.writes.push(Told { write, since: self.delivered, excused: false, by: BTreeMap::new() });
+            self.journal += 1;
+            let changes = write.before.as_deref().zip(write.after.as_deref()).is_none_or(|(before, after)| differ(before, after));
+            let same = |told: &&mut Told| told.write.resource == write.resource && told.write.operation == write.operation;
+            match self.writes.iter_mut().rev().find(same) {
+                // Nothing was changed: there is nothing to tell, and no harm if it is told.
+                told if !changes => {
+                    self.idle.insert(write.request_id.clone());
+                    if let Some(told) = told {
+                        told.again.push(write.request_id);
+                    }
+                }
+                _ => {
+                    let (since, again) = (self.delivered, Vec::new());
+                    self.writes.push(Told { write, since, again, excused: false, by: BTreeMap::new() });
+                }
+            }
         }
         self.checks(TWICE);
         let mut owners = BTreeSet::new();
@@ -205,8 +228,13 @@ impl Laws {
         if before.tags.contains_key(OWNER_TAG) {
             return Ok(());
         }
-        let claimed = self.marked.contains(&before.id) || truth.here().any(|(_, person)| person.goes_by(&before.username));
-        if write.operation == "TagResource" && claimed {
+        // Whom an adopt rule claims is brought into agreement first and marked last. Whose mark was taken away by hand is
+        // remembered, and marked again.
+        let claimed = truth.here().any(|(_, person)| person.goes_by(&before.username));
+        if claimed && write.operation != "DeleteUser" {
+            return Ok(());
+        }
+        if self.marked.contains(&before.id) {
             return Ok(());
         }
         Err(Violation::of(OURS, format!("{} of {} ({})", write.operation, before.username, write.resource)))
@@ -404,8 +432,11 @@ impl Laws {
             let mut untold = reports.changes.iter().filter(|(id, _)| !reports.told.contains(*id));
             let mut settled = untold.clone();
             let found = untold
-                .find(|(_, event)| event["request_id"] == told.write.request_id.as_str())
-                .or_else(|| settled.find(|(_, event)| event["request_id"].is_null() && is_about(event, &told.write)));
+                .find(|(_, event)| {
+                    let id = event["request_id"].as_str().unwrap_or_default();
+                    id == told.write.request_id || told.again.iter().any(|again| again == id)
+                })
+                .or_else(|| settled.find(|(_, event)| event["outcome"] == "already_so" && is_about(event, &told.write)));
             let Some((id, event)) = found.map(|(id, event)| (id.clone(), event.clone())) else {
                 if told.excused || told.since + 1 > self.delivered {
                     continue;
@@ -423,7 +454,11 @@ impl Laws {
         }
         *self.checked.entry(REPORT).or_default() += checks;
         let reports = &self.reports[sink];
-        let done = reports.changes.iter().find(|(id, event)| event["outcome"] == "done" && !reports.told.contains(*id));
+        let again: BTreeSet<&str> = self.idle.iter().map(String::as_str).collect();
+        let done = reports.changes.iter().find(|(id, event)| {
+            let idle = event["request_id"].as_str().is_some_and(|request| again.contains(request));
+            event["outcome"] == "done" && !reports.told.contains(*id) && !idle
+        });
         match done {
             Some((id, event)) => {
                 Err(Violation::of(REPORT, format!("{sink}: {id} tells of a {} that never was", event["operation"])))
@@ -452,6 +487,11 @@ impl Laws {
         }
         Ok(())
     }
+}
+
+/// Whether a user is another one than before, whenever it was written.
+fn differ(before: &User, after: &User) -> bool {
+    User { last_modified: after.last_modified, ..before.clone() } != *after
 }
 
 fn is_about(event: &Json, write: &Write) -> bool {

@@ -15,15 +15,18 @@
 //! logs      what is never in a log line
 //! shrink    the shortest story that breaks the same law
 //! tally     numbers
+//! day       one bad day of 500 people, beside its calm twin
 //! ```
 //!
-//! `scripts/simulate --seeds N [--from S]`, or `--seed X [--verbose]` for one of them. The test harness sees some hundred
+//! `scripts/simulate --seeds N [--from S]`, or `--seed X [--only STEPS] [--verbose]` for one of
+//! them. The test harness sees some hundred
 //! seeds in a few tests, one thread each.
 
 #![expect(clippy::print_stdout, reason = "the table is printed")]
 #![recursion_limit = "256"]
 
 mod clock;
+mod day;
 mod door;
 mod laws;
 mod logs;
@@ -64,8 +67,13 @@ fn main() -> ExitCode {
     if has("--list") {
         return list(has("--ignored"));
     }
+    if has("--day") {
+        return day::day();
+    }
     if let Some(seed) = value("--seed") {
-        return one(seed, has("--verbose"), !has("--whole"));
+        let only = arguments.iter().position(|argument| argument == "--only").and_then(|at| arguments.get(at + 1));
+        let only = only.map(|text| text.split(',').filter_map(|place| place.parse().ok()).collect());
+        return one(seed, only, has("--verbose"), !has("--whole"));
     }
     if let Some(seeds) = value("--seeds") {
         return many(value("--from").unwrap_or(0), seeds, 2);
@@ -113,8 +121,10 @@ fn repeated() -> ExitCode {
 }
 
 /// One story, told.
-fn one(seed: u64, verbose: bool, shorten: bool) -> ExitCode {
-    let story = Story::of(seed);
+fn one(seed: u64, only: Option<Vec<usize>>, verbose: bool, shorten: bool) -> ExitCode {
+    let whole = Story::of(seed);
+    let story = only.as_ref().map_or_else(|| whole.clone(), |places| whole.only(places));
+    let shorten = shorten && only.is_none();
     println!("seed {seed}: {}", story.setting);
     let (result, lines) = stage::play(&story);
     if verbose {
@@ -165,19 +175,22 @@ fn many(from: u64, seeds: u64, threads: usize) -> ExitCode {
 /// A broken law, with the shortest story that breaks it.
 fn failure(story: &Story, violation: &laws::Violation, last: usize, shorten: bool) -> String {
     let seed = story.setting.seed;
-    let (shortest, found) =
-        if shorten { shrink::shortest(story, violation, last) } else { (story.clone(), violation.clone()) };
+    let (places, found) = match shorten {
+        true => shrink::shortest(story, violation, last),
+        false => ((0..=last.min(story.steps.len() - 1)).collect(), violation.clone()),
+    };
     let mut text = format!(
         "seed {seed} broke a law: {}\n  {}\n{}\nthe shortest story ({} of {} steps):\n",
         found.law,
         found.text,
         story.setting,
-        shortest.steps.len(),
+        places.len(),
         story.steps.len()
     );
-    for (at, step) in shortest.steps.iter().enumerate() {
-        text.push_str(&format!("  {:>3}. {step}\n", at + 1));
+    for place in &places {
+        text.push_str(&format!("  {place:>3}. {}\n", story.steps[*place]));
     }
-    text.push_str(&format!("once more: scripts/simulate --seed {seed} --verbose\n"));
+    let places: Vec<String> = places.iter().map(usize::to_string).collect();
+    text.push_str(&format!("once more: scripts/simulate --seed {seed} --only {} --verbose\n", places.join(",")));
     text
 }

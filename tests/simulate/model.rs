@@ -60,7 +60,8 @@ pub(crate) fn agrees(stage: &mut Stage) -> Result<(), Violation> {
     Ok(())
 }
 
-fn everything_agrees(stage: &Stage, key: &str, person: &Person, user: &User) -> Result<(), Violation> {
+/// Whether a user is what the rules make of a person.
+pub(crate) fn everything_agrees(stage: &Stage, key: &str, person: &Person, user: &User) -> Result<(), Violation> {
     let differs = |what: &str, is: String, wish: String| {
         Err(Violation::of(AGREES, format!("{key} ({}): {what} is {is}, should be {wish}", user.username)))
     };

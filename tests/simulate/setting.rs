@@ -198,6 +198,7 @@ impl Setting {
         scene.existing = self.existing;
         scene.foreign = self.foreign;
         scene.connect.seed = self.seed;
+        scene.connect.user_limit = 5_000;
         scene.connect.search_lag = std::time::Duration::from_secs(self.search_lag_secs);
         scene.connect.short_pages = self.short_pages;
         scene.connect.tags_touch_modified = self.tags_touch_modified;

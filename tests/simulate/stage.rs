@@ -31,7 +31,7 @@ use crate::setting::{Rules, Setting};
 use crate::story::{How, Step, Story};
 use crate::tally::Tally;
 use crate::truth::Truth;
-use crate::wire::{Weather, Wire};
+use crate::wire::{Trouble, Weather, Wire};
 use crate::{clock, logs, neighbour};
 
 /// Runs after the troubles have stopped within which the world has to agree.
@@ -106,16 +106,23 @@ impl Watch for Ear {
 
 /// Lets a story happen. The notes are of everything that happened, to its end or to the law that was broken.
 pub(crate) fn play(story: &Story) -> (Result<Tally, (Violation, usize)>, Vec<String>) {
+    on_stage(&story.setting, async |stage| {
+        let result = Box::pin(stage.tell(&story.steps)).await;
+        (result.map(|()| stage.tally.clone()), stage.notes.lines())
+    })
+}
+
+/// Something that happens on a stage of its own.
+pub(crate) fn on_stage<T>(setting: &Setting, what: impl AsyncFnOnce(&mut Stage) -> T) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     let runtime = runtime.expect("a runtime of one thread");
-    fastrand::seed(story.setting.seed);
+    fastrand::seed(setting.seed);
     logs::forget();
     runtime.block_on(async {
-        let mut stage = Stage::new(&story.setting);
-        let result = Box::pin(stage.tell(&story.steps)).await;
-        let lines = stage.notes.lines();
+        let mut stage = Stage::new(setting);
+        let result = what(&mut stage).await;
         stage.end();
-        (result.map(|()| stage.tally), lines)
+        result
     })
 }
 
@@ -173,15 +180,17 @@ impl Stage {
         }
         self.notes.add(|| "— the troubles stop".to_owned());
         Box::pin(self.agree()).await.map_err(|violation| (violation, steps.len()))?;
-        self.tally.end(&self.weather.lock().unwrap_or_else(PoisonError::into_inner), clock::truth(), self.laws.checked());
+        let weather = self.weather.lock().unwrap_or_else(PoisonError::into_inner);
+        self.tally.end(&weather, clock::truth(), self.laws.checked());
+        drop(weather);
         Ok(())
     }
 
     /// The troubles stop; within some runs the world agrees, and a further run does nothing.
     async fn agree(&mut self) -> Result<(), Violation> {
-        self.weather.lock().unwrap_or_else(PoisonError::into_inner).calm();
-        (self.halt, self.neighbour, self.twin) = (None, 0, false);
-        self.door.open();
+        self.calm();
+        // What a remote system refused a moment ago is not asked for again at once.
+        sleep(Duration::from_secs(600)).await;
         // Whoever left while the clock was ahead is counted from then.
         let ahead = clock::off().num_hours().unsigned_abs();
         clock::jump(-clock::off());
@@ -202,7 +211,7 @@ impl Stage {
 
     /// A run, and the laws after it.
     pub(crate) async fn run(&mut self, how: How) -> Result<(), Violation> {
-        let calm = self.weather.lock().unwrap_or_else(PoisonError::into_inner).is_calm();
+        let calm = self.weather().is_calm();
         let alone = self.neighbour == 0 && !self.twin && self.halt.is_none();
         let throttled = self.throttled();
         let fresh = self.process.is_none() && self.last_call.elapsed() < Duration::from_secs(10);
@@ -227,6 +236,28 @@ impl Stage {
             Went::Died => {}
         }
         Ok(())
+    }
+
+    /// What goes wrong.
+    pub(crate) fn weather(&self) -> std::sync::MutexGuard<'_, Weather> {
+        self.weather.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Requests to Connect so far.
+    pub(crate) fn calls(&self) -> u64 {
+        self.weather().calls
+    }
+
+    /// Troubles so far.
+    pub(crate) fn troubles(&self) -> BTreeMap<Trouble, u64> {
+        self.weather().struck.clone()
+    }
+
+    /// Nothing goes wrong any more.
+    pub(crate) fn calm(&mut self) {
+        self.weather().calm();
+        (self.halt, self.neighbour, self.twin) = (None, 0, false);
+        self.door.open();
     }
 
     fn throttled(&self) -> u64 {

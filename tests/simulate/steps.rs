@@ -1,6 +1,5 @@
 //! What each step does to the world.
 
-use std::sync::PoisonError;
 use std::time::Duration;
 
 use rollcall::sandbox::company::{Company, Person as Account};
@@ -65,8 +64,8 @@ impl Stage {
                 }
             }
             Step::Stranger => self.stranger(),
-            Step::Weather(spell) => self.weather.lock().unwrap_or_else(PoisonError::into_inner).add(spell.clone()),
-            Step::Calm => self.weather.lock().unwrap_or_else(PoisonError::into_inner).calm(),
+            Step::Weather(spell) => self.weather().add(spell.clone()),
+            Step::Calm => self.weather().calm(),
             Step::Jump { minutes } => self.jump(*minutes),
             Step::Crash { after } => {
                 self.halt = Some(Halt::Crash);

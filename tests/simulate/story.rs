@@ -194,6 +194,12 @@ impl Story {
         }
         Self { setting, steps }
     }
+
+    /// The same with these steps only, by their places.
+    pub(crate) fn only(&self, places: &[usize]) -> Self {
+        let steps = places.iter().filter_map(|place| self.steps.get(*place).cloned()).collect();
+        Self { setting: self.setting.clone(), steps }
+    }
 }
 
 struct Maker {

@@ -89,9 +89,8 @@ impl Truth {
         match book.kind {
             SceneSource::Okta { .. } => format!("okta/{}", self.okta.okta_id(id).unwrap_or_default()),
             SceneSource::Scim { character: Character::OddIds } | SceneSource::Partner { character: Character::OddIds } => {
-                let login = book.tenant.properties(id);
-                let _ = login;
-                format!("{}/people/{id} @{}", book.name, if book.name == "partner" { "fabrikam.example" } else { "contoso.example" })
+                let domain = if book.name == "partner" { "fabrikam.example" } else { "contoso.example" };
+                format!("{}/people/{id} @{domain}", book.name)
             }
             _ => format!("{}/{id}", book.name),
         }
@@ -105,8 +104,10 @@ impl Truth {
             book.ids.extend(book.tenant.users().into_iter().map(|user| user.id));
             let book = &self.books[source];
             let tenant = &book.tenant;
+            // Groups in groups count, except that SCIM servers are read with `nested = false`, the default.
+            let nested = !matches!(book.kind, SceneSource::Scim { .. } | SceneSource::Partner { .. });
             let members = |name: &str| -> BTreeSet<String> {
-                tenant.group_id(name).map(|id| tenant.members(&id, true).into_iter().collect()).unwrap_or_default()
+                tenant.group_id(name).map(|id| tenant.members(&id, nested).into_iter().collect()).unwrap_or_default()
             };
             let (agents, leads, recording) = (members(AGENTS), members("Connect-Leads"), members("Connect-Recording"));
             let active: BTreeMap<String, bool> =
@@ -154,22 +155,25 @@ impl Truth {
     /// Since when nobody is here whose Connect user that could be; `None` while somebody is. A user that nobody ever
     /// could claim was always without one.
     pub(crate) fn gone_since(&self, owner: &str, username: &str) -> Option<Time> {
-        let mut since = Time::MIN_UTC;
-        for (key, person) in &self.people {
-            if key != owner && !person.goes_by(username) {
-                continue;
-            }
-            if person.is_here() {
-                return None;
-            }
-            since = since.max(self.gone_since.get(key).copied().unwrap_or(Time::MAX_UTC));
+        let login = self.people.get(owner).map(|person| &person.login);
+        let same = |person: &Person| person.goes_by(username) || login == Some(&person.login);
+        let records: Vec<(&String, &Person)> = self.people.iter().filter(|(_, person)| same(person)).collect();
+        let since = |key: &String| self.gone_since.get(key).copied();
+        match decides(records.iter().copied()) {
+            // Whoever the first directory has switched off is a leaver, whatever the others say.
+            Some((key, _)) => since(key),
+            None => Some(records.iter().filter_map(|(key, _)| since(key)).max().unwrap_or(Time::MIN_UTC)),
         }
-        Some(since)
     }
 
     /// Whose record decides about the human of this record: the first that has something to say.
     pub(crate) fn decider(&self, login: &str) -> Option<(&String, &Person)> {
-        let same = self.people.iter().filter(|(_, other)| other.login.eq_ignore_ascii_case(login));
-        same.filter(|(_, other)| other.standing != Standing::Out).min_by_key(|(_, other)| (other.source, !other.is_here()))
+        decides(self.people.iter().filter(|(_, other)| other.login.eq_ignore_ascii_case(login)))
     }
+}
+
+/// The first record that has something to say; of two in one directory, the one who is here.
+fn decides<'a>(records: impl Iterator<Item = (&'a String, &'a Person)>) -> Option<(&'a String, &'a Person)> {
+    let speaking = records.filter(|(_, person)| person.standing != Standing::Out);
+    speaking.min_by_key(|(_, person)| (person.source, !person.is_here()))
 }

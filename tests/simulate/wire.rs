@@ -98,13 +98,15 @@ pub(crate) struct Weather {
     spells: Vec<Spell>,
     /// Milliseconds a way takes at most.
     latency: u64,
+    /// Requests to Connect.
+    pub(crate) calls: u64,
     /// Troubles that happened.
     pub(crate) struck: BTreeMap<Trouble, u64>,
 }
 
 impl Weather {
     pub(crate) fn new(seed: u64) -> Self {
-        Self { rng: fastrand::Rng::with_seed(seed), spells: Vec::new(), latency: 60, struck: BTreeMap::new() }
+        Self { rng: fastrand::Rng::with_seed(seed), spells: Vec::new(), latency: 60, calls: 0, struck: BTreeMap::new() }
     }
 
     pub(crate) fn add(&mut self, spell: Spell) {
@@ -120,6 +122,7 @@ impl Weather {
     }
 
     fn fate(&mut self, service: Service) -> (Option<Trouble>, Duration, Duration) {
+        self.calls += u64::from(service == Service::Connect);
         let mut fate = None;
         for spell in &mut self.spells {
             if fate.is_none() && spell.service == service && self.rng.u32(0..1000) < spell.permille {
