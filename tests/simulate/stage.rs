@@ -18,13 +18,13 @@ use rollcall::model::{Decision, Reason, RunId, Time, Trigger};
 use rollcall::reconcile::{Ended, Order, Progress, RunError, Watch};
 use rollcall::sandbox::Sandbox;
 use rollcall::sandbox::scene::{self, CLIENT_SECRET};
-use rollcall::serve::Service;
+use rollcall::serve::{RunResult, Service};
 use rollcall::store::{RunLease, Turnstile};
 use tempfile::TempDir;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
-use crate::door::Door;
+use crate::door::{Door, Place};
 use crate::laws::{Laws, Violation};
 use crate::notes::Notes;
 use crate::setting::{Rules, Setting};
@@ -94,6 +94,13 @@ pub(crate) enum Went {
 #[derive(Default)]
 struct Ear {
     behind: Mutex<bool>,
+}
+
+impl Ear {
+    /// Whether a sink is behind.
+    fn heard(&self) -> bool {
+        *self.behind.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Watch for Ear {
@@ -298,63 +305,26 @@ impl Stage {
             }
         }
         let process = self.process.take().expect("just started");
-        let (_stop, stopped) = watch::channel(false);
         let ear = Ear::default();
-        let twin = Mutex::new(None);
-        let others = async {
-            tokio::join!(
-                neighbour::calls(Arc::clone(&self.routers), self.neighbour),
-                self.second(self.twin, &twin),
-            );
-            std::future::pending::<()>().await;
-        };
-        let mut died = None;
-        let result = {
-            let mut others = std::pin::pin!(others);
-            let mut run = std::pin::pin!(process.service.run_once(&process.lease, &order, &stopped, &ear));
-            loop {
-                tokio::select! {
-                    biased;
-                    result = &mut run => break Some(result),
-                    place = self.door.shut() => match self.halt {
-                        Some(Halt::Pause { minutes }) => {
-                            // What is on its way comes to its end; nothing new begins.
-                            tokio::select! {
-                                biased;
-                                _ = &mut run => unreachable!("a run does not pass a shut door"),
-                                () = sleep(Duration::from_secs(u64::from(minutes) * 60)) => {}
-                            }
-                            *twin.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.is_held().await);
-                            self.door.open();
-                        }
-                        Some(Halt::Crash) | None => {
-                            self.notes.add(|| format!("dies {place}"));
-                            died = Some(place);
-                            break None;
-                        }
-                    },
-                    () = &mut others => {}
-                }
-            }
-        };
-        let twin = twin.into_inner().unwrap_or_else(PoisonError::into_inner);
-        self.halt = None;
-        self.twin = false;
+        let (result, held) = self.live(&process, &order, &ear).await;
+        (self.halt, self.twin) = (None, false);
         self.door.open();
-        if twin == Some(false) {
+        if held == Some(false) {
             return Err(Violation::of("one process at a time", "a second process took the lease of a living one".into()));
         }
-        let Some(result) = result else {
-            let place = died.map_or_else(String::new, |place| place.to_string());
-            *self.tally.crashes.entry(place).or_default() += 1;
-            self.approve = None;
-            drop(process);
-            self.wait_until_closed();
-            return Ok(Went::Died);
+        let result = match result {
+            Ok(result) => result,
+            Err(place) => {
+                self.notes.add(|| format!("dies {place}"));
+                *self.tally.crashes.entry(place.to_string()).or_default() += 1;
+                self.approve = None;
+                drop(process);
+                self.wait_until_closed();
+                return Ok(Went::Died);
+            }
         };
         self.process = Some(process);
-        let complete = result.is_ok() && how != How::Rehearsal && !*ear.behind.lock().unwrap_or_else(PoisonError::into_inner);
-        if complete {
+        if result.is_ok() && how != How::Rehearsal && !ear.heard() {
             self.laws.see_writes(&self.sandbox, &self.truth, &self.rules)?;
             self.laws.compare_reports(&self.sandbox, &self.folder.path().join("report.jsonl"))?;
         }
@@ -362,6 +332,47 @@ impl Stage {
             Ok(ended) => Went::Ended(Box::new(ended)),
             Err(error) => Went::Failed(error),
         })
+    }
+
+    /// One run of a process, to its end or to the place where it dies; and whether another process that tried to start
+    /// meanwhile was turned away.
+    async fn live(
+        &self,
+        process: &Process,
+        order: &Order,
+        ear: &Ear,
+    ) -> (Result<RunResult, Place>, Option<bool>) {
+        let (_stop, stopped) = watch::channel(false);
+        let held = Mutex::new(None);
+        let others = async {
+            tokio::join!(neighbour::calls(Arc::clone(&self.routers), self.neighbour), self.second(self.twin, &held));
+            std::future::pending::<()>().await;
+        };
+        let mut others = std::pin::pin!(others);
+        let mut run = std::pin::pin!(process.service.run_once(&process.lease, order, &stopped, ear));
+        let result = loop {
+            tokio::select! {
+                biased;
+                result = &mut run => break Ok(result),
+                place = self.door.shut() => match self.halt {
+                    Some(Halt::Pause { minutes }) => {
+                        // What is on its way comes to its end; nothing new begins.
+                        tokio::select! {
+                            biased;
+                            // A call that ran out of time may have been the last thing it did.
+                            result = &mut run => break Ok(result),
+                            () = sleep(Duration::from_secs(u64::from(minutes) * 60)) => {}
+                        }
+                        *held.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.is_held().await);
+                        self.door.open();
+                    }
+                    Some(Halt::Crash) | None => break Err(place),
+                },
+                () = &mut others => {}
+            }
+        };
+        let held = *held.lock().unwrap_or_else(PoisonError::into_inner);
+        (result, held)
     }
 
     fn order(&mut self, how: How) -> Order {

@@ -104,8 +104,8 @@ impl Truth {
             book.ids.extend(book.tenant.users().into_iter().map(|user| user.id));
             let book = &self.books[source];
             let tenant = &book.tenant;
-            // Groups in groups count, except that SCIM servers are read with `nested = false`, the default.
-            let nested = !matches!(book.kind, SceneSource::Scim { .. } | SceneSource::Partner { .. });
+            // Groups in groups do not count by default (`nested = false`); Okta shows no groups in groups.
+            let nested = matches!(book.kind, SceneSource::Okta { .. });
             let members = |name: &str| -> BTreeSet<String> {
                 tenant.group_id(name).map(|id| tenant.members(&id, nested).into_iter().collect()).unwrap_or_default()
             };
