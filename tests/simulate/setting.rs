@@ -13,7 +13,7 @@ use rollcall::sandbox::scim::Character;
 
 use crate::truth::Person;
 
-/// The characters of SCIM servers that a whole company can be read from.
+/// The characters of SCIM servers that a whole company can be read from, and that say who is switched off.
 const CHARACTERS: &[Character] = &[
     Character::Strict,
     Character::Sloppy,
@@ -24,7 +24,6 @@ const CHARACTERS: &[Character] = &[
     Character::BeyondEnd,
     Character::MembersOmitted,
     Character::MembersByUserName,
-    Character::ActiveOmittedWhenDisabled,
     Character::OddIds,
     Character::Shuffling,
 ];
