@@ -200,7 +200,9 @@ impl Stage {
         sleep(Duration::from_secs(600)).await;
         // Whoever left while the clock was ahead is counted from then.
         let ahead = clock::off().num_hours().unsigned_abs();
-        clock::jump(-clock::off());
+        let right = -clock::off();
+        clock::jump(right);
+        self.laws.jumped(clock::truth(), right);
         let hours = u64::from(self.rules.grace_hours) + u64::from(self.rules.suspend_hours.unwrap_or(0));
         let rest = Duration::from_secs((hours + ahead + self.laws.farthest_jump_hours()) * 3600 / 4 + 2 * 3600);
         for _ in 0..RUNS_TO_AGREE {

@@ -156,8 +156,13 @@ impl Truth {
     /// could claim was always without one.
     pub(crate) fn gone_since(&self, owner: &str, username: &str) -> Option<Time> {
         let login = self.people.get(owner).map(|person| &person.login);
-        let same = |person: &Person| person.goes_by(username) || login == Some(&person.login);
-        let records: Vec<(&String, &Person)> = self.people.iter().filter(|(_, person)| same(person)).collect();
+        let source = self.people.get(owner).map(|person| person.source);
+        // The same login name is the same human in another directory. In the same one it is a re-hire, who takes the user
+        // over if the user has that name, and else (after a rename) gets a new one while the old one is retired.
+        let same = |person: &Person| {
+            person.goes_by(username) || (login == Some(&person.login) && source != Some(person.source))
+        };
+        let records: Vec<(&String, &Person)> = self.people.iter().filter(|(key, person)| *key == owner || same(person)).collect();
         let since = |key: &String| self.gone_since.get(key).copied();
         match decides(records.iter().copied()) {
             // Whoever the first directory has switched off is a leaver, whatever the others say.
