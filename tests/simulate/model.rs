@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::TimeDelta;
 use rollcall::model::OWNER_TAG;
 use rollcall::sandbox::connect::User;
 use serde_json::Value as Json;
 
+use crate::clock;
 use crate::laws::Violation;
 use crate::setting::{Authority, NO_ACCESS};
 use crate::stage::Stage;
@@ -47,7 +49,10 @@ pub(crate) fn agrees(stage: &mut Stage) -> Result<(), Violation> {
         }
         let gone = known.is_none_or(|person| person.standing != Standing::Here);
         for user in users {
-            if gone && stage.rules.delete {
+            let ladder = i64::from(stage.rules.grace_hours) + i64::from(stage.rules.suspend_hours.unwrap_or(0));
+            let since = stage.truth.gone_since(owner, &user.username);
+            let due = since.is_none_or(|since| clock::truth() - since > TimeDelta::hours(ladder + 1));
+            if gone && stage.rules.delete && due {
                 let decision = stage.decided.get(*owner);
                 return Err(Violation::of(AGREES, format!("{owner} left and {} is still there: {decision:?}", user.username)));
             }
