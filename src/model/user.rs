@@ -210,7 +210,8 @@ impl Remembered {
                 // The second facet of one suspension does not restart its clock. Taking rights away once more does: whoever
                 // had some was not suspended (an old state file may remember otherwise).
                 let profiles = |set: &AttributeSet| set.get(Attribute::SecurityProfiles).cloned();
-                let had_rights = profiles(&update.before).is_some() && profiles(&update.before) != profiles(&update.after);
+                let had_rights =
+                    profiles(&update.before).is_some() && profiles(&update.before) != profiles(&update.after);
                 let running = self.suspended_since.filter(|_| self.stage == Stage::Suspended && !had_rights);
                 self.suspended_since = running.or(Some(at));
             }
@@ -287,7 +288,14 @@ mod tests {
         let away = |before: &str| {
             let (before, after) = (profiles(before), profiles("none"));
             let (facet, wished, untag) = (Facet::Security, after.clone(), BTreeSet::new());
-            change(Action::Update(Box::new(FacetUpdate { facet, before, wished, after, untag, stage: Stage::Suspended })))
+            change(Action::Update(Box::new(FacetUpdate {
+                facet,
+                before,
+                wished,
+                after,
+                untag,
+                stage: Stage::Suspended,
+            })))
         };
         let memory = Remembered::default().after(&away("agent"), None, at(1));
         assert_eq!(memory.after(&away("none"), None, at(2)).suspended_since, Some(at(1)), "there was nothing to take");

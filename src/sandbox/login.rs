@@ -247,7 +247,8 @@ impl TenantState {
     fn grant(&mut self, client_id: String, audience: String, permissions: std::collections::BTreeSet<String>) -> Value {
         let life = self.settings.token_life_secs;
         let expires = self.now() + TimeDelta::seconds(i64::from(life));
-        let token = format!("eyJ0eXAiOiJKV1Qi.{}.{}", crate::sandbox::fresh_id().simple(), crate::sandbox::fresh_id().simple());
+        let token =
+            format!("eyJ0eXAiOiJKV1Qi.{}.{}", crate::sandbox::fresh_id().simple(), crate::sandbox::fresh_id().simple());
         self.access.tokens.insert(token.clone(), Grant { client_id, audience, permissions, expires });
         json!({ "token_type": "Bearer", "expires_in": life, "ext_expires_in": life, "access_token": token })
     }

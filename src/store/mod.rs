@@ -116,11 +116,7 @@ impl Store {
     ///
     /// # Errors
     /// See [`open`](Self::open).
-    pub async fn open_behind(
-        turnstile: Option<Arc<dyn Turnstile>>,
-        path: &Path,
-        at: Time,
-    ) -> Result<Self, StoreError> {
+    pub async fn open_behind(turnstile: Option<Arc<dyn Turnstile>>, path: &Path, at: Time) -> Result<Self, StoreError> {
         let turn = turn::take(turnstile.as_deref()).await;
         file::prepare(path)?;
         // One at a time: a file that another process is turning into ours looks like neither, and SQLite does not wait

@@ -18,7 +18,7 @@ use rollcall::model::{Decision, OWNER_TAG, Reason, Time};
 use rollcall::planner::guard;
 use rollcall::reconcile::Ended;
 use rollcall::sandbox::Sandbox;
-use rollcall::sandbox::connect::{ConnectState, User, Write};
+use rollcall::sandbox::connect::{User, Write};
 use serde_json::Value as Json;
 
 use crate::setting::{Authority, HOLDING, NO_ACCESS, Persona, Rules};
@@ -110,9 +110,17 @@ pub(crate) struct Laws {
 impl Laws {
     pub(crate) fn new(sandbox: &Sandbox) -> Self {
         let connect = &sandbox.connect;
-        let profiles = ["Agent", "CallCenterManager", "QualityAnalyst", "Supervisor", "RecordingAccess", NO_ACCESS, "Admin"];
-        let routings =
-            ["Basic Routing Profile", "Care Voice", "Sales Voice", "Support Voice", "Billing Voice", "Success Voice", HOLDING];
+        let profiles =
+            ["Agent", "CallCenterManager", "QualityAnalyst", "Supervisor", "RecordingAccess", NO_ACCESS, "Admin"];
+        let routings = [
+            "Basic Routing Profile",
+            "Care Voice",
+            "Sales Voice",
+            "Support Voice",
+            "Billing Voice",
+            "Success Voice",
+            HOLDING,
+        ];
         let names = profiles.iter().filter_map(|name| Some((connect.security_profile_id(name)?, (*name).to_owned())));
         let more = routings.iter().filter_map(|name| Some((connect.routing_profile_id(name)?, (*name).to_owned())));
         Self {
@@ -200,8 +208,10 @@ impl Laws {
                 }
             }
             self.journal += 1;
-            let changes = write.before.as_deref().zip(write.after.as_deref()).is_none_or(|(before, after)| differ(before, after));
-            let same = |told: &&mut Told| told.write.resource == write.resource && told.write.operation == write.operation;
+            let changes =
+                write.before.as_deref().zip(write.after.as_deref()).is_none_or(|(before, after)| differ(before, after));
+            let same =
+                |told: &&mut Told| told.write.resource == write.resource && told.write.operation == write.operation;
             match self.writes.iter_mut().rev().find(same) {
                 // Nothing was changed: there is nothing to tell, and no harm if it is told.
                 told if !changes => {
@@ -281,7 +291,8 @@ impl Laws {
         let security = write.operation == "UpdateUserSecurityProfiles" && rules.security == Authority::Connect;
         let routing = write.operation == "UpdateUserRoutingProfile" && rules.routing == Authority::Connect;
         // A state file of a time when somebody was suspended gives back once more what it took.
-        let once_more = differ(before, after) && self.away_in_copy.remove(&(before.id.clone(), write.operation.clone()));
+        let once_more =
+            differ(before, after) && self.away_in_copy.remove(&(before.id.clone(), write.operation.clone()));
         if once_more || !differ(before, after) {
             return Ok(());
         }
@@ -300,7 +311,9 @@ impl Laws {
             _ => None,
         };
         match edit {
-            Some(edit) => Err(Violation::of(SHARED, format!("{} of {} ({})", write.operation, write.resource, edit.person))),
+            Some(edit) => {
+                Err(Violation::of(SHARED, format!("{} of {} ({})", write.operation, write.resource, edit.person)))
+            }
             None => Ok(()),
         }
     }
@@ -323,9 +336,7 @@ impl Laws {
         decided: &BTreeMap<String, Decision>,
         user: &User,
         hand: Hand,
-        connect: &ConnectState,
     ) {
-        let _ = connect;
         self.touched.insert((user.id.clone(), hand));
         self.excuse_untold_of(&user.id);
         let Some(owner) = user.tags.get(OWNER_TAG) else { return };
@@ -357,7 +368,7 @@ impl Laws {
     }
 
     /// The state file is gone, and the outbox with it.
-    pub(crate) fn lost_memory(&mut self, _: &Sandbox) {
+    pub(crate) fn lost_memory(&mut self) {
         for told in &mut self.writes {
             told.excused |= told.by.len() < 2;
         }
@@ -453,13 +464,17 @@ impl Laws {
                     let id = event["request_id"].as_str().unwrap_or_default();
                     id == told.write.request_id || told.again.iter().any(|again| again == id)
                 })
-                .or_else(|| settled.find(|(_, event)| event["outcome"] == "already_so" && is_about(event, &told.write)));
+                .or_else(|| {
+                    settled.find(|(_, event)| event["outcome"] == "already_so" && is_about(event, &told.write))
+                });
             let Some((id, event)) = found.map(|(id, event)| (id.clone(), event.clone())) else {
                 if told.excused || told.since + 1 > self.delivered {
                     continue;
                 }
                 let Write { operation, resource, username, request_id, at, .. } = &told.write;
-                let text = format!("{sink}: {operation} of {resource} ({username:?}) at {at}, request {request_id}, is not told");
+                let text = format!(
+                    "{sink}: {operation} of {resource} ({username:?}) at {at}, request {request_id}, is not told"
+                );
                 return Err(Violation::of(REPORT, text));
             };
             checks += 1;

@@ -39,7 +39,8 @@ pub(crate) fn forget() {
 }
 
 /// Parts of everybody's login name, address and telephone number, and of the secrets.
-const NEVER: &[&str] = &["@contoso", "@fabrikam", "+49309013", "sandbox-only-not-a-secret", "eyJ0eXAiOiJKV1Qi", "Handmade"];
+const NEVER: &[&str] =
+    &["@contoso", "@fabrikam", "+49309013", "sandbox-only-not-a-secret", "eyJ0eXAiOiJKV1Qi", "Handmade"];
 
 /// Looks through what was said since the last time.
 pub(crate) fn scan() -> Result<(), Violation> {

@@ -78,7 +78,8 @@ fn main() -> ExitCode {
     if let Some(seeds) = value("--seeds") {
         return many(value("--from").unwrap_or(0), seeds, 2);
     }
-    let named: Vec<String> = tests().into_iter().filter(|name| arguments.iter().any(|a| name.contains(a.as_str()))).collect();
+    let named: Vec<String> =
+        tests().into_iter().filter(|name| arguments.iter().any(|a| name.contains(a.as_str()))).collect();
     let wanted = if arguments.iter().any(|argument| !argument.starts_with("--")) { named } else { tests() };
     let failed = wanted.iter().filter(|name| test(name) != ExitCode::SUCCESS).count();
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -168,7 +169,11 @@ fn many(from: u64, seeds: u64, threads: usize) -> ExitCode {
             });
         }
     });
-    println!("{}\nwall time: {:.1} s", total.into_inner().expect("nobody panics with it"), began.elapsed().as_secs_f64());
+    println!(
+        "{}\nwall time: {:.1} s",
+        total.into_inner().expect("nobody panics with it"),
+        began.elapsed().as_secs_f64()
+    );
     if failed.into_inner() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 

@@ -54,7 +54,10 @@ pub(crate) fn agrees(stage: &mut Stage) -> Result<(), Violation> {
             let due = since.is_none_or(|since| clock::truth() - since > TimeDelta::hours(ladder + 1));
             if gone && stage.rules.delete && due {
                 let decision = stage.decided.get(*owner);
-                return Err(Violation::of(AGREES, format!("{owner} left and {} is still there: {decision:?}", user.username)));
+                return Err(Violation::of(
+                    AGREES,
+                    format!("{owner} left and {} is still there: {decision:?}", user.username),
+                ));
             }
             if gone && stage.rules.suspend_hours.is_some() && stage.laws.security(user) != BTreeSet::from([NO_ACCESS]) {
                 return Err(Violation::of(AGREES, format!("{owner} left and {} still has rights", user.username)));
@@ -90,7 +93,8 @@ pub(crate) fn everything_agrees(stage: &Stage, key: &str, person: &Person, user:
     }
     let groups = stage.sandbox.connect.groups();
     let leaf = |id: &String| groups.iter().find(|group| group.id == *id).map_or("?", |group| group.name.as_str());
-    let (hierarchy, wished) = (user.hierarchy_group_id.as_ref().map(leaf), wish.hierarchy.and_then(|path| path.last()).copied());
+    let (hierarchy, wished) =
+        (user.hierarchy_group_id.as_ref().map(leaf), wish.hierarchy.and_then(|path| path.last()).copied());
     // Who is in no group by the rules may be put into one by hand, or stay in one that a lost memory put them into.
     let unruled = wished.is_none() && (by_hand(Hand::Hierarchy) || stage.laws.was_forgotten());
     if hierarchy != wished && !unruled {

@@ -31,7 +31,8 @@ pub(crate) async fn calls(routers: Arc<BTreeMap<u16, Router>>, permille: u32) {
     loop {
         tokio::time::sleep(Duration::from_secs_f64(1000.0 / f64::from(permille))).await;
         for (method, path) in CALLS {
-            let credential = "AWS4-HMAC-SHA256 Credential=N/20260101/eu/connect/aws4_request, SignedHeaders=host, Signature=0";
+            let credential =
+                "AWS4-HMAC-SHA256 Credential=N/20260101/eu/connect/aws4_request, SignedHeaders=host, Signature=0";
             let request = Request::builder()
                 .method(*method)
                 .uri(format!("http://127.0.0.1:{CONNECT}{path}"))

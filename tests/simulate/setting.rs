@@ -244,8 +244,10 @@ impl Setting {
         }
         if on.contains(&Toggle::Leads) {
             put("security_profiles = [\"CallCenterManager\"]", "security_profiles = [\"Supervisor\"]");
-            put("expect = { routing_profile = \"Care Voice\", security_profiles = [\"Agent\", \"CallCenterManager\"] }",
-                "expect = { routing_profile = \"Care Voice\", security_profiles = [\"Agent\", \"Supervisor\"] }");
+            put(
+                "expect = { routing_profile = \"Care Voice\", security_profiles = [\"Agent\", \"CallCenterManager\"] }",
+                "expect = { routing_profile = \"Care Voice\", security_profiles = [\"Agent\", \"Supervisor\"] }",
+            );
         }
         if on.contains(&Toggle::Recording) {
             put("\"RecordingAccess\"", "\"QualityAnalyst\"");

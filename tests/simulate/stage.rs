@@ -212,7 +212,8 @@ impl Stage {
         let before = self.sandbox.connect.journal().len();
         self.run(How::Full).await?;
         if self.sandbox.connect.journal().len() != before {
-            let write = self.sandbox.connect.journal().pop().map(|write| format!("{} of {}", write.operation, write.resource));
+            let write =
+                self.sandbox.connect.journal().pop().map(|write| format!("{} of {}", write.operation, write.resource));
             return Err(Violation::of("a further run does nothing", write.unwrap_or_default()));
         }
         crate::model::agrees(self)
@@ -276,7 +277,13 @@ impl Stage {
     fn after(&mut self, how: How, ended: Ended) -> Result<(), Violation> {
         let summary = &ended.summary;
         self.notes.add(|| {
-            format!("{}: {} changes, {} failed, {}", summary.result, ended.plan.changes.len(), summary.failed, summary.message)
+            format!(
+                "{}: {} changes, {} failed, {}",
+                summary.result,
+                ended.plan.changes.len(),
+                summary.failed,
+                summary.message
+            )
         });
         self.laws.judge_run(&self.truth, &ended, how)?;
         if how == How::Rehearsal {
@@ -287,9 +294,12 @@ impl Stage {
             self.decided = decided.map(|(key, decision)| (key.to_string(), decision.clone())).collect();
         }
         if let Some(refusal) = &ended.refusal {
-            let honest = ended.plan.changes.iter().filter(|change| matches!(change.because, Reason::Left { .. })).all(|change| {
-                self.truth.gone_since(&change.person.to_string(), &change.label).is_some()
-            });
+            let honest = ended
+                .plan
+                .changes
+                .iter()
+                .filter(|change| matches!(change.because, Reason::Left { .. }))
+                .all(|change| self.truth.gone_since(&change.person.to_string(), &change.label).is_some());
             if honest && refusal.approvable {
                 self.approve = Some(refusal.digest.clone());
             }
@@ -312,7 +322,10 @@ impl Stage {
         (self.halt, self.twin) = (None, false);
         self.door.open();
         if held == Some(false) {
-            return Err(Violation::of("one process at a time", "a second process took the lease of a living one".into()));
+            return Err(Violation::of(
+                "one process at a time",
+                "a second process took the lease of a living one".into(),
+            ));
         }
         let result = match result {
             Ok(result) => result,
@@ -338,12 +351,7 @@ impl Stage {
 
     /// One run of a process, to its end or to the place where it dies; and whether another process that tried to start
     /// meanwhile was turned away.
-    async fn live(
-        &self,
-        process: &Process,
-        order: &Order,
-        ear: &Ear,
-    ) -> (Result<RunResult, Place>, Option<bool>) {
+    async fn live(&self, process: &Process, order: &Order, ear: &Ear) -> (Result<RunResult, Place>, Option<bool>) {
         let (_stop, stopped) = watch::channel(false);
         let held = Mutex::new(None);
         let others = async {

@@ -171,7 +171,7 @@ impl Stage {
         let connect = &self.sandbox.connect;
         let id = |name: &str| connect.security_profile_id(name).or_else(|| connect.routing_profile_id(name));
         let (admin, sales) = (id("Admin").unwrap_or_default(), id("Sales Voice").unwrap_or_default());
-        self.laws.edited_by_hand(&self.truth, &self.rules, &self.decided, &user, hand, connect);
+        self.laws.edited_by_hand(&self.truth, &self.rules, &self.decided, &user, hand);
         connect.edit_user(&user.username, |user| match hand {
             Hand::Security if user.security_profile_ids.contains(&admin) => {
                 user.security_profile_ids.retain(|id| *id != admin);
@@ -237,7 +237,7 @@ impl Stage {
         self.stop();
         self.generation += 1;
         self.decided.clear();
-        self.laws.lost_memory(&self.sandbox);
+        self.laws.lost_memory();
     }
 }
 

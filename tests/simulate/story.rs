@@ -40,42 +40,88 @@ pub(crate) enum Hand {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Step {
     /// Time passes.
-    Rest { minutes: u32 },
+    Rest {
+        minutes: u32,
+    },
     Run(How),
     /// Somebody is hired.
-    Join { department: usize },
-    Move { who: u32, department: usize },
-    Title { who: u32, trainee: bool },
-    Disable { who: u32 },
-    Delete { who: u32 },
-    DeleteForGood { who: u32 },
+    Join {
+        department: usize,
+    },
+    Move {
+        who: u32,
+        department: usize,
+    },
+    Title {
+        who: u32,
+        trainee: bool,
+    },
+    Disable {
+        who: u32,
+    },
+    Delete {
+        who: u32,
+    },
+    DeleteForGood {
+        who: u32,
+    },
     /// Out of the agents' group.
-    Leave { who: u32 },
+    Leave {
+        who: u32,
+    },
     /// Whoever is away comes back, as far as that can be.
-    Return { who: u32 },
-    Rename { who: u32 },
+    Return {
+        who: u32,
+    },
+    Rename {
+        who: u32,
+    },
     /// Deleted for good, and hired again with the same login name under a new id.
-    Rehire { who: u32 },
+    Rehire {
+        who: u32,
+    },
     /// Many change department at once.
-    Storm { from: u32, count: u32, department: usize },
-    Lead { who: u32, is: bool },
-    Recording { who: u32, is: bool },
+    Storm {
+        from: u32,
+        count: u32,
+        department: usize,
+    },
+    Lead {
+        who: u32,
+        is: bool,
+    },
+    Recording {
+        who: u32,
+        is: bool,
+    },
     Configure(Toggle),
-    Edit { who: u32, hand: Hand },
+    Edit {
+        who: u32,
+        hand: Hand,
+    },
     /// An administrator deletes a user in Connect.
-    RemoveUser { who: u32 },
+    RemoveUser {
+        who: u32,
+    },
     /// An administrator makes a user that nobody in the directory claims.
     Stranger,
     Weather(Spell),
     Calm,
     /// The machine's clock is set forward, or back.
-    Jump { minutes: i32 },
+    Jump {
+        minutes: i32,
+    },
     /// In the next run the process dies at the passage after that many.
-    Crash { after: u32 },
+    Crash {
+        after: u32,
+    },
     /// The process ends and starts again.
     Restart,
     /// The process is held up in the next run for that long.
-    Pause { after: u32, minutes: u32 },
+    Pause {
+        after: u32,
+        minutes: u32,
+    },
     /// Another process is started while the next run goes on.
     Twin,
     /// The state file is copied.
@@ -85,7 +131,9 @@ pub(crate) enum Step {
     /// The state file is lost.
     Lose,
     /// Another program uses the quota: calls a second, of a thousand.
-    Neighbour { permille: u32 },
+    Neighbour {
+        permille: u32,
+    },
 }
 
 impl Step {

@@ -88,7 +88,8 @@ impl Truth {
     fn key(&self, book: &Book, id: &str) -> String {
         match book.kind {
             SceneSource::Okta { .. } => format!("okta/{}", self.okta.okta_id(id).unwrap_or_default()),
-            SceneSource::Scim { character: Character::OddIds } | SceneSource::Partner { character: Character::OddIds } => {
+            SceneSource::Scim { character: Character::OddIds }
+            | SceneSource::Partner { character: Character::OddIds } => {
                 let domain = if book.name == "partner" { "fabrikam.example" } else { "contoso.example" };
                 format!("{}/people/{id} @{domain}", book.name)
             }
@@ -162,7 +163,8 @@ impl Truth {
         let same = |person: &Person| {
             person.goes_by(username) || (login == Some(&person.login) && source != Some(person.source))
         };
-        let records: Vec<(&String, &Person)> = self.people.iter().filter(|(key, person)| *key == owner || same(person)).collect();
+        let records: Vec<(&String, &Person)> =
+            self.people.iter().filter(|(key, person)| *key == owner || same(person)).collect();
         let since = |key: &String| self.gone_since.get(key).copied();
         match decides(records.iter().copied()) {
             // Whoever the first directory has switched off is a leaver, whatever the others say.
