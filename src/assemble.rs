@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::Context;
-use connectors::http::{HttpLimits, Tls};
+use aws_sdk_connect::config::SharedHttpClient;
+use connectors::http::{Carrier, HttpLimits, Tls};
 use connectors::microsoft::Microsoft;
 use connectors::okta::Okta;
 use connectors::scim::Scim;
@@ -19,7 +20,7 @@ use crate::reconcile::{Centre, RunCounts};
 use crate::report::Sink;
 use crate::secrets::AwsVault;
 use crate::serve::Service;
-use crate::store::{RunLease, Store};
+use crate::store::{RunLease, Store, Turnstile};
 
 /// Everything that one contact centre needs, and the right to write.
 #[derive(Debug)]
@@ -30,19 +31,45 @@ pub struct Assembled {
     pub lease: RunLease,
 }
 
+/// What the parts stand in. By default that is the network and the machine as they are; a simulation puts others there.
+#[derive(Debug, Clone, Default)]
+pub struct Surroundings {
+    /// Carries requests to the directories, instead of the network.
+    pub directories: Option<Arc<dyn Carrier>>,
+    /// Carries requests to AWS, instead of the network.
+    pub aws: Option<SharedHttpClient>,
+    /// Stands before every step on the state file.
+    pub turnstile: Option<Arc<dyn Turnstile>>,
+}
+
 /// Builds the parts of one contact centre and takes its lease.
 ///
 /// # Errors
 /// If a part cannot be built, or another process works on this contact centre.
 pub async fn assemble(config: &Config, now: fn() -> Time, purpose: &str) -> anyhow::Result<Assembled> {
-    let store = Store::open(&config.state, now()).await?;
+    assemble_in(config, now, purpose, &Surroundings::default()).await
+}
+
+/// The same in other surroundings.
+///
+/// # Errors
+/// See [`assemble`].
+pub async fn assemble_in(
+    config: &Config,
+    now: fn() -> Time,
+    purpose: &str,
+    surroundings: &Surroundings,
+) -> anyhow::Result<Assembled> {
+    let Surroundings { directories, aws, turnstile } = surroundings;
+    let store = Store::open_behind(turnstile.clone(), &config.state, now()).await?;
     let holder = format!("rollcall {purpose}, process {}", std::process::id());
     let lease = store.acquire(&holder, now()).await?;
-    let sources = sources(config, now)?;
-    let target = Box::pin(AmazonConnect::connect(config.connect.clone(), &Quotas::new())).await?;
+    let sources = sources_over(directories.as_ref(), config, now, &vault(config))?;
+    let target = Box::pin(AmazonConnect::over(aws.as_ref(), config.connect.clone(), &Quotas::new())).await?;
     let mut sinks = Vec::new();
     for sink in &config.reports {
-        sinks.push(Box::pin(Sink::build(sink, &config.name)).await.with_context(|| format!("[report.{}]", sink.name))?);
+        let built = Box::pin(Sink::over(aws.as_ref(), sink, &config.name)).await;
+        sinks.push(built.with_context(|| format!("[report.{}]", sink.name))?);
     }
     let centre = Centre {
         name: config.name.clone(),
@@ -79,9 +106,19 @@ pub fn sources_with(
     now: fn() -> Time,
     vault: &Arc<dyn SecretVault>,
 ) -> anyhow::Result<Vec<Arc<Source>>> {
+    sources_over(None, config, now, vault)
+}
+
+fn sources_over(
+    carrier: Option<&Arc<dyn Carrier>>,
+    config: &Config,
+    now: fn() -> Time,
+    vault: &Arc<dyn SecretVault>,
+) -> anyhow::Result<Vec<Arc<Source>>> {
     let mut sources = Vec::new();
     for source in &config.sources {
-        let built = build(source, &config.tls, vault, now).with_context(|| format!("[source.{}]", source.name()))?;
+        let built =
+            build(source, &config.tls, vault, now, carrier).with_context(|| format!("[source.{}]", source.name()))?;
         sources.push(Arc::new(built));
     }
     Ok(sources)
@@ -99,14 +136,17 @@ fn build(
     tls: &Tls,
     vault: &Arc<dyn SecretVault>,
     now: fn() -> Time,
+    carrier: Option<&Arc<dyn Carrier>>,
 ) -> Result<Source, connectors::PullError> {
     let mut source = source.clone();
     source.secrets_mut().into_iter().for_each(|secret| secret.bind(vault));
     let limits = HttpLimits { tls: tls.clone(), ..HttpLimits::default() };
     Ok(match source {
-        SourceConfig::Microsoft(config) => Source::Microsoft(Box::new(Microsoft::with_limits(config, now, limits)?)),
-        SourceConfig::Okta(config) => Source::Okta(Box::new(Okta::with_limits(config, now, limits)?)),
-        SourceConfig::Scim(config) => Source::Scim(Box::new(Scim::with_limits(config, now, limits)?)),
+        SourceConfig::Microsoft(config) => {
+            Source::Microsoft(Box::new(Microsoft::over(carrier, config, now, limits)?))
+        }
+        SourceConfig::Okta(config) => Source::Okta(Box::new(Okta::over(carrier, config, now, limits)?)),
+        SourceConfig::Scim(config) => Source::Scim(Box::new(Scim::over(carrier, config, now, limits)?)),
     })
 }
 

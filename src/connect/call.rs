@@ -115,7 +115,7 @@ mod tests {
 
     async fn caller() -> Caller {
         let config = fake::config("http://127.0.0.1:1");
-        let client = crate::connect::client::build(&config).await.unwrap();
+        let client = crate::connect::client::build(&config, None).await.unwrap();
         let meter = Quotas::new().meter(&config.account, &config.region, &config.quota).await;
         Caller { client, meter, instance_id: config.instance_id, instance_arn: config.instance_arn }
     }

@@ -36,6 +36,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
+use aws_sdk_connect::config::SharedHttpClient;
 use connectors::CheckLine;
 use tokio::sync::OnceCell;
 
@@ -70,7 +71,19 @@ impl AmazonConnect {
     /// # Errors
     /// If there are no credentials, or the endpoint is neither encrypted nor on this machine.
     pub async fn connect(config: ConnectConfig, quotas: &Quotas) -> Result<Self, ReachError> {
-        let client = client::build(&config).await?;
+        Self::over(None, config, quotas).await
+    }
+
+    /// The same with every request carried by `http` if there is one, instead of the network.
+    ///
+    /// # Errors
+    /// See [`connect`](Self::connect).
+    pub async fn over(
+        http: Option<&SharedHttpClient>,
+        config: ConnectConfig,
+        quotas: &Quotas,
+    ) -> Result<Self, ReachError> {
+        let client = client::build(&config, http).await?;
         let meter = quotas.meter(&config.account, &config.region, &config.quota).await;
         let (instance_id, instance_arn) = (config.instance_id.clone(), config.instance_arn.clone());
         let caller = Caller { client, meter, instance_id, instance_arn };

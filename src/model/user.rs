@@ -245,8 +245,12 @@ impl Remembered {
         match update.stage {
             Stage::Suspended => {
                 self.keep_former(&update.before);
-                // The second facet of one suspension, or a correction of drift, does not restart its clock.
-                let running = self.suspended_since.filter(|_| self.stage == Stage::Suspended);
+                // The second facet of one suspension does not restart its clock. Taking rights away once more does: whoever
+                // had some was not suspended (an old state file may remember otherwise).
+                let profiles = |set: &AttributeSet| set.get(Attribute::SecurityProfiles).cloned();
+                let had_rights =
+                    profiles(&update.before).is_some() && profiles(&update.before) != profiles(&update.after);
+                let running = self.suspended_since.filter(|_| self.stage == Stage::Suspended && !had_rights);
                 self.suspended_since = running.or(Some(at));
             }
             Stage::Active | Stage::Deleted => {
@@ -311,6 +315,30 @@ mod tests {
         let back = away.after(&update("holding", "care", Stage::Active), None, at(3));
         assert_eq!((back.stage, back.suspended_since, back.former.is_empty()), (Stage::Active, None, true));
         assert_eq!(back.written, routing("care"));
+    }
+
+    #[test]
+    fn a_suspension_that_takes_rights_away_once_more_starts_its_clock_anew() {
+        let profiles = |name: &str| -> AttributeSet {
+            let set = BTreeSet::from([Named::new(name, name)]);
+            [(Attribute::SecurityProfiles, Value::NamedSet(set))].into_iter().collect()
+        };
+        let away = |before: &str| {
+            let (before, after) = (profiles(before), profiles("none"));
+            let (facet, wished, untag) = (Facet::Security, after.clone(), BTreeSet::new());
+            change(Action::Update(Box::new(FacetUpdate {
+                facet,
+                before,
+                wished,
+                after,
+                untag,
+                stage: Stage::Suspended,
+            })))
+        };
+        let memory = Remembered::default().after(&away("agent"), None, at(1));
+        assert_eq!(memory.after(&away("none"), None, at(2)).suspended_since, Some(at(1)), "there was nothing to take");
+        let again = memory.after(&away("agent"), None, at(3));
+        assert_eq!((again.suspended_since, again.former.clone()), (Some(at(3)), profiles("agent")));
     }
 
     #[test]

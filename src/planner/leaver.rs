@@ -3,6 +3,7 @@
 //! Invariant: a person merely missing from a listing, or of a source that could not be read, is not a leaver; nothing is
 //! concluded and nothing is done.
 //! Invariant: only people with a Connect user go down the ladder.
+//! Invariant: where there is a suspension, nobody is deleted whom Connect does not show without rights.
 //! Deliberately absent: the way back; a returner is an active person, and `diff` restores what the ladder took.
 
 use chrono::TimeDelta;
@@ -134,7 +135,7 @@ impl Leaver<'_> {
         let Some(suspend) = suspend else { return self.delete(seen) };
         let deletion = suspend.for_secs.filter(|_| *delete);
         let due = deletion.map(|secs| later(self.memory.suspended_since.unwrap_or(self.since), secs));
-        if suspended && due.is_some_and(|due| seen.at >= due) {
+        if suspended && due.is_some_and(|due| seen.at >= due) && !self.has_rights(compiled) {
             return self.delete(seen);
         }
         let Some(persona) = &compiled.suspended else { return self.over() };
@@ -152,6 +153,14 @@ impl Leaver<'_> {
             Some(until) => Rung::Rest(Decision::Waiting { until, next: Stage::Deleted, why: self.why.clone() }),
             None => self.over(),
         }
+    }
+
+    /// Whether Connect holds other security profiles than the no-access persona's. Then the suspension that is remembered is
+    /// over, whoever ended it (an old state file remembers one that was): it is made again before anybody is deleted.
+    fn has_rights(&self, compiled: &Compiled<'_>) -> bool {
+        let persona = compiled.suspended.as_ref().filter(|persona| persona.broken.is_empty());
+        let have = self.user.seen(Attribute::SecurityProfiles).known();
+        persona.zip(have).is_some_and(|(persona, have)| *have != Value::NamedSet(persona.security.clone()))
     }
 
     /// Has left, and nothing is left to do.

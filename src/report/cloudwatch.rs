@@ -3,14 +3,14 @@
 //! Invariant: every attempt is ours. The SDK's own retries are off; throttling, 5xx and lost replies are tried again a
 //! bounded number of times, so a batch may be stored twice and is never left out.
 //! Invariant: events that CloudWatch Logs drops while the call succeeds are noticed (`rejectedLogEventsInfo`), stored under
-//! the present time, and named if even that is refused.
+//! the present time, and named if even that is too old. A clock of ours that is ahead holds the outbox up, it loses nothing.
 //! Sources: CloudWatch Logs API reference, `PutLogEvents`, `CreateLogStream`, `DescribeLogGroups`, `PutRetentionPolicy`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_sdk_cloudwatchlogs::Client;
-use aws_sdk_cloudwatchlogs::config::Builder;
+use aws_sdk_cloudwatchlogs::config::{Builder, SharedHttpClient};
 use aws_sdk_cloudwatchlogs::error::{ConnectorError, ProvideErrorMetadata, SdkError};
 use aws_sdk_cloudwatchlogs::operation::RequestId as _;
 use aws_sdk_cloudwatchlogs::types::{InputLogEvent, RejectedLogEventsInfo};
@@ -34,6 +34,8 @@ const MAX_WAIT: Duration = Duration::from_secs(10);
 const MAX_PAGES: usize = 20;
 /// Longest name of a stream; `:` and `*` must not be in it.
 const MAX_STREAM_CHARS: usize = 512;
+/// Why an event of the future is dropped.
+const TOO_NEW: &str = "more than 2 hours ahead of the clock of CloudWatch Logs";
 
 /// A log group in CloudWatch Logs.
 #[derive(Debug)]
@@ -76,6 +78,7 @@ impl CloudwatchLogs {
         privacy: Privacy,
         config: &CloudwatchConfig,
         centre: &str,
+        http: Option<&SharedHttpClient>,
     ) -> Result<Self, SinkError> {
         let CloudwatchConfig { group, retention_days, region, profile, endpoint_url, tls } = config;
         let reach = Reach {
@@ -91,7 +94,10 @@ impl CloudwatchLogs {
             hint: error.hint(),
             source: None,
         })?;
-        let client = Builder::from(&shared);
+        let mut client = Builder::from(&shared);
+        if let Some(http) = http {
+            client = client.http_client(http.clone());
+        }
         Ok(Self {
             name: name.to_owned(),
             privacy,
@@ -145,6 +151,12 @@ impl CloudwatchLogs {
         let again: Vec<Stamped> =
             dropped.keys().map(|at| Stamped { stamp: now, ..batch.events[*at].clone() }).collect();
         let refused = self.put(now.date_naive(), &again).await?;
+        if refused.values().any(|why| *why == TOO_NEW) {
+            // Not for good: once our clock is right they are taken. Until then the outbox keeps them.
+            let message = format!("report.{}: CloudWatch Logs refuses the present time as {TOO_NEW}", self.name);
+            let hint = "the clock of this machine is ahead; set it, and what waits is delivered".to_owned();
+            return Err(Failure { meaning: Meaning::Final, error: SinkError { message, hint, source: None } });
+        }
         let stored = u32::try_from(again.len() - refused.len()).unwrap_or(u32::MAX);
         Ok((stored, refused.into_iter().map(|(at, why)| (again[at].event_id.clone(), why.to_owned())).collect()))
     }
@@ -362,8 +374,7 @@ fn dropped(info: &RejectedLogEventsInfo, length: usize) -> BTreeMap<usize, &'sta
         dropped.extend((0..place(end)).map(|at| (at, "older than 14 days by the clock of CloudWatch Logs")));
     }
     if let Some(start) = info.too_new_log_event_start_index() {
-        let reason = "more than 2 hours ahead of the clock of CloudWatch Logs";
-        dropped.extend((place(start)..length).map(|at| (at, reason)));
+        dropped.extend((place(start)..length).map(|at| (at, TOO_NEW)));
     }
     dropped
 }

@@ -6,6 +6,7 @@
 //! Invariant: a delivery repeats what may already have arrived rather than leave out what may not have. The cursor of a
 //! sink only ever moves to [`Delivered::through`].
 
+use aws_sdk_cloudwatchlogs::config::SharedHttpClient;
 use connectors::CheckLine;
 
 use super::cloudwatch::CloudwatchLogs;
@@ -61,10 +62,18 @@ impl Sink {
     /// # Errors
     /// If the configuration cannot be used.
     pub async fn build(config: &SinkConfig, centre: &str) -> Result<Self, SinkError> {
+        Self::over(None, config, centre).await
+    }
+
+    /// The same with every request carried by `http` if there is one, instead of the network.
+    ///
+    /// # Errors
+    /// See [`build`](Self::build).
+    pub async fn over(http: Option<&SharedHttpClient>, config: &SinkConfig, centre: &str) -> Result<Self, SinkError> {
         let SinkConfig { name, privacy, kind } = config;
         Ok(match kind {
             SinkKind::CloudwatchLogs(logs) => {
-                Self::CloudwatchLogs(Box::new(CloudwatchLogs::build(name, *privacy, logs, centre).await?))
+                Self::CloudwatchLogs(Box::new(CloudwatchLogs::build(name, *privacy, logs, centre, http).await?))
             }
             SinkKind::JsonLines { path } => Self::JsonLines(JsonLines::new(name, *privacy, path, centre)),
         })

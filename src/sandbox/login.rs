@@ -106,7 +106,7 @@ fn json_response(status: u16, text: String) -> Response<Body> {
         .status(status)
         .header(header::CONTENT_TYPE, "application/json; charset=utf-8")
         .header(header::CACHE_CONTROL, "no-store, no-cache")
-        .header("x-ms-request-id", uuid::Uuid::new_v4().to_string());
+        .header("x-ms-request-id", crate::sandbox::fresh_id().to_string());
     builder.body(Body::from(text)).unwrap_or_else(|_| Response::new(Body::empty()))
 }
 
@@ -158,7 +158,7 @@ impl Refusal {
 
     fn body(&self, state: &TenantState) -> Value {
         let Self { status: _, error, code, message } = self;
-        let (trace, correlation) = (uuid::Uuid::new_v4(), uuid::Uuid::new_v4());
+        let (trace, correlation) = (crate::sandbox::fresh_id(), crate::sandbox::fresh_id());
         let at = state.now().format("%Y-%m-%d %H:%M:%SZ");
         json!({
             "error": error,
@@ -247,7 +247,8 @@ impl TenantState {
     fn grant(&mut self, client_id: String, audience: String, permissions: std::collections::BTreeSet<String>) -> Value {
         let life = self.settings.token_life_secs;
         let expires = self.now() + TimeDelta::seconds(i64::from(life));
-        let token = format!("eyJ0eXAiOiJKV1Qi.{}.{}", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple());
+        let token =
+            format!("eyJ0eXAiOiJKV1Qi.{}.{}", crate::sandbox::fresh_id().simple(), crate::sandbox::fresh_id().simple());
         self.access.tokens.insert(token.clone(), Grant { client_id, audience, permissions, expires });
         json!({ "token_type": "Bearer", "expires_in": life, "ext_expires_in": life, "access_token": token })
     }

@@ -3,7 +3,8 @@
 //! Each service speaks the wire protocol of the real one and keeps its rules: what it refuses, how it pages, how it
 //! throttles, how late its searches are. [`Faults`] adds what happens on bad days.
 //!
-//! Invariant: listens on loopback only; reads no clock but [`Clock`]; knows nothing of the program it serves.
+//! Invariant: listens on loopback only, or not at all ([`Sandbox::indoors`]); reads no clock but [`Clock`]; knows nothing of
+//! the program it serves.
 
 mod clock;
 pub mod company;
@@ -23,6 +24,7 @@ pub mod tenant;
 mod tests;
 mod wire;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -48,6 +50,8 @@ use tenant::{App, Tenant};
 
 /// How long answers in progress may take at the end.
 const GRACE: Duration = Duration::from_secs(1);
+/// How many services there are.
+const SERVICES: usize = 8;
 
 /// Loopback ports; 0 = any free one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -160,7 +164,38 @@ impl Sandbox {
     /// # Errors
     /// If a port cannot be listened on.
     pub async fn start(settings: Settings) -> io::Result<Self> {
-        let Settings { now, ports, connect, logs, company, app, partner } = settings;
+        let Ports { login, graph, okta, scim, connect, logs, secrets, control } = settings.ports;
+        let mut listeners = Vec::with_capacity(SERVICES);
+        let mut urls = Vec::with_capacity(SERVICES);
+        for port in [login, graph, okta, scim, connect, logs, secrets, control] {
+            let (listener, url) = listen(port).await?;
+            listeners.push(listener);
+            urls.push(url);
+        }
+        let urls = urls.try_into().expect("a listener for each service");
+        let (mut sandbox, routers) = Self::build(settings, urls);
+        let running = listeners.into_iter().zip(routers);
+        sandbox.tasks = running.map(|(listener, router)| spawn(listener, router, &sandbox.stop)).collect();
+        Ok(sandbox)
+    }
+
+    /// The same without a listener: whoever has the routers asks them directly, by the port in an address. Ports that are
+    /// not given (0) are numbered; nobody listens there.
+    #[must_use]
+    pub fn indoors(settings: Settings) -> (Self, BTreeMap<u16, Router>) {
+        let Ports { login, graph, okta, scim, connect, logs, secrets, control } = settings.ports;
+        let given = [login, graph, okta, scim, connect, logs, secrets, control];
+        let numbered = std::array::from_fn(|at| match given[at] {
+            0 => u16::try_from(at + 1).unwrap_or(u16::MAX),
+            port => port,
+        });
+        let (sandbox, routers) = Self::build(settings, numbered.map(|port| format!("http://127.0.0.1:{port}")));
+        (sandbox, numbered.into_iter().zip(routers).collect())
+    }
+
+    /// All services at these addresses, in the order of [`Ports`].
+    fn build(settings: Settings, urls: [String; SERVICES]) -> (Self, [Router; SERVICES]) {
+        let Settings { now, ports: _, connect, logs, company, app, partner } = settings;
         let clock = Clock::new(now);
         let faults = Faults::default();
         let secrets = SecretsState::new(&connect.region, &connect.account, clock.clone());
@@ -172,15 +207,8 @@ impl Sandbox {
         if let Some(app) = app {
             tenant.set_app(app);
         }
-        let (login_listener, login_url) = listen(ports.login).await?;
-        let (graph_listener, graph_url) = listen(ports.graph).await?;
-        let (okta_listener, okta_url) = listen(ports.okta).await?;
-        let (scim_listener, scim_root) = listen(ports.scim).await?;
+        let [login_url, graph_url, okta_url, scim_root, connect_url, logs_url, secrets_url, control_url] = urls;
         let scim_url = format!("{scim_root}/scim/v2");
-        let (connect_listener, connect_url) = listen(ports.connect).await?;
-        let (logs_listener, logs_url) = listen(ports.logs).await?;
-        let (secrets_listener, secrets_url) = listen(ports.secrets).await?;
-        let (control_listener, control_url) = listen(ports.control).await?;
         tenant.configure(|settings| settings.login_url = Some(login_url.clone()));
         let addresses = Addresses {
             login_url,
@@ -204,18 +232,19 @@ impl Sandbox {
             .merge(tenant::control_router(tenant.clone()))
             .merge(okta::control_router(okta.clone()))
             .merge(scim::control_router(scim.clone()));
-        let stop = watch::Sender::new(false);
-        let tasks = vec![
-            spawn(login_listener, login::router(tenant.clone(), faults.clone()), &stop),
-            spawn(graph_listener, graph::router(tenant.clone(), faults.clone(), graph_url), &stop),
-            spawn(okta_listener, okta.router(faults.clone(), okta_url), &stop),
-            spawn(scim_listener, scim.router(faults.clone(), scim_url), &stop),
-            spawn(connect_listener, connect.router(faults.clone()), &stop),
-            spawn(logs_listener, logs.router(faults.clone()), &stop),
-            spawn(secrets_listener, secrets.router(faults.clone()), &stop),
-            spawn(control_listener, levers, &stop),
+        let routers = [
+            login::router(tenant.clone(), faults.clone()),
+            graph::router(tenant.clone(), faults.clone(), graph_url),
+            okta.router(faults.clone(), okta_url),
+            scim.router(faults.clone(), scim_url),
+            connect.router(faults.clone()),
+            logs.router(faults.clone()),
+            secrets.router(faults.clone()),
+            levers,
         ];
-        Ok(Self { addresses, clock, faults, connect, logs, secrets, tenant, partner, okta, scim, stop, tasks })
+        let (stop, tasks) = (watch::Sender::new(false), Vec::new());
+        let sandbox = Self { addresses, clock, faults, connect, logs, secrets, tenant, partner, okta, scim, stop, tasks };
+        (sandbox, routers)
     }
 
     /// Stops all services: what is being answered is answered, for a second at most.
@@ -228,6 +257,12 @@ impl Sandbox {
             }
         }
     }
+}
+
+/// An id or a token of the remote systems. It follows from the seed of this thread's generator, so that a story can be
+/// told again exactly; nothing real is opened by it.
+fn fresh_id() -> uuid::Uuid {
+    uuid::Builder::from_random_bytes(fastrand::u128(..).to_be_bytes()).into_uuid()
 }
 
 async fn listen(port: u16) -> io::Result<(TcpListener, String)> {

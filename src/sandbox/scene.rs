@@ -3,8 +3,10 @@
 //!
 //! Invariant: the same settings give the same scene, ids included.
 
+use std::collections::BTreeMap;
 use std::io;
 
+use axum::Router;
 use chrono::{DateTime, Utc};
 
 use super::company::{Company, Mix, Person};
@@ -127,7 +129,26 @@ impl SceneSettings {
 /// # Errors
 /// If a port cannot be listened on.
 pub async fn start(scene: SceneSettings) -> io::Result<Sandbox> {
-    let SceneSettings { now, seed, people, plain, existing, foreign, partner, ports, connect } = scene;
+    let (now, foreign) = (scene.now, scene.foreign);
+    let (settings, agents) = cast(scene);
+    let sandbox = Sandbox::start(settings).await?;
+    dress(&sandbox, now, &agents, foreign);
+    Ok(sandbox)
+}
+
+/// The same scene without a listener; see [`Sandbox::indoors`].
+#[must_use]
+pub fn indoors(scene: SceneSettings) -> (Sandbox, BTreeMap<u16, Router>) {
+    let (now, foreign) = (scene.now, scene.foreign);
+    let (settings, agents) = cast(scene);
+    let (sandbox, routers) = Sandbox::indoors(settings);
+    dress(&sandbox, now, &agents, foreign);
+    (sandbox, routers)
+}
+
+/// What to start, and who has a Connect user already.
+fn cast(scene: SceneSettings) -> (Settings, Vec<Person>) {
+    let SceneSettings { now, seed, people, plain, existing, foreign: _, partner, ports, connect } = scene;
     let company = if plain { Company::plain(people) } else { Company::generate(seed, people) };
     let partner = partner.map(|PartnerSettings { people, shared }| {
         let mix = if plain { Mix::PLAIN } else { Mix::LIFELIKE };
@@ -138,13 +159,15 @@ pub async fn start(scene: SceneSettings) -> io::Result<Sandbox> {
     let app = App::new(CLIENT_ID).secret(CLIENT_SECRET).permissions(&["User.Read.All", "GroupMember.Read.All"]);
     let agents = agents(&company, existing);
     let settings = Settings { ports, connect, app: Some(app), partner, ..Settings::new(now, company) };
-    let sandbox = Sandbox::start(settings).await?;
+    (settings, agents)
+}
+
+fn dress(sandbox: &Sandbox, now: DateTime<Utc>, agents: &[Person], foreign: usize) {
     // Whoever is there already has been there for a while.
-    open_doors(&sandbox);
+    open_doors(sandbox);
     sandbox.clock.set(now - chrono::TimeDelta::days(90));
-    furnish(&sandbox, &agents, foreign);
+    furnish(sandbox, agents, foreign);
     sandbox.clock.set(now);
-    Ok(sandbox)
 }
 
 /// The first members of the agents' group that Connect would take as they are.

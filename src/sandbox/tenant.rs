@@ -258,6 +258,20 @@ impl Tenant {
         Some(UserView::of(&state.store.users[index])).filter(|user| user.id != login)
     }
 
+    /// Every property of an account, deleted ones too, as it was last set.
+    #[must_use]
+    pub fn properties(&self, id: &str) -> Map<String, Value> {
+        let state = self.lock();
+        let user = state.store.users.iter().find(|user| user.id == id);
+        user.map(|user| user.properties().collect()).unwrap_or_default()
+    }
+
+    /// Whether an account was deleted for good, or never was.
+    #[must_use]
+    pub fn is_gone(&self, id: &str) -> bool {
+        self.lock().store.users.iter().find(|user| user.id == id).is_none_or(|user| user.life == store::Life::Gone)
+    }
+
     /// Ids and names of the active groups.
     #[must_use]
     pub fn groups(&self) -> Vec<(String, String)> {

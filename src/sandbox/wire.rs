@@ -42,7 +42,7 @@ pub(super) fn signed_region(headers: &HeaderMap) -> Option<&str> {
 
 /// The `x-amzn-RequestId` of one request.
 pub(super) fn request_id() -> String {
-    uuid::Uuid::new_v4().to_string()
+    crate::sandbox::fresh_id().to_string()
 }
 
 /// An error a fault demands, in no service's shape yet.

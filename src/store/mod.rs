@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! file        the file as a file: mode 0600, nobody else's
+//! turn        a turnstile for those who must repeat a run exactly
 //! tx          one writer, some readers; the transaction every step is made of
 //! lease       one run at a time, with a fencing number
 //! snapshot    a pull becomes stored data and a cursor, in one transaction
@@ -50,6 +51,7 @@ mod runs;
 mod same;
 mod snapshot;
 mod step;
+mod turn;
 mod tx;
 mod undone;
 mod view;
@@ -64,7 +66,7 @@ use std::time::Duration;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection};
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::Mutex;
 
 use crate::model::Time;
 
@@ -78,7 +80,9 @@ pub use lease::RunLease;
 pub use quarantine::Patient;
 pub use runs::{OpenIntent, Settlement};
 pub use snapshot::PullOutcome;
+pub use turn::{Turn, Turnstile};
 
+use turn::Taken;
 use tx::Writer;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("src/store/migrations");
@@ -100,6 +104,7 @@ struct Inner {
     path: PathBuf,
     writer: Option<Mutex<Writer>>,
     readers: Vec<Mutex<SqliteConnection>>,
+    turnstile: Option<Arc<dyn Turnstile>>,
 }
 
 impl std::fmt::Debug for Store {
@@ -114,6 +119,15 @@ impl Store {
     /// # Errors
     /// If the path cannot be used, is something else, is exposed to others, or was written by a later release.
     pub async fn open(path: &Path, at: Time) -> Result<Self, StoreError> {
+        Self::open_behind(None, path, at).await
+    }
+
+    /// The same with every step on the file behind a turnstile, if there is one.
+    ///
+    /// # Errors
+    /// See [`open`](Self::open).
+    pub async fn open_behind(turnstile: Option<Arc<dyn Turnstile>>, path: &Path, at: Time) -> Result<Self, StoreError> {
+        let turn = turn::take(turnstile.as_deref()).await;
         file::prepare(path)?;
         // One at a time: a file that another process is turning into ours looks like neither, and SQLite does not wait
         // for its turn when the journal mode changes.
@@ -129,8 +143,10 @@ impl Store {
                 path: path.to_owned(),
                 writer: Some(Mutex::new(Writer::new(connection))),
                 readers: readers(path).await?,
+                turnstile,
             }),
         };
+        drop(turn);
         if found == 0 {
             store.meta_set("created_at", &at.to_rfc3339()).await?;
         }
@@ -147,7 +163,8 @@ impl Store {
         if found < known {
             return Err(StoreError::Older { found, known });
         }
-        Ok(Self { inner: Arc::new(Inner { path: path.to_owned(), writer: None, readers: readers(path).await? }) })
+        let (writer, readers, turnstile) = (None, readers(path).await?, None);
+        Ok(Self { inner: Arc::new(Inner { path: path.to_owned(), writer, readers, turnstile }) })
     }
 
     fn path(&self) -> &Path {
@@ -180,20 +197,22 @@ impl Store {
         tx.commit().await
     }
 
-    async fn writer(&self) -> Result<MutexGuard<'_, Writer>, StoreError> {
+    async fn writer(&self) -> Result<Taken<'_, Writer>, StoreError> {
+        let turn = turn::take(self.inner.turnstile.as_deref()).await;
         match &self.inner.writer {
-            Some(writer) => Ok(writer.lock().await),
+            Some(writer) => Ok(Taken::new(writer.lock().await, turn)),
             None => Err(StoreError::ReadOnly { source: None }),
         }
     }
 
-    async fn reader(&self) -> MutexGuard<'_, SqliteConnection> {
+    async fn reader(&self) -> Taken<'_, SqliteConnection> {
+        let turn = turn::take(self.inner.turnstile.as_deref()).await;
         for reader in &self.inner.readers {
             if let Ok(free) = reader.try_lock() {
-                return free;
+                return Taken::new(free, turn);
             }
         }
-        self.inner.readers[0].lock().await
+        Taken::new(self.inner.readers[0].lock().await, turn)
     }
 }
 

@@ -12,6 +12,7 @@
 //! Invariant: every request that leaves is counted, failed ones included.
 //! Deliberately absent: credentials. Whoever attaches one checks the origin first ([`crate::paging::same_origin`]).
 
+mod carrier;
 mod retry;
 mod tls;
 
@@ -26,6 +27,7 @@ use reqwest::{Method, StatusCode};
 use url::{Host, Url};
 use uuid::Uuid;
 
+pub use carrier::{Carried, Carrier, Cause, Parcel};
 pub use retry::{Attempt, GaveUp, RetryRules, Tried, retry_after, retrying};
 pub use tls::{MOST_CERTIFICATES, Roots, Tls, TlsError};
 
@@ -66,11 +68,20 @@ impl Default for HttpLimits {
 /// The client. Cheap to clone; clones share their connections.
 #[derive(Clone)]
 pub struct HttpClient {
-    /// For everything that is not on this machine.
-    inner: reqwest::Client,
-    /// For what is; made when it is needed.
-    local: Arc<OnceLock<reqwest::Client>>,
+    way: Way,
     limits: HttpLimits,
+}
+
+/// How requests leave.
+#[derive(Clone)]
+enum Way {
+    Network {
+        /// For everything that is not on this machine.
+        far: reqwest::Client,
+        /// For what is; made when it is needed.
+        near: Arc<OnceLock<reqwest::Client>>,
+    },
+    Carrier(Arc<dyn Carrier>),
 }
 
 impl fmt::Debug for HttpClient {
@@ -123,13 +134,13 @@ impl fmt::Debug for Outgoing<'_> {
 pub enum TransportError {
     /// No connection, no answer in time, or TLS.
     #[error("no answer")]
-    Unreachable(#[source] reqwest::Error),
+    Unreachable(#[source] Cause),
     /// The server's certificate is none that is trusted, or is another server's.
     #[error("the server's certificate is not trusted")]
-    Untrusted(#[source] reqwest::Error),
+    Untrusted(#[source] Cause),
     /// The answer ended before its end, or could not be unpacked.
     #[error("the answer was cut short")]
-    CutShort(#[source] reqwest::Error),
+    CutShort(#[source] Cause),
     /// The body is longer than the bound.
     #[error("the answer is longer than {limit} bytes")]
     TooBig {
@@ -184,27 +195,34 @@ impl HttpClient {
     /// # Errors
     /// [`TransportError::Unreachable`] if TLS cannot be set up on this machine.
     pub fn new(limits: HttpLimits) -> Result<Self, TransportError> {
-        let inner = builder(&limits).and_then(|builder| builder.https_only(true).build());
-        Ok(Self { inner: inner.map_err(TransportError::Unreachable)?, local: Arc::default(), limits })
+        let far = builder(&limits).and_then(|builder| builder.https_only(true).build()).map_err(unanswered)?;
+        Ok(Self { way: Way::Network { far, near: Arc::default() }, limits })
     }
 
-    /// The client for an address.
-    fn client(&self, url: &Url) -> Result<reqwest::Client, TransportError> {
-        if !is_loopback(url) {
-            return Ok(self.inner.clone());
+    /// The same, with every request handed to `carrier` if there is one, instead of the network.
+    ///
+    /// # Errors
+    /// See [`new`](Self::new).
+    pub fn over(carrier: Option<&Arc<dyn Carrier>>, limits: HttpLimits) -> Result<Self, TransportError> {
+        match carrier {
+            Some(carrier) => Ok(Self { way: Way::Carrier(Arc::clone(carrier)), limits }),
+            None => Self::new(limits),
         }
-        if let Some(local) = self.local.get() {
-            return Ok(local.clone());
-        }
-        let local = builder(&self.limits).and_then(|builder| builder.no_proxy().build());
-        let local = local.map_err(TransportError::Unreachable)?;
-        Ok(self.local.get_or_init(|| local).clone())
     }
 
     /// The bounds.
     #[must_use]
     pub fn limits(&self) -> &HttpLimits {
         &self.limits
+    }
+
+    /// The client for this machine.
+    fn near(&self, near: &OnceLock<reqwest::Client>) -> Result<reqwest::Client, TransportError> {
+        if let Some(client) = near.get() {
+            return Ok(client.clone());
+        }
+        let client = builder(&self.limits).and_then(|builder| builder.no_proxy().build()).map_err(unanswered)?;
+        Ok(near.get_or_init(|| client).clone())
     }
 
     /// One attempt.
@@ -218,12 +236,19 @@ impl HttpClient {
         // A fresh one per attempt: support can tell the attempts apart.
         headers
             .insert("client-request-id", HeaderValue::from_str(&client_request_id).expect("a GUID is a header value"));
-        let mut request = self.client(out.url)?.request(out.method.clone(), out.url.clone()).headers(headers);
+        let (far, near) = match &self.way {
+            Way::Network { far, near } => (far, near),
+            Way::Carrier(carrier) => {
+                let Carried { status, headers, body } = carrier::carry(&**carrier, out, headers, &self.limits).await?;
+                return Ok(Answer { status, headers, body, client_request_id });
+            }
+        };
+        let client = if is_loopback(out.url) { self.near(near)? } else { far.clone() };
+        let mut request = client.request(out.method.clone(), out.url.clone()).headers(headers);
         if let Some(body) = &out.body {
             request = request.body(body.clone());
         }
-        // `without_url`: a link in an error text would put its token into a log.
-        let answer = request.send().await.map_err(|error| unanswered(error.without_url()))?;
+        let answer = request.send().await.map_err(unanswered)?;
         let (status, headers) = (answer.status(), answer.headers().clone());
         let body = self.body(answer).await?;
         Ok(Answer { status, headers, body, client_request_id })
@@ -233,7 +258,7 @@ impl HttpClient {
         let limit = self.limits.body_bytes;
         let announced = answer.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or(64 << 10);
         let mut body = Vec::with_capacity(announced.min(limit));
-        while let Some(piece) = answer.chunk().await.map_err(|error| TransportError::CutShort(error.without_url()))? {
+        while let Some(piece) = answer.chunk().await.map_err(cut_short)? {
             if body.len() + piece.len() > limit {
                 return Err(TransportError::TooBig { limit });
             }
@@ -263,19 +288,25 @@ fn builder(limits: &HttpLimits) -> Result<reqwest::ClientBuilder, reqwest::Error
 /// Tells a certificate that is not trusted, which stays so, from everything that may pass. The libraries below say it in the
 /// text of the innermost cause only.
 fn unanswered(error: reqwest::Error) -> TransportError {
+    // `without_url`: a link in an error text would put its token into a log.
+    let error = error.without_url();
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
     while let Some(one) = cause {
         if one.to_string().contains("invalid peer certificate") {
-            return TransportError::Untrusted(error);
+            return TransportError::Untrusted(Box::new(error));
         }
         cause = one.source();
     }
-    TransportError::Unreachable(error)
+    TransportError::Unreachable(Box::new(error))
 }
 
 /// What to do about [`TransportError::Untrusted`].
 pub(crate) const UNTRUSTED: &str = "use the name that is in the server's certificate; if a company's own authority signed it, \
                                     set ca_file under [tls] to that authority's certificate";
+
+fn cut_short(error: reqwest::Error) -> TransportError {
+    TransportError::CutShort(Box::new(error.without_url()))
+}
 
 /// Whether the same request may fare better later.
 #[must_use]

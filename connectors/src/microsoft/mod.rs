@@ -32,6 +32,7 @@ mod users;
 mod wire;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use url::Url;
 
@@ -39,7 +40,7 @@ use crate::attributes::AttributeName;
 use crate::auth::{ClientCredentials, OAuthClient, Proof, TokenCache, WallClock};
 use crate::directory::{ExternalId, Presence, Pull, SourceName};
 use crate::error::{PullError, PullErrorKind};
-use crate::http::{HttpClient, HttpLimits, require_safe};
+use crate::http::{Carrier, HttpClient, HttpLimits, require_safe};
 use crate::source::{CheckLine, PullRequest};
 use batch::{Point, point_read};
 use cursor::State;
@@ -64,7 +65,7 @@ impl Microsoft {
     /// # Errors
     /// If the configuration cannot work: roots that are not `https`, an attribute that no property can have.
     pub fn new(config: MicrosoftConfig, clock: WallClock) -> Result<Self, PullError> {
-        Self::with_limits(config, clock, HttpLimits::default())
+        Self::over(None, config, clock, HttpLimits::default())
     }
 
     /// The same with other bounds than the usual ones.
@@ -72,6 +73,19 @@ impl Microsoft {
     /// # Errors
     /// See [`new`](Self::new).
     pub fn with_limits(config: MicrosoftConfig, clock: WallClock, limits: HttpLimits) -> Result<Self, PullError> {
+        Self::over(None, config, clock, limits)
+    }
+
+    /// The same with every request handed to `carrier` if there is one, instead of the network.
+    ///
+    /// # Errors
+    /// See [`new`](Self::new).
+    pub fn over(
+        carrier: Option<&Arc<dyn Carrier>>,
+        config: MicrosoftConfig,
+        clock: WallClock,
+        limits: HttpLimits,
+    ) -> Result<Self, PullError> {
         let refused =
             |message: String, hint: &str| PullError::new(PullErrorKind::Refused, "configuration", message, hint);
         for root in [&config.graph_url, &config.login_url] {
@@ -79,7 +93,7 @@ impl Microsoft {
         }
         let fields = Fields::new(&config.wanted)
             .map_err(|error| refused(error.to_string(), "check the attribute names of the configuration"))?;
-        let http = HttpClient::new(limits).map_err(|error| Fault::transport("configuration", error))?;
+        let http = HttpClient::over(carrier, limits).map_err(|error| Fault::transport("configuration", error))?;
         let token_url = token_url(&config)?;
         let scope = format!("{}/.default", config.graph_url.as_str().trim_end_matches('/'));
         let proof = match &config.credential {

@@ -44,13 +44,13 @@ mod scalar;
 mod wire;
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::attributes::AttributeName;
 use crate::auth::WallClock;
 use crate::directory::{ExternalId, Presence, Pull, SourceName};
 use crate::error::{PullError, PullErrorKind};
-use crate::http::{HttpClient, HttpLimits, require_safe};
+use crate::http::{Carrier, HttpClient, HttpLimits, require_safe};
 use crate::source::{CheckLine, PullRequest};
 use cursor::{Followed, State};
 use fault::Fault;
@@ -80,7 +80,7 @@ impl Okta {
     /// If the configuration cannot work: an address that is not the `https` root of an org, an attribute that no field can
     /// have, a share of the rate limit that allows nothing.
     pub fn new(config: OktaConfig, clock: WallClock) -> Result<Self, PullError> {
-        Self::with_limits(config, clock, HttpLimits::default())
+        Self::over(None, config, clock, HttpLimits::default())
     }
 
     /// The same with other bounds than the usual ones.
@@ -88,6 +88,19 @@ impl Okta {
     /// # Errors
     /// See [`new`](Self::new).
     pub fn with_limits(config: OktaConfig, clock: WallClock, limits: HttpLimits) -> Result<Self, PullError> {
+        Self::over(None, config, clock, limits)
+    }
+
+    /// The same with every request handed to `carrier` if there is one, instead of the network.
+    ///
+    /// # Errors
+    /// See [`new`](Self::new).
+    pub fn over(
+        carrier: Option<&Arc<dyn Carrier>>,
+        config: OktaConfig,
+        clock: WallClock,
+        limits: HttpLimits,
+    ) -> Result<Self, PullError> {
         let refused =
             |message: String, hint: &str| PullError::new(PullErrorKind::Refused, "configuration", message, hint);
         require_safe(&config.org_url).map_err(|error| refused(error.to_string(), "use the https root of the org"))?;
@@ -98,7 +111,7 @@ impl Okta {
         }
         let fields = Fields::new(&config)
             .map_err(|error| refused(error.to_string(), "check the attribute names and `fields` of the source"))?;
-        let http = HttpClient::new(limits).map_err(|error| Fault::transport("configuration", error))?;
+        let http = HttpClient::over(carrier, limits).map_err(|error| Fault::transport("configuration", error))?;
         let org = Org::new(&config, &http, clock)?;
         let fingerprint = cursor::fingerprint(&config, &fields);
         let statuses = Statuses::new(&config);

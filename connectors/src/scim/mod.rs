@@ -51,7 +51,7 @@ mod tests;
 mod wire_tests;
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use reqwest::header::HeaderName;
 
@@ -59,7 +59,7 @@ use crate::attributes::AttributeName;
 use crate::auth::{Access, Dpop, OAuthClient, Proof, WallClock};
 use crate::directory::{ExternalId, Presence, Pull, SourceName};
 use crate::error::{PullError, PullErrorKind};
-use crate::http::{HttpClient, HttpLimits, require_safe};
+use crate::http::{Carrier, HttpClient, HttpLimits, require_safe};
 use crate::remote::{Remote, RemoteError};
 use crate::source::{CheckLine, PullRequest};
 use cursor::{Learned, State};
@@ -98,7 +98,7 @@ impl Scim {
     /// # Errors
     /// If the configuration cannot work: a base that is not `https`, an attribute or a header that cannot be one.
     pub fn new(config: ScimConfig, clock: WallClock) -> Result<Self, PullError> {
-        Self::with_limits(config, clock, HttpLimits::default())
+        Self::over(None, config, clock, HttpLimits::default())
     }
 
     /// The same with other bounds than the usual ones.
@@ -106,12 +106,25 @@ impl Scim {
     /// # Errors
     /// See [`new`](Self::new).
     pub fn with_limits(config: ScimConfig, clock: WallClock, limits: HttpLimits) -> Result<Self, PullError> {
+        Self::over(None, config, clock, limits)
+    }
+
+    /// The same with every request handed to `carrier` if there is one, instead of the network.
+    ///
+    /// # Errors
+    /// See [`new`](Self::new).
+    pub fn over(
+        carrier: Option<&Arc<dyn Carrier>>,
+        config: ScimConfig,
+        clock: WallClock,
+        limits: HttpLimits,
+    ) -> Result<Self, PullError> {
         require_safe(&config.base_url).map_err(|error| refused(error.to_string(), "use an https base_url"))?;
         let fields = Fields::new(&config)
             .map_err(|error| refused(error.to_string(), "check the attribute names and fields of this source"))?;
         let limits = HttpLimits { body_bytes: config.max_response_bytes, ..limits };
         let transport = |error| Fault::remote("configuration", RemoteError::Transport(error));
-        let http = HttpClient::new(limits).map_err(transport)?;
+        let http = HttpClient::over(carrier, limits).map_err(transport)?;
         let access = access(&config, http.clone(), clock)?;
         let server = Server::new(Remote::new(http, access, config.base_url.clone()), &config)?;
         let fingerprint = cursor::fingerprint(&config);

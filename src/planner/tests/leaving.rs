@@ -88,6 +88,12 @@ fn suspended_users_wait_and_then_go_with_their_quick_connects() {
         "c-1 ada.king owner=entra/1 sec=Agent route=Holding\n memory entra/1 link=c-1 absent=9 suspended=9",
         "~ c-1 security: Agent → No Access [left: disabled]",
     );
+    // A state file from before the person came back: whoever has rights is suspended first, however long ago that was.
+    check(
+        directory,
+        "c-1 ada.king owner=entra/1 sec=Agent route=Holding\n memory entra/1 link=c-1 absent=40 suspended=40",
+        "~ c-1 security: Agent → No Access [left: disabled]",
+    );
 }
 
 #[test]

@@ -157,6 +157,6 @@ pub(super) fn create_group(store: &mut Store, call: &Call) -> Result<Value, Refu
     let last_modified = store.stamp();
     let group = Group { id: id.clone(), name, parent: parent_group_id, tags: tags.unwrap_or_default(), last_modified };
     store.groups.insert(id.clone(), group);
-    store.note(call, &id, None);
+    store.note(call, &id);
     Ok(json!({ "HierarchyGroupArn": store.arn("agent-group", &id), "HierarchyGroupId": id }))
 }

@@ -192,7 +192,7 @@ pub(super) fn create(store: &mut Store, call: &Call) -> Result<Value, Refusal> {
         return Err(Refusal::limit("quick connects"));
     }
     let id = insert(store, name, description, leads_to, tags.unwrap_or_default());
-    store.note(call, &id, None);
+    store.note(call, &id);
     Ok(json!({ "QuickConnectARN": store.arn("transfer-destination", &id), "QuickConnectId": id }))
 }
 
@@ -245,6 +245,6 @@ pub(super) fn insert(
 /// `DELETE /quick-connects/{InstanceId}/{QuickConnectId}`.
 pub(super) fn delete(store: &mut Store, call: &Call) -> Result<Value, Refusal> {
     store.quick_connects.remove(&call.id).ok_or_else(|| Refusal::not_found("Quick connect"))?;
-    store.note(call, &call.id, None);
+    store.note(call, &call.id);
     Ok(Value::Null)
 }

@@ -30,7 +30,7 @@ pub struct Named {
 }
 
 /// A committed write.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Write {
     /// From 1, without gaps.
     pub seq: u64,
@@ -44,6 +44,12 @@ pub struct Write {
     pub username: Option<String>,
     /// The `x-amzn-RequestId` of the answer, also of one that was lost.
     pub request_id: String,
+    /// The user as it was; `None` if it was not there, or if it was no user.
+    #[serde(skip)]
+    pub before: Option<Arc<User>>,
+    /// The user as it is; `None` if it is not there any more, or if it was no user.
+    #[serde(skip)]
+    pub after: Option<Arc<User>>,
 }
 
 /// The state of an instance.
@@ -122,27 +128,35 @@ impl Store {
         if touch {
             user.last_modified = self.stamp();
         }
+        let before = self.users.get(&user.id).cloned();
         let user = self.put(user);
-        self.note(call, &user.id, Some(&user.username));
+        self.write(call, &user.id, before, Some(Arc::clone(&user)));
         user
     }
 
     /// Removes a user, and notes it.
     pub(super) fn remove(&mut self, call: &Call, id: &str) -> Option<Arc<User>> {
         let user = self.forget(id)?;
-        self.note(call, id, Some(&user.username));
+        self.write(call, id, Some(Arc::clone(&user)), None);
         Some(user)
     }
 
-    /// Notes a write.
-    pub(super) fn note(&mut self, call: &Call, resource: &str, username: Option<&str>) {
+    /// Notes a write to something that is no user.
+    pub(super) fn note(&mut self, call: &Call, resource: &str) {
+        self.write(call, resource, None, None);
+    }
+
+    fn write(&mut self, call: &Call, resource: &str, before: Option<Arc<User>>, after: Option<Arc<User>>) {
+        let username = after.as_ref().or(before.as_ref()).map(|user| user.username.clone());
         self.journal.push(Write {
             seq: self.journal.len() as u64 + 1,
             at: self.clock.now(),
             operation: call.operation.to_owned(),
             resource: resource.to_owned(),
-            username: username.map(str::to_owned),
+            username,
             request_id: call.request_id.clone(),
+            before,
+            after,
         });
     }
 

@@ -53,13 +53,13 @@ fn store_tags(store: &mut Store, call: &Call, target: &Target, tags: Tags) {
             if let Some(group) = store.groups.get_mut(id) {
                 group.tags = tags;
             }
-            store.note(call, id, None);
+            store.note(call, id);
         }
         Target::QuickConnect(id) => {
             if let Some(quick) = store.quick_connects.get_mut(id) {
                 quick.tags = tags;
             }
-            store.note(call, id, None);
+            store.note(call, id);
         }
     }
 }

@@ -162,7 +162,7 @@ impl Service {
 
     /// Adds what every answer carries.
     fn finish(&self, call: &Call, mut reply: Reply) -> Reply {
-        let id = uuid::Uuid::new_v4().to_string();
+        let id = crate::sandbox::fresh_id().to_string();
         let client = call.header("client-request-id").unwrap_or(&id).to_owned();
         let now = self.tenant.lock().now();
         if let Some(error) = reply.body.get_mut("error").and_then(Value::as_object_mut) {

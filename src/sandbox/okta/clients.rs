@@ -76,7 +76,7 @@ impl Clients {
         if let Some((nonce, _)) = self.nonces.last().filter(|(_, made)| now - *made < NONCE_RENEWED) {
             return nonce.clone();
         }
-        let nonce = uuid::Uuid::new_v4().simple().to_string();
+        let nonce = crate::sandbox::fresh_id().simple().to_string();
         self.nonces.push((nonce.clone(), now));
         nonce
     }

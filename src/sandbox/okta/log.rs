@@ -55,7 +55,7 @@ pub(super) struct Event {
 impl Event {
     /// Something that was done.
     pub(super) fn new(published: i64, kind: &str, targets: Vec<Target>) -> Self {
-        let uuid = uuid::Uuid::new_v4().to_string();
+        let uuid = crate::sandbox::fresh_id().to_string();
         Self { published, kind: kind.to_owned(), result: "SUCCESS".to_owned(), targets, uuid }
     }
 

@@ -309,7 +309,7 @@ impl Service {
         };
         reply.headers.extend(standing.headers());
         reply.headers.push(("date", now.format("%a, %d %b %Y %H:%M:%S GMT").to_string()));
-        reply.headers.push(("x-okta-request-id", uuid::Uuid::new_v4().simple().to_string()));
+        reply.headers.push(("x-okta-request-id", crate::sandbox::fresh_id().simple().to_string()));
         reply
     }
 

@@ -71,7 +71,7 @@ impl Refusal {
         if *oauth {
             return json!({ "error": code, "error_description": summary });
         }
-        let id = format!("oae{}", &uuid::Uuid::new_v4().simple().to_string()[..22]);
+        let id = format!("oae{}", &crate::sandbox::fresh_id().simple().to_string()[..22]);
         json!({ "errorCode": code, "errorSummary": summary, "errorLink": code, "errorId": id, "errorCauses": [] })
     }
 }

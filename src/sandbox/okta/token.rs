@@ -53,7 +53,7 @@ impl Clients {
         let scopes = scopes(&app, call.field("scope"))?;
         let bound_to = self.bound(call, &app, url, now)?;
         let kind = if bound_to.is_some() { "DPoP" } else { "Bearer" };
-        let token = format!("eyJraWQi.{}.{}", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple());
+        let token = format!("eyJraWQi.{}.{}", crate::sandbox::fresh_id().simple(), crate::sandbox::fresh_id().simple());
         let answer = json!({
             "token_type": kind,
             "expires_in": LIFE_SECS,

@@ -120,7 +120,7 @@ impl Tokens {
             return Err(oauth_error(403, "access_denied", "The audience is missing or unknown."));
         }
         let life = settings.token_life_secs;
-        let token = format!("scim-{}", uuid::Uuid::new_v4().simple());
+        let token = format!("scim-{}", crate::sandbox::fresh_id().simple());
         self.0.retain(|_, ends| *ends > now);
         self.0.insert(token.clone(), now + TimeDelta::seconds(i64::from(life)));
         let mut answer = json!({ "access_token": token, "token_type": "Bearer", "expires_in": life });

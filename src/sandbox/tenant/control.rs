@@ -60,7 +60,7 @@ async fn joiner(
     State(tenant): State<Tenant>,
     Json(body): Json<Joiner>,
 ) -> Result<Json<Value>, (StatusCode, Json<Value>)> {
-    let id = body.id.unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
+    let id = body.id.unwrap_or_else(|| crate::sandbox::fresh_id().to_string());
     done(tenant.add_user(Person { id: id.clone(), properties: body.properties }))?;
     for group in body.groups {
         done(tenant.add_member(&named(&tenant, &group), &id))?;

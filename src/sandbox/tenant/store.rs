@@ -49,6 +49,11 @@ impl User {
         self.properties.iter().find(|(own, _)| own == name).map(|(_, value)| value)
     }
 
+    /// Everything that was ever set.
+    pub(super) fn properties(&self) -> impl Iterator<Item = (String, Value)> {
+        self.properties.iter().map(|(name, value)| (name.to_string(), value.clone()))
+    }
+
     pub(in crate::sandbox) fn is_active(&self) -> bool {
         self.life == Life::Active
     }
