@@ -440,7 +440,7 @@ async fn plain_http_is_for_loopback_only() {
             endpoint_url: Some(url.parse().unwrap()),
             tls: connectors::http::Tls::default(),
         };
-        let built = CloudwatchLogs::build("audit", Privacy::Keys, &config, "support").await;
+        let built = CloudwatchLogs::build("audit", Privacy::Keys, &config, "support", None).await;
         assert_eq!(built.is_ok(), accepted, "{url}");
     }
 }

@@ -223,7 +223,7 @@ pub(super) fn update_config(store: &mut Store, call: &Call) -> Result<Value, Ref
     if let Some(quick) = store.quick_connects.get_mut(&call.id) {
         (quick.leads_to, quick.last_modified) = (leads_to, at);
     }
-    store.note(call, &call.id, None);
+    store.note(call, &call.id);
     Ok(Value::Null)
 }
 
