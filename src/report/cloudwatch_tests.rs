@@ -437,7 +437,7 @@ async fn plain_http_is_for_loopback_only() {
             profile: None,
             endpoint_url: Some(url.parse().unwrap()),
         };
-        let built = CloudwatchLogs::build("audit", Privacy::Keys, &config, "support").await;
+        let built = CloudwatchLogs::build("audit", Privacy::Keys, &config, "support", None).await;
         assert_eq!(built.is_ok(), accepted, "{url}");
     }
 }
