@@ -229,7 +229,7 @@ impl Setting {
                 routing.word()
             )),
             guard: Some(guard.to_owned()),
-            first_run_applies: self.seed % 2 == 0,
+            first_run_applies: self.seed.is_multiple_of(2),
             ..ConfigText::default()
         };
         let mut file = scene::configuration(sandbox, &sandbox.tenant, &text);

@@ -68,6 +68,8 @@ pub(crate) struct Stage {
     /// What people were decided about in the last whole run that was carried out.
     pub(crate) decided: BTreeMap<String, Decision>,
     approve: Option<String>,
+    /// A directory gave an empty page where there was none since everybody was read last: what it hid nobody can know.
+    hidden: bool,
     routers: Arc<BTreeMap<u16, Router>>,
     turn: Arc<tokio::sync::Mutex<()>>,
     last_call: Instant,
@@ -162,6 +164,7 @@ impl Stage {
             neighbour: 0,
             decided: BTreeMap::new(),
             approve: None,
+            hidden: false,
             routers: Arc::new(routers),
             turn,
             last_call: Instant::now(),
@@ -225,7 +228,11 @@ impl Stage {
         let alone = self.neighbour == 0 && !self.twin && self.halt.is_none();
         let throttled = self.throttled();
         let fresh = self.process.is_none() && self.last_call.elapsed() < Duration::from_secs(10);
+        let hidden = self.troubles().get(&Trouble::EmptyPage).copied();
         let went = self.go(how).await?;
+        let hides = self.troubles().get(&Trouble::EmptyPage).copied() != hidden;
+        let all_read = how == How::Full && matches!(went, Went::Ended(_));
+        self.hidden = hides || (self.hidden && !all_read);
         self.last_call = Instant::now();
         self.tally.run(&went);
         self.laws.see_writes(&self.sandbox, &self.truth, &self.rules)?;
@@ -285,7 +292,12 @@ impl Stage {
                 summary.message
             )
         });
-        self.laws.judge_run(&self.truth, &ended, how)?;
+        if !self.hidden && ended.summary.frozen.is_empty() {
+            self.truth.seen();
+        }
+        if !self.hidden {
+            self.laws.judge_run(&self.truth, &ended, how)?;
+        }
         if how == How::Rehearsal {
             return Ok(());
         }

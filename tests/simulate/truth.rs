@@ -139,13 +139,18 @@ impl Truth {
             }
         }
         for (key, person) in &people {
-            if person.is_here() {
-                self.gone_since.remove(key);
-            } else {
+            if !person.is_here() {
                 self.gone_since.entry(key.clone()).or_insert(at);
             }
         }
         self.people = people;
+    }
+
+    /// A run has read every directory: whoever is here has been seen. A return that ended before any run could see it is
+    /// none.
+    pub(crate) fn seen(&mut self) {
+        let people = &self.people;
+        self.gone_since.retain(|key, _| people.get(key).is_some_and(|person| !person.is_here()));
     }
 
     /// Everybody who is here, by key.
