@@ -142,9 +142,7 @@ fn build(
     source.secrets_mut().into_iter().for_each(|secret| secret.bind(vault));
     let limits = HttpLimits { tls: tls.clone(), ..HttpLimits::default() };
     Ok(match source {
-        SourceConfig::Microsoft(config) => {
-            Source::Microsoft(Box::new(Microsoft::over(carrier, config, now, limits)?))
-        }
+        SourceConfig::Microsoft(config) => Source::Microsoft(Box::new(Microsoft::over(carrier, config, now, limits)?)),
         SourceConfig::Okta(config) => Source::Okta(Box::new(Okta::over(carrier, config, now, limits)?)),
         SourceConfig::Scim(config) => Source::Scim(Box::new(Scim::over(carrier, config, now, limits)?)),
     })

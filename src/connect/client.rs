@@ -16,10 +16,7 @@ use crate::aws::{self, Reach, ReachError};
 const STALL_GRACE: Duration = Duration::from_secs(20);
 
 /// The client for one instance, with credentials that have been had once. `http` carries its requests instead of the network.
-pub(super) async fn build(
-    config: &ConnectConfig,
-    http: Option<&SharedHttpClient>,
-) -> Result<Client, ReachError> {
+pub(super) async fn build(config: &ConnectConfig, http: Option<&SharedHttpClient>) -> Result<Client, ReachError> {
     let reach = Reach {
         region: config.region.clone(),
         profile: config.profile.clone(),

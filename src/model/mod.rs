@@ -27,10 +27,10 @@ pub mod observation;
 pub mod operation;
 pub mod outcome;
 pub mod plan;
-pub mod stakes;
-pub mod rename;
 pub mod quarantine;
+pub mod rename;
 pub mod retry;
+pub mod stakes;
 pub mod target;
 pub mod undone;
 pub mod user;
@@ -44,10 +44,10 @@ pub use outcome::{CallError, Disposition, Done, NotAttempted, Outcome};
 pub use plan::{
     Action, ApprovedPlan, Change, Decision, FacetUpdate, Finding, FindingCode, Forecast, LeaveReason, Plan, Reason,
 };
-pub use stakes::{Canary, Headcount, Holding, ProfileUse, Stakes};
-pub use rename::QuickConnectMove;
 pub use quarantine::{Quarantine, Trouble};
+pub use rename::QuickConnectMove;
 pub use retry::{Retry, RetryClock};
+pub use stakes::{Canary, Headcount, Holding, ProfileUse, Stakes};
 pub use target::{Look, Target};
 pub use undone::{Undone, UndoneLeave, UndoneWish};
 pub use user::{ConnectUser, ConnectUserId, DesiredUser, Remembered, Seen, Stage};

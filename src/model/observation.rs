@@ -6,9 +6,9 @@ use connectors::{DirectoryGroup, DirectoryUser, GroupKey, PersonKey, Scope, Sour
 
 use super::Time;
 use super::inventory::Inventory;
-use super::undone::Undone;
 use super::quarantine::Quarantine;
 use super::retry::Retry;
+use super::undone::Undone;
 use super::user::Remembered;
 
 /// Whether a source may be believed in this run.

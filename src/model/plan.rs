@@ -14,8 +14,8 @@ use super::Time;
 use super::attribute::{AttributeSet, Facet, Named};
 use super::journal::RunId;
 use super::operation::Operation;
-use super::stakes::Stakes;
 use super::rename::QuickConnectMove;
+use super::stakes::Stakes;
 use super::undone::Undone;
 use super::user::{ConnectUserId, DesiredUser, Stage};
 

@@ -66,8 +66,7 @@ pub(super) async fn plan_on_a_fresh_look<T: Target>(
     let trial = run.trial_rests().await?;
     let rules_before = centre.store.meta_get(RULES).await?;
     let config_changed = rules_before.is_some_and(|before| before != centre.rules_digest);
-    let mut seen =
-        Observation { at: clock.now(), directory, connect, memory, undone, retries, trial, config_changed };
+    let mut seen = Observation { at: clock.now(), directory, connect, memory, undone, retries, trial, config_changed };
     let mut plan = planner::plan(&seen, &centre.rules, &|operation| run.quota(operation));
     for _ in 0..MOST_ROUNDS {
         if !looker.learn_more(&plan, &mut seen, &frozen).await? {

@@ -31,10 +31,10 @@ mod quarantine;
 mod settle;
 mod story;
 mod summary;
-mod undo;
 #[cfg(test)]
 mod tests;
 mod trial;
+mod undo;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -243,7 +243,8 @@ impl Sandbox {
             levers,
         ];
         let (stop, tasks) = (watch::Sender::new(false), Vec::new());
-        let sandbox = Self { addresses, clock, faults, connect, logs, secrets, tenant, partner, okta, scim, stop, tasks };
+        let sandbox =
+            Self { addresses, clock, faults, connect, logs, secrets, tenant, partner, okta, scim, stop, tasks };
         (sandbox, routers)
     }
 

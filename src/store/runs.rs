@@ -250,10 +250,11 @@ async fn interrupted_summary(tx: &mut Tx<'_>, run: RunId, millis: i64) -> Result
             Some(Outcome::Done { .. } | Outcome::AlreadySo { .. }) => done_counter(&mut summary, &change.action),
             Some(Outcome::Failed { .. } | Outcome::DidNotHappen) => Some(&mut summary.failed),
             Some(Outcome::NotAttempted {
-                why: NotAttempted::EarlierChangeFailed
-                | NotAttempted::RunStopped
-                | NotAttempted::Shutdown
-                | NotAttempted::TrialFailed,
+                why:
+                    NotAttempted::EarlierChangeFailed
+                    | NotAttempted::RunStopped
+                    | NotAttempted::Shutdown
+                    | NotAttempted::TrialFailed,
             }) => Some(&mut summary.not_attempted),
             Some(Outcome::InDoubt { .. }) | None => Some(&mut summary.in_doubt),
         };

@@ -27,7 +27,19 @@ fn may_import() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("fuzzing", &["model", "planner", "config", "serve", "store"]),
         (
             "cli",
-            &["assemble", "config", "connect", "model", "planner", "reconcile", "report", "sandbox", "secrets", "serve", "store"],
+            &[
+                "assemble",
+                "config",
+                "connect",
+                "model",
+                "planner",
+                "reconcile",
+                "report",
+                "sandbox",
+                "secrets",
+                "serve",
+                "store",
+            ],
         ),
     ])
 }

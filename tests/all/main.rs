@@ -21,7 +21,7 @@ mod several;
 mod several_bad_days;
 mod spine;
 mod stored_secrets;
+mod stuck;
 mod tls;
 mod undo;
-mod stuck;
 mod world;

@@ -16,6 +16,7 @@ use std::path::Path;
 use chrono::TimeDelta;
 use rollcall::model::{Decision, OWNER_TAG, Reason, Time};
 use rollcall::planner::guard;
+use rollcall::planner::rules::Limits;
 use rollcall::reconcile::Ended;
 use rollcall::sandbox::Sandbox;
 use rollcall::sandbox::connect::{User, Write};
@@ -399,10 +400,16 @@ impl Laws {
     }
 
     /// Judges a run that came to its end.
-    pub(crate) fn judge_run(&mut self, truth: &Truth, ended: &Ended, how: How) -> Result<(), Violation> {
+    pub(crate) fn judge_run(
+        &mut self,
+        truth: &Truth,
+        ended: &Ended,
+        how: How,
+        limits: &Limits,
+    ) -> Result<(), Violation> {
         self.checks(DIGEST);
         if let Some(refusal) = &ended.refusal {
-            let digest = guard::digest(&ended.plan);
+            let digest = guard::digest(&ended.plan, limits);
             if refusal.approvable && digest != refusal.digest {
                 return Err(Violation::of(DIGEST, format!("{digest} and {}", refusal.digest)));
             }

@@ -296,7 +296,8 @@ impl Stage {
             self.truth.seen();
         }
         if !self.hidden {
-            self.laws.judge_run(&self.truth, &ended, how)?;
+            let limits = self.config().limits;
+            self.laws.judge_run(&self.truth, &ended, how, &limits)?;
         }
         if how == How::Rehearsal {
             return Ok(());

@@ -136,10 +136,9 @@ fn connect_action(operation: Operation, rules: &Rules, can: &Can) -> Option<Need
         Operation::TagResource => needs("the owner mark, at creation and adoption", &[On::Users]),
         Operation::DeleteUser if can.delete => needs("people who left, at the end of [leaver]", &[On::Users]),
         Operation::DeleteUser if can.recreate => needs("the user before a changed username", &[On::Users]),
-        Operation::UpdateQuickConnectConfig if can.recreate => needs(
-            "quick connects of a user that is replaced",
-            &[On::Users, On::QuickConnects, On::ContactFlows],
-        ),
+        Operation::UpdateQuickConnectConfig if can.recreate => {
+            needs("quick connects of a user that is replaced", &[On::Users, On::QuickConnects, On::ContactFlows])
+        }
         Operation::DeleteQuickConnect if can.delete => {
             needs("quick connects of users that are deleted", &[On::QuickConnects])
         }
@@ -265,7 +264,8 @@ fn secrets(config: &Config) -> Vec<Statement> {
     }
     let statement = |sid: &str, action: &str, resources: BTreeSet<String>| {
         // A key of the customer's own also wants kms:Decrypt on that key, which no configuration names.
-        let actions = vec![Permission::new(action, "the directory's secret; with a key of your own also kms:Decrypt on it")];
+        let actions =
+            vec![Permission::new(action, "the directory's secret; with a key of your own also kms:Decrypt on it")];
         (!resources.is_empty()).then(|| Statement {
             sid: sid.to_owned(),
             actions,
