@@ -229,7 +229,7 @@ impl World {
         for (person, agreed) in &plan.agreed {
             self.seen.memory.entry(person.clone()).or_default().written.extend(agreed);
         }
-        let mut made: BTreeMap<&PersonKey, ConnectUserId> = BTreeMap::new();
+        let mut made: BTreeMap<PersonKey, ConnectUserId> = BTreeMap::new();
         for (person, undone) in &plan.undone {
             self.seen.undone.insert(person.clone(), undone.clone());
         }
@@ -248,7 +248,7 @@ impl World {
                     let mut user = blank(&id, &desired.username, Some(desired.person.clone()));
                     user.apply(&desired.attributes);
                     users.insert(id.clone(), user);
-                    made.insert(&plan.changes[change.seq as usize].person, id.clone());
+                    made.insert(change.person.clone(), id.clone());
                     created = Some(id);
                 }
                 (Action::Adopt { .. }, Some(user)) => user.owner = Some(change.person.clone()),

@@ -287,10 +287,15 @@ impl<'a> Somebody<'a, '_> {
         self.steps.push(Step { action: Action::Update(Box::new(update)), because });
     }
 
-    /// A leaver's correction: access was taken by an earlier run, and this one only took it again.
+    /// A leaver's correction: access was taken by an earlier run, and this one only took it again. It shows in the clock of
+    /// the suspension, or in profiles that are not those from before it.
     fn was_suspended_before(&self, change: &Change) -> bool {
-        matches!(change.because, Reason::Left { .. })
-            && self.memory.suspended_since.is_some_and(|since| since < self.taken.started)
+        let Action::Update(update) = &change.action else { return false };
+        let given_since = self.memory.former.iter().any(|(attribute, former)| {
+            attribute.facet() == update.facet && update.before.get(attribute).is_some_and(|before| before != former)
+        });
+        let earlier = self.memory.suspended_since.is_some_and(|since| since < self.taken.started);
+        matches!(change.because, Reason::Left { .. }) && (earlier || given_since)
     }
 
     /// Where the person stands once this is taken back.

@@ -247,6 +247,10 @@ fn furnish(sandbox: &Sandbox, agents: &[Person], foreign: usize) {
     }
 }
 
+/// A `[guard]` that lets everything through.
+pub const OPEN_GUARD: &str = "max_removed = { fraction = 1.0 }\nmax_changed = { fraction = 1.0 }\n\
+                              max_leaving_profile = { fraction = 1.0 }\nmax_emptied = { count = 100000 }";
+
 /// What a configuration for the scene may say differently.
 #[derive(Debug, Clone, Default)]
 pub struct ConfigText {

@@ -65,7 +65,7 @@ impl Company {
                 // Slow enough that about half of a run is spent among its writes.
                 text.quota = Some((12.0, 1, 1.0));
                 text.leaver = Some("grace = \"0d\"\ndelete = true".to_owned());
-                text.guard = Some("max_removed = { fraction = 1.0 }\nmax_changed = { fraction = 1.0 }".to_owned());
+                text.guard = Some(rollcall::sandbox::scene::OPEN_GUARD.to_owned());
             },
         )
         .await;

@@ -211,6 +211,8 @@ async fn a_refused_step_keeps_the_old_user_and_the_next_run_goes_on() {
             story.world.user(&story.old.username).is_some(),
             "{operation}: nobody is deleted before the new one is whole"
         );
+        // What was refused rests, unless somebody asks for everything.
+        story.world.sync_full().await.unwrap();
         story.world.settle().await;
         story.check(operation);
     }

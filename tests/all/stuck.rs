@@ -286,12 +286,8 @@ fn told_or_none(world: &World, event: &str) -> usize {
 
 #[tokio::test]
 async fn a_configuration_that_connect_refuses_is_tried_on_five_people_and_rests() {
-    let world = World::with(
-        90,
-        |_| {},
-        |text| text.guard = Some("max_removed = { fraction = 1.0 }\nmax_changed = { fraction = 1.0 }".to_owned()),
-    )
-    .await;
+    let world =
+        World::with(90, |_| {}, |text| text.guard = Some(rollcall::sandbox::scene::OPEN_GUARD.to_owned())).await;
     tick(&world).await.unwrap();
     let text = std::fs::read_to_string(world.config_path()).unwrap();
     let names = ["Care Voice", "Sales Voice", "Support Voice", "Success Voice", "Basic Routing Profile"];

@@ -12,15 +12,13 @@ use tokio::process::Command;
 
 use crate::world::World;
 
-const LOOSE: &str = "max_removed = { fraction = 1.0 }\nmax_changed = { fraction = 1.0 }";
-
 /// A contact centre whose guard lets everything pass, after its first run.
 async fn world(people: usize, leaver: Option<&str>) -> World {
     let world = World::with(
         people,
         |_| {},
         |text| {
-            text.guard = Some(LOOSE.to_owned());
+            text.guard = Some(rollcall::sandbox::scene::OPEN_GUARD.to_owned());
             text.leaver = leaver.map(str::to_owned);
         },
     )

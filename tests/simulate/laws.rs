@@ -500,7 +500,15 @@ impl Laws {
         });
         match done {
             Some((id, event)) => {
-                Err(Violation::of(REPORT, format!("{sink}: {id} tells of a {} that never was", event["operation"])))
+                let about = |told: &&Told| event["connect_user"] == told.write.resource.as_str();
+                let writes = self.writes.iter().filter(about).map(|told| {
+                    let Told { write, again, by, .. } = told;
+                    format!("{} {} at {}, again {again:?}, told by {by:?}", write.operation, write.request_id, write.at)
+                });
+                let writes: Vec<String> = writes.collect();
+                let text =
+                    format!("{sink}: {id} tells of something that never was: {event}; of this user: {writes:#?}");
+                Err(Violation::of(REPORT, text))
             }
             None => Ok(()),
         }

@@ -20,6 +20,8 @@ pub(super) struct Counted<'a> {
     pub(super) changed: BTreeSet<&'a PersonKey>,
     /// Given our owner mark.
     adopted: BTreeSet<&'a PersonKey>,
+    /// Removed only to have another user in the place of this one, with the same profiles: nobody runs dry of them.
+    replaced: BTreeSet<&'a PersonKey>,
 }
 
 /// What becomes of somebody's routing profile.
@@ -49,17 +51,20 @@ impl<'a> Counted<'a> {
             plan.changes.iter().filter(|change| which(change)).map(|change| &change.person).collect()
         };
         let managed = |person: &PersonKey| plan.stakes.touched.get(person).is_none_or(|holding| holding.managed);
+        let left = people(&|change| removes(change) && !matches!(change.because, Reason::Renamed { .. }));
+        let replaced = people(&|change| removes(change)).difference(&left).copied().collect();
         let updates = |change: &Change| matches!(change.action, Action::Update(_)) && !removes(change);
         Self {
             removed: people(&removes),
             changed: people(&|change| updates(change) && managed(&change.person)),
             adopted: people(&|change| matches!(change.action, Action::Adopt { .. })),
+            replaced,
         }
     }
 
     /// Whether no existing user is touched.
     pub(super) fn nobody(&self) -> bool {
-        let Self { removed, changed, adopted } = self;
+        let Self { removed, changed, adopted, replaced: _ } = self;
         removed.is_empty() && changed.is_empty() && adopted.is_empty()
     }
 
@@ -81,8 +86,7 @@ impl<'a> Counted<'a> {
 
     /// Who leaves their routing profile, and for what. Suspended people have left it already.
     pub(super) fn routes(&self, plan: &'a Plan) -> BTreeMap<&'a PersonKey, Route<'a>> {
-        let mut routes: BTreeMap<&PersonKey, Route<'_>> =
-            self.removed.iter().map(|person| (*person, Route::Removed)).collect();
+        let mut routes: BTreeMap<&PersonKey, Route<'_>> = self.lost().map(|person| (person, Route::Removed)).collect();
         let held = |person: &PersonKey| plan.stakes.touched.get(person);
         for change in &plan.changes {
             let Action::Update(update) = &change.action else { continue };
@@ -97,6 +101,11 @@ impl<'a> Counted<'a> {
         }
         routes.retain(|person, _| held(person).is_none_or(|held| !held.suspended));
         routes
+    }
+
+    /// Whoever is removed and has nobody else's user in the place of theirs.
+    pub(super) fn lost(&self) -> impl Iterator<Item = &'a PersonKey> + '_ {
+        self.removed.difference(&self.replaced).copied()
     }
 
     /// Why people would be removed, by reason.
@@ -146,7 +155,7 @@ impl<'a> Counted<'a> {
     /// Managed people who are removed, by department.
     pub(super) fn departments(&self, plan: &'a Plan, active_only: bool) -> BTreeMap<&'a str, u32> {
         let mut departments: BTreeMap<&str, u32> = BTreeMap::new();
-        for held in self.removed.iter().filter_map(|person| plan.stakes.touched.get(*person)) {
+        for held in self.lost().filter_map(|person| plan.stakes.touched.get(person)) {
             if held.managed && !(active_only && held.suspended) {
                 *departments.entry(&held.department).or_default() += 1;
             }

@@ -135,7 +135,7 @@ fn losses<'a>(plan: &'a Plan, counted: &Counted<'_>) -> (Lost<'a>, Lost<'a>) {
         }
     }
     let works = |held: Option<&Holding>| held.is_none_or(|held| !held.suspended);
-    for person in counted.removed.iter().filter(|person| works(held(person))) {
+    for person in counted.lost().filter(|person| works(held(person))) {
         match held(person).and_then(|held| held.security.as_ref()) {
             Some(ids) => ids.iter().for_each(|id| *security.of.entry(id).or_default() += 1),
             None => security.unread += 1,

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use super::super::testing::{World, render};
 use super::hold;
 use super::worlds::worlds;
+use crate::model::retry::takes_away;
 use crate::model::{Action, Change, Decision, Facet, LeaveReason, Reason, Remembered, Stage};
 
 /// What the directory says for itself about why somebody is gone; `None` if nothing may be concluded.
@@ -126,11 +127,13 @@ fn changes_come_in_their_order() {
         let plan = world.plan();
         tally.saw_plan(&plan);
         let turn = |change: &Change| match (&change.action, &change.because) {
+            (_, Reason::Renamed { .. }) => 6,
             (Action::Update(_), Reason::Left { .. }) => 0,
             (Action::Delete { .. } | Action::DeleteQuickConnect(_) | Action::MoveQuickConnect(_), _) => 1,
-            (Action::Update(_), _) => 2,
-            (Action::Adopt { .. }, _) => 3,
-            (Action::Create(_), _) => 4,
+            (Action::Adopt { .. }, _) => 2,
+            (Action::Update(_), _) if takes_away(change) => 3,
+            (Action::Update(_), _) => 4,
+            (Action::Create(_), _) => 5,
         };
         let part = |change: &Change| match &change.action {
             // Setting tags first: until the old keys are gone the memory keeps them.
