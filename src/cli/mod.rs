@@ -15,6 +15,7 @@ mod explain;
 mod history;
 pub mod logging;
 mod observed;
+mod plan_reason;
 mod plan_screen;
 mod plan_sources;
 pub mod policy;

@@ -8,8 +8,9 @@ use serde_json::json;
 
 use super::style::{self, Style, column, count, number};
 use super::{Door, Exit, approve, explain};
-use crate::model::{Decision, Finding, FindingCode, Quarantine, Retry, Time};
-use crate::store::{Patient, RunRow, Store};
+use crate::config::{Config, SourceConfig};
+use crate::model::{Decision, Finding, FindingCode, Quarantine, Retry, RunSummary, Time};
+use crate::store::{Held, Patient, RunRow, Store};
 
 /// Findings that are listed before "and so many more".
 const A_FEW: usize = 10;
@@ -21,93 +22,157 @@ const A_FEW: usize = 10;
 pub(super) async fn status(door: &Door) -> anyhow::Result<Exit> {
     let config = door.load()?;
     let store = Store::open_read_only(&config.state).await?;
-    let now = super::now();
-    let last = store.runs(1).await?.into_iter().next();
-    let held = store.held().await?;
-    let approved = match &held {
-        Some(held) => store.approval(&held.digest).await?.map(|at| approve::runs_out(&config, at)),
-        None => None,
-    };
-    let decisions = store.decisions().await?;
-    let people = store.people_count().await?;
-    let quarantined: Vec<_> = decisions
-        .values()
-        .filter_map(|decision| match decision {
-            Decision::Quarantined(finding) => Some(finding),
-            _ => None,
-        })
-        .collect();
-    let waiting = decisions.values().filter(|decision| matches!(decision, Decision::Waiting { .. })).count();
-    let doubts = store.open_intents().await?.len();
-    let kept = store.undone().await?.len();
-    let retries = store.retries().await?;
-    let quarantine = store.quarantine(Patient::Centre).await?.filter(Quarantine::entered);
-    let holder = if store.is_held() { store.holder().await? } else { None };
+    let known = Known::read(&store, &config).await?;
     if door.json {
-        let frozen = last.as_ref().and_then(|run| run.summary.as_ref()).map(|summary| &summary.frozen);
-        let last = last.as_ref().map(|run| json!({"run": run.run, "started": run.started, "summary": run.summary}));
-        println!(
-            "{}",
-            json!({
-                "contact_centre": config.name,
-                "sources": config.sources.iter().map(|source| source.name().as_str()).collect::<Vec<_>>(),
-                "enabled": config.enabled, "people": people, "last_run": last,
-                "held_plan": held.as_ref().map(|held| json!({"digest": held.digest, "message": held.message, "approved_until": approved})),
-                "frozen": frozen.cloned().unwrap_or_default(), "quarantined": quarantined, "refused": retries, "quarantine": quarantine, "waiting": waiting, "kept_undone": kept, "in_doubt": doubts,
-                "worked_on_by": holder.map(|(holder, _)| holder),
-            })
-        );
+        println!("{}", known.json(&config));
         return Ok(Exit::Done);
     }
     let style = Style::of_stdout();
     let mut out = format!("{}  {}\n\n", style.bold(&config.name), door.config.display());
-    let mut line = |what: &str, text: String| {
-        let _ = writeln!(out, "  {} {text}", column(what, 10));
-    };
-    let in_scope = last.as_ref().and_then(|run| run.summary.as_ref()).map(|summary| &summary.people);
-    line("people", people_line(people, in_scope));
-    line("last run", last.as_ref().map_or("none yet → rollcall plan".to_owned(), |run| run_line(run, now)));
-    let by = holder.map_or("nobody".to_owned(), |(holder, since)| format!("{holder}, {}", style::relative(since, now)));
-    if config.sources.len() > 1 {
-        let of = |source: &crate::config::SourceConfig| format!("{} ({})", source.name(), source.product());
-        line("sources", config.sources.iter().map(of).collect::<Vec<_>>().join(", then "));
-    }
-    for (source, why) in last.iter().filter_map(|run| run.summary.as_ref()).flat_map(|summary| &summary.frozen) {
-        line("", style.bad(format!("source {source} could not be read in the last run: {}", why.message)));
-        line("", format!("→ {}", why.hint));
-    }
-    line("worked on", format!("by {by}"));
-    if !config.enabled {
-        line("switch", style.bad("off (enabled = false): nothing runs by the clock"));
-    }
-    if let Some(quarantine) = &quarantine {
-        let Quarantine { trouble, since, failures, until, last: _ } = quarantine;
-        let since = style::relative(*since, now);
-        line("quarantine", style.bad(format!("met {failures} times since {since}: {}", trouble.message)));
-        let next = if *until <= now { "at its next tick".to_owned() } else { style::relative(*until, now) };
-        line("", format!("→ {}, then: rollcall sync now (the schedule tries again {next})", trouble.hint));
-    }
-    if let Some(held) = &held {
-        line("held", style.bad(&held.message));
-        line("", held_line(&held.digest, approved, now));
-    }
-    if doubts > 0 {
-        line("in doubt", format!("{}, settled by the next run", count(doubts, "call", "calls")));
-    }
-    if waiting > 0 {
-        line("waiting", format!("{} on the way out", count(waiting, "leaver", "leavers")));
-    }
-    if kept > 0 {
-        line("taken back", format!("{} kept as they are by undo, against the rules", count(kept, "person", "people")));
-        line(
-            "",
-            "→ see why with: rollcall explain PERSON; let the rules apply with: rollcall undo --release".to_owned(),
-        );
-    }
-    needs(&mut out, &quarantined, style);
-    stuck(&mut out, &retries, &store.findings().await?, now, style);
+    known.standing(&config, &mut out, style);
+    known.open_matters(&mut out, style);
+    needs(&mut out, &known.quarantined, style);
+    stuck(&mut out, &known.retries, &known.findings, known.now, style);
     print!("{out}");
     Ok(Exit::Done)
+}
+
+/// What the state file says, read once, for both ways to tell it.
+struct Known {
+    now: Time,
+    last: Option<RunRow>,
+    held: Option<Held>,
+    /// Until when the held plan is approved.
+    approved: Option<Time>,
+    people: u64,
+    /// Who waits for somebody.
+    quarantined: Vec<Finding>,
+    /// Leavers on the way out.
+    waiting: usize,
+    /// Calls whose effect is not known.
+    doubts: usize,
+    /// People whom `undo` keeps as they are.
+    kept: usize,
+    retries: BTreeMap<PersonKey, Retry>,
+    findings: Vec<Finding>,
+    quarantine: Option<Quarantine>,
+    /// Who works on the state file, and since when.
+    holder: Option<(String, Time)>,
+}
+
+impl Known {
+    async fn read(store: &Store, config: &Config) -> anyhow::Result<Self> {
+        let held = store.held().await?;
+        let approved = match &held {
+            Some(held) => store.approval(&held.digest).await?.map(|at| approve::runs_out(config, at)),
+            None => None,
+        };
+        let decisions = store.decisions().await?;
+        let waiting = decisions.values().filter(|decision| matches!(decision, Decision::Waiting { .. })).count();
+        let quarantined = decisions.into_values().filter_map(|decision| match decision {
+            Decision::Quarantined(finding) => Some(finding),
+            _ => None,
+        });
+        Ok(Self {
+            now: super::now(),
+            last: store.runs(1).await?.into_iter().next(),
+            held,
+            approved,
+            people: store.people_count().await?,
+            quarantined: quarantined.collect(),
+            waiting,
+            doubts: store.open_intents().await?.len(),
+            kept: store.undone().await?.len(),
+            retries: store.retries().await?,
+            findings: store.findings().await?,
+            quarantine: store.quarantine(Patient::Centre).await?.filter(Quarantine::entered),
+            holder: if store.is_held() { store.holder().await? } else { None },
+        })
+    }
+
+    /// What the last run told, if it came to its end.
+    fn summary(&self) -> Option<&RunSummary> {
+        self.last.as_ref().and_then(|run| run.summary.as_ref())
+    }
+
+    fn json(&self, config: &Config) -> serde_json::Value {
+        let last = self.last.as_ref();
+        let last = last.map(|run| json!({"run": run.run, "started": run.started, "summary": run.summary}));
+        let held = self.held.as_ref();
+        let held =
+            held.map(|held| json!({"digest": held.digest, "message": held.message, "approved_until": self.approved}));
+        json!({
+            "contact_centre": config.name,
+            "sources": config.sources.iter().map(|source| source.name().as_str()).collect::<Vec<_>>(),
+            "enabled": config.enabled,
+            "people": self.people,
+            "last_run": last,
+            "held_plan": held,
+            "frozen": self.summary().map(|summary| &summary.frozen).cloned().unwrap_or_default(),
+            "quarantined": self.quarantined,
+            "refused": self.retries,
+            "quarantine": self.quarantine,
+            "waiting": self.waiting,
+            "kept_undone": self.kept,
+            "in_doubt": self.doubts,
+            "worked_on_by": self.holder.as_ref().map(|(holder, _)| holder),
+        })
+    }
+
+    /// Whom this contact centre has, how its last run ended, who works on it, whether it runs at all.
+    fn standing(&self, config: &Config, out: &mut String, style: Style) {
+        let now = self.now;
+        let mut line = |what: &str, text: String| row(out, what, &text);
+        line("people", people_line(self.people, self.summary().map(|summary| &summary.people)));
+        line("last run", self.last.as_ref().map_or("none yet → rollcall plan".to_owned(), |run| run_line(run, now)));
+        if config.sources.len() > 1 {
+            let of = |source: &SourceConfig| format!("{} ({})", source.name(), source.product());
+            line("sources", config.sources.iter().map(of).collect::<Vec<_>>().join(", then "));
+        }
+        for (source, why) in self.summary().iter().flat_map(|summary| &summary.frozen) {
+            line("", style.bad(format!("source {source} could not be read in the last run: {}", why.message)));
+            line("", format!("→ {}", why.hint));
+        }
+        let by = |(holder, since): &(String, Time)| format!("{holder}, {}", style::relative(*since, now));
+        line("worked on", format!("by {}", self.holder.as_ref().map_or("nobody".to_owned(), by)));
+        if !config.enabled {
+            line("switch", style.bad("off (enabled = false): nothing runs by the clock"));
+        }
+    }
+
+    /// What is not as it should be, or not yet.
+    fn open_matters(&self, out: &mut String, style: Style) {
+        let now = self.now;
+        let mut line = |what: &str, text: String| row(out, what, &text);
+        if let Some(quarantine) = &self.quarantine {
+            let Quarantine { trouble, since, failures, until, last: _ } = quarantine;
+            let since = style::relative(*since, now);
+            line("quarantine", style.bad(format!("met {failures} times since {since}: {}", trouble.message)));
+            let next = if *until <= now { "at its next tick".to_owned() } else { style::relative(*until, now) };
+            line("", format!("→ {}, then: rollcall sync now (the schedule tries again {next})", trouble.hint));
+        }
+        if let Some(held) = &self.held {
+            line("held", style.bad(&held.message));
+            line("", held_line(&held.digest, self.approved, now));
+        }
+        if self.doubts > 0 {
+            line("in doubt", format!("{}, settled by the next run", count(self.doubts, "call", "calls")));
+        }
+        if self.waiting > 0 {
+            line("waiting", format!("{} on the way out", count(self.waiting, "leaver", "leavers")));
+        }
+        if self.kept > 0 {
+            let people = count(self.kept, "person", "people");
+            line("taken back", format!("{people} kept as they are by undo, against the rules"));
+            let hint = "→ see why with: rollcall explain PERSON; let the rules apply with: rollcall undo --release";
+            line("", hint.to_owned());
+        }
+    }
+}
+
+/// One line: what it is about, and what there is to say.
+fn row(out: &mut String, what: &str, text: &str) {
+    let _ = writeln!(out, "  {} {text}", column(what, 10));
 }
 
 /// What becomes of the held plan, with the moment until which it is approved.
@@ -126,7 +191,7 @@ fn held_line(digest: &str, approved: Option<Time>, now: Time) -> String {
 }
 
 /// Who waits for somebody.
-fn needs(out: &mut String, quarantined: &[&Finding], style: Style) {
+fn needs(out: &mut String, quarantined: &[Finding], style: Style) {
     let head = column("needs you", 10);
     if quarantined.is_empty() {
         let _ = writeln!(out, "  {head} {}", style.good("nobody"));

@@ -6,7 +6,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::style::{self, Style, count, number};
-use crate::model::{Outcome, Quarantine, RunSummary, Trigger};
+use crate::model::{Operation, Outcome, Quarantine, RunId, RunSummary, Trigger};
 use crate::reconcile::{PlanCounts, Progress, Watch};
 
 /// Prints progress to standard error; standard output is for data.
@@ -44,6 +44,41 @@ impl Screen {
         bar.enable_steady_tick(Duration::from_millis(200));
         *self.bar.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(bar);
     }
+
+    fn end_bar(&self) {
+        if let Some(bar) = self.bar.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take() {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn started(&self, centre: String, run: RunId, trigger: Trigger) {
+        let by = match trigger {
+            Trigger::Hand => "by hand",
+            Trigger::Schedule => "by the schedule",
+            Trigger::Undo => "by hand, to take another run back",
+        };
+        eprintln!("{}  run {} {by}\n", self.style.bold(centre), self.style.dim(run));
+    }
+
+    fn applied(&self, operation: Operation, outcome: &Outcome) {
+        if let Outcome::Failed { code, message, hint, .. } = outcome {
+            self.line("", &self.style.bad(format!("{operation}: {code}: {message} → {hint}")));
+        }
+        let bar = self.bar.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(bar) = bar.as_ref() {
+            bar.set_message(operation.name());
+            bar.inc(1);
+        }
+    }
+
+    fn quarantined(&self, quarantine: Quarantine) {
+        let Quarantine { trouble, since, failures, until, last } = quarantine;
+        let since = style::relative(since, last);
+        let text = format!("met {failures} times since {since}: {}", trouble.message);
+        self.line("", &self.style.bad(format!("in quarantine, {text}")));
+        let next = format!("the schedule tries again {}", style::relative(until, last));
+        self.line("", &format!("→ {}; {next}, you may at any time: rollcall sync now", trouble.hint));
+    }
 }
 
 impl Default for Screen {
@@ -56,14 +91,7 @@ impl Watch for Screen {
     fn tell(&self, progress: Progress) {
         let style = self.style;
         match progress {
-            Progress::Started { centre, run, trigger } => {
-                let by = match trigger {
-                    Trigger::Hand => "by hand",
-                    Trigger::Schedule => "by the schedule",
-                    Trigger::Undo => "by hand, to take another run back",
-                };
-                eprintln!("{}  run {} {by}\n", style.bold(centre), style.dim(run));
-            }
+            Progress::Started { centre, run, trigger } => self.started(centre, run, trigger),
             Progress::SourceRead { source, seen } => {
                 let how = if seen.full { "all of them" } else { "what changed" };
                 let text = format!(
@@ -101,39 +129,17 @@ impl Watch for Screen {
                 self.line("guard", &text);
             }
             Progress::Refused { message, .. } => {
-                if let Some(bar) = self.bar.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take() {
-                    bar.finish_and_clear();
-                }
+                self.end_bar();
                 self.line("guard", &format!("{}: {message}", style.bad("REFUSED")));
             }
-            Progress::Applied { operation, outcome, .. } => {
-                if let Outcome::Failed { code, message, hint, .. } = &outcome {
-                    self.line("", &style.bad(format!("{operation}: {code}: {message} → {hint}")));
-                }
-                let bar = self.bar.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-                if let Some(bar) = bar.as_ref() {
-                    bar.set_message(operation.name());
-                    bar.inc(1);
-                }
-            }
+            Progress::Applied { operation, outcome, .. } => self.applied(operation, &outcome),
             Progress::SinkBehind { sink, rejected, message } => {
                 let why = message.unwrap_or_else(|| format!("{rejected} events were rejected"));
                 self.line("report", &format!("sink {sink}: {why} (it catches up with the next run)"));
             }
-            Progress::Quarantined { quarantine } => {
-                let Quarantine { trouble, since, failures, until, last } = *quarantine;
-                let since = style::relative(since, last);
-                let text = format!("met {failures} times since {since}: {}", trouble.message);
-                self.line("", &style.bad(format!("in quarantine, {text}")));
-                let next = format!("the schedule tries again {}", style::relative(until, last));
-                self.line("", &format!("→ {}; {next}, you may at any time: rollcall sync now", trouble.hint));
-            }
+            Progress::Quarantined { quarantine } => self.quarantined(*quarantine),
             Progress::Lifted => self.line("", &style.good("out of quarantine: the schedule runs as usual")),
-            Progress::Finished { .. } => {
-                if let Some(bar) = self.bar.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take() {
-                    bar.finish_and_clear();
-                }
-            }
+            Progress::Finished { .. } => self.end_bar(),
         }
     }
 }

@@ -22,7 +22,6 @@ const A_FEW: u32 = 10;
 ///
 /// # Errors
 /// If the state file cannot be used, or the run could not be carried out.
-#[expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the screen")]
 pub(super) async fn undo(door: &Door, args: &UndoArgs) -> anyhow::Result<Exit> {
     let UndoArgs { run, user, dry_run, approve, release, all } = args.clone();
     let config = door.load()?;
@@ -63,7 +62,6 @@ pub(super) async fn undo(door: &Door, args: &UndoArgs) -> anyhow::Result<Exit> {
     })
 }
 
-#[expect(clippy::print_stderr, reason = "this is the screen")]
 fn no_run(wanted: &str, found: &[RunRow]) -> Exit {
     if found.is_empty() {
         eprintln!("there is no run {wanted}; nothing was done");
@@ -84,7 +82,6 @@ fn count_of(found: &[RunRow]) -> String {
 }
 
 /// `rollcall undo --release`. A run is asked for first: its ids look like nobody's name.
-#[expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the screen")]
 async fn release(door: &Door, config: &Config, what: &str) -> anyhow::Result<Exit> {
     let store = Store::open(&config.state, super::now()).await?;
     let runs = store.runs_like(what, A_FEW).await?;

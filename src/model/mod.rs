@@ -5,6 +5,7 @@
 //! user        one person, three views: desired, seen in Connect, remembered
 //! inventory   what a look at Connect brought: users, names, the instance
 //! operation   the Connect operations, each with its quota bucket
+//! reason      why something is planned
 //! rename      a changed username: what its steps carry
 //! plan        changes with reasons, a decision for everybody, findings, the forecast
 //! stakes      what the guard weighs a plan against
@@ -28,6 +29,7 @@ pub mod operation;
 pub mod outcome;
 pub mod plan;
 pub mod quarantine;
+pub mod reason;
 pub mod rename;
 pub mod retry;
 pub mod stakes;
@@ -41,10 +43,9 @@ pub use journal::{ChangeRecord, FrozenSource, JournalEntry, RunId, RunSummary, T
 pub use observation::{DirectoryView, Observation, SourceState, SourceView};
 pub use operation::Operation;
 pub use outcome::{CallError, Disposition, Done, NotAttempted, Outcome};
-pub use plan::{
-    Action, ApprovedPlan, Change, Decision, FacetUpdate, Finding, FindingCode, Forecast, LeaveReason, Plan, Reason,
-};
+pub use plan::{Action, ApprovedPlan, Change, Decision, FacetUpdate, Finding, FindingCode, Forecast, Plan};
 pub use quarantine::{Quarantine, Trouble};
+pub use reason::{LeaveReason, Reason};
 pub use rename::QuickConnectMove;
 pub use retry::{Retry, RetryClock};
 pub use stakes::{Canary, Headcount, Holding, ProfileUse, Stakes};

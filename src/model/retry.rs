@@ -18,7 +18,8 @@ use sha2::{Digest, Sha256};
 use super::Time;
 use super::attribute::{Attribute, Value};
 use super::operation::Operation;
-use super::plan::{Action, Change, FacetUpdate, Reason};
+use super::plan::{Action, Change, FacetUpdate};
+use super::reason::Reason;
 
 /// Seconds a refused step rests for the first time.
 const FIRST_SECS: u64 = 5 * 60;

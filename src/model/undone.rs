@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::Time;
 use super::attribute::{AttributeSet, Facet};
 use super::journal::RunId;
-use super::plan::LeaveReason;
+use super::reason::LeaveReason;
 
 /// A wish that was carried out and taken back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

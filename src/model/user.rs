@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Time;
 use super::attribute::{Attribute, AttributeSet, Facet, Value};
-use super::plan::{Action, Change, FacetUpdate, Reason};
+use super::plan::{Action, Change, FacetUpdate};
+use super::reason::Reason;
 
 /// The id Connect gave a user.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

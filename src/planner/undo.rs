@@ -137,7 +137,7 @@ impl<'a> Somebody<'a, '_> {
                 ),
                 (Action::Delete { username, before }, _) => self.deleted(change, username, before),
                 (Action::Update(update), Some(user)) if update.facet == Facet::Tags => {
-                    tags.push((user, update, change))
+                    tags.push((user, update, change));
                 }
                 (Action::Update(update), Some(user)) => self.facet(user, update, change),
                 (Action::Update(_), None) => {}

@@ -150,7 +150,7 @@ impl<T: Target> Job<'_, T> {
         let mut blocked = None;
         let mut succeeded = true;
         let mut created: Option<ConnectUserId> = None;
-        for planned in chain.iter().copied() {
+        for planned in chain {
             // The new user of a renamed person has its id only now.
             let change = &*planned.aimed_at(created.as_ref());
             let (outcome, refused) = match blocked.or_else(|| self.reason_not_to(change)) {

@@ -19,6 +19,9 @@ use crate::planner::rules::{FieldMapping, LeaverRules, Limit, RenamePolicy};
 /// How long a call takes, in milliseconds of tokio's clock.
 const CALL_MILLIS: u64 = 50;
 
+/// What happens elsewhere during a step.
+type Meanwhile = Box<dyn Fn(&str) + Send + Sync>;
+
 /// A target that does nothing but tell.
 #[derive(Default)]
 struct Fake {
@@ -27,7 +30,7 @@ struct Fake {
     /// Calls that end with an error, by `c-1 UpdateUserRoutingProfile`.
     refusals: BTreeMap<String, Disposition>,
     /// Called while a call is under way.
-    meanwhile: Option<Box<dyn Fn(&str) + Send + Sync>>,
+    meanwhile: Option<Meanwhile>,
 }
 
 fn step(change: &Change) -> String {

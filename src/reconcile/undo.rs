@@ -39,7 +39,7 @@ pub(super) async fn plan<T: Target>(run: &Run<'_, T>, which: RunId) -> Result<(O
     };
     let (mut ids, usernames) = touched(&taken);
     ids.retain(|id| seen.connect.users.contains_key(id));
-    if !looker.saw_everybody() && !(ids.is_empty() && usernames.is_empty()) {
+    if !(looker.saw_everybody() || ids.is_empty() && usernames.is_empty()) {
         let look = T::cheapest(ids, usernames, seen.connect.users.len());
         seen.connect = looker.look(&look, Some(&seen.connect)).await?;
     }

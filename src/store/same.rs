@@ -48,9 +48,9 @@ pub(super) fn require_same_directory(
             continue;
         }
         if is_another(draft, names)? {
-            others += 1
+            others += 1;
         } else {
-            kept += 1
+            kept += 1;
         };
     }
     if before >= few && kept == 0 && listed > 0 {

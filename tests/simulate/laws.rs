@@ -464,15 +464,15 @@ impl Laws {
                 continue;
             }
             let reports = self.reports.entry(sink).or_default();
-            let mut untold = reports.changes.iter().filter(|(id, _)| !reports.told.contains(*id));
-            let mut settled = untold.clone();
-            let found = untold
-                .find(|(_, event)| {
-                    let id = event["request_id"].as_str().unwrap_or_default();
-                    id == told.write.request_id || told.again.iter().any(|again| again == id)
+            let untold = || reports.changes.iter().filter(|(id, _)| !reports.told.contains(*id));
+            // The event of the write itself before that of one that only repeated it.
+            let found = untold()
+                .find(|(_, event)| event["request_id"] == told.write.request_id.as_str())
+                .or_else(|| {
+                    untold().find(|(_, event)| told.again.iter().any(|again| event["request_id"] == again.as_str()))
                 })
                 .or_else(|| {
-                    settled.find(|(_, event)| event["outcome"] == "already_so" && is_about(event, &told.write))
+                    untold().find(|(_, event)| event["outcome"] == "already_so" && is_about(event, &told.write))
                 });
             let Some((id, event)) = found.map(|(id, event)| (id.clone(), event.clone())) else {
                 if told.excused || told.since + 1 > self.delivered {
@@ -493,7 +493,13 @@ impl Laws {
         }
         *self.checked.entry(REPORT).or_default() += checks;
         let reports = &self.reports[sink];
-        let again: BTreeSet<&str> = self.idle.iter().map(String::as_str).collect();
+        // A repetition may be told before the write itself; then that comes late, and once.
+        let late = self.writes.iter().filter(|told| {
+            let by = told.by.get(sink).and_then(|id| reports.changes.get(id));
+            by.is_some_and(|event| event["request_id"] != told.write.request_id.as_str())
+        });
+        let late = late.map(|told| told.write.request_id.as_str());
+        let again: BTreeSet<&str> = self.idle.iter().map(String::as_str).chain(late).collect();
         let done = reports.changes.iter().find(|(id, event)| {
             let idle = event["request_id"].as_str().is_some_and(|request| again.contains(request));
             event["outcome"] == "done" && !reports.told.contains(*id) && !idle

@@ -97,7 +97,10 @@ impl Walks {
                 Some(more)
             }
             Ok(IndexTurn::Ended(ended)) => self.end(&ended),
-            Err(error) => none(require_private(&error.to_string())),
+            Err(error) => {
+                require_private(&error.to_string());
+                None
+            }
         });
         let cursor = self.cursor.take().map(|walker| walker.turn(sheet, next));
         self.cursor = cursor.and_then(|turn| match turn {
@@ -109,7 +112,10 @@ impl Walks {
                 assert!(next.is_none() || matches!(ended.verdict, Verdict::Doubtful(_)), "a next cursor and the whole");
                 self.end(&ended)
             }
-            Err(error) => none(require_private(&error.to_string())),
+            Err(error) => {
+                require_private(&error.to_string());
+                None
+            }
         });
     }
 
@@ -121,10 +127,6 @@ impl Walks {
         }
         None
     }
-}
-
-fn none<T>(_: ()) -> Option<T> {
-    None
 }
 
 /// A listing, in both ways; `see` is shown each readable entry and says who it is.

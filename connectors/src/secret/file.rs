@@ -88,14 +88,14 @@ mod tests {
     impl Folder {
         fn new() -> Self {
             let path = std::env::temp_dir().join(format!("rollcall-secret-{}", uuid::Uuid::new_v4()));
-            std::fs::create_dir(&path).unwrap();
+            std::fs::create_dir(&path).expect("a file of the test");
             Self(path)
         }
 
         fn with(&self, name: &str, content: &[u8], mode: u32) -> PathBuf {
             let path = self.0.join(name);
-            std::fs::write(&path, content).unwrap();
-            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+            std::fs::write(&path, content).expect("a file of the test");
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).expect("a file of the test");
             path
         }
     }

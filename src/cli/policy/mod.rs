@@ -109,7 +109,6 @@ impl Grant {
 ///
 /// # Errors
 /// None that is not said on the screen.
-#[expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the screen")]
 pub(super) fn show(door: &Door) -> anyhow::Result<Exit> {
     // Whoever grants permissions need not have the secrets.
     let text = match std::fs::read_to_string(&door.config) {

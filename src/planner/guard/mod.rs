@@ -52,7 +52,7 @@ pub use names::unknown_names;
 #[must_use = "a refused plan must be held and reported"]
 pub enum Verdict {
     /// May be applied.
-    Approved(ApprovedPlan),
+    Approved(Box<ApprovedPlan>),
     /// Must not be applied; the plan comes back with why.
     Refused(Box<Plan>, Refusal),
 }
@@ -80,7 +80,7 @@ pub fn review(plan: Plan, limits: &Limits, approval: Option<&Approval>, at: Time
     let Weighed { never, mut over, canaries, why, largest } = weigh(&plan, limits);
     let standing = Standing::of(approval, &digest, limits.approval_secs, at);
     if never.is_empty() && (over.is_empty() || standing == Standing::Holds) {
-        return Verdict::Approved(ApprovedPlan::by_guard(plan));
+        return Verdict::Approved(Box::new(ApprovedPlan::by_guard(plan)));
     }
     let approvable = never.is_empty();
     let hint = if !approvable {

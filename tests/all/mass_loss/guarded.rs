@@ -52,9 +52,9 @@ fn empty_but_one(site: &mut Site, out: bool) {
         let group = &groups
             [usize::from(transitive.contains(&user.id) && !tenant.members(&groups[0], false).contains(&user.id))];
         if out {
-            tenant.remove_member(group, &user.id).unwrap()
+            tenant.remove_member(group, &user.id).unwrap();
         } else {
-            tenant.add_member(&groups[0], &user.id).unwrap()
+            tenant.add_member(&groups[0], &user.id).unwrap();
         }
     }
 }

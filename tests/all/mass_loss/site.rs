@@ -30,7 +30,7 @@ const PEOPLE: usize = 66;
 const PAGE: usize = 7;
 
 /// Everything goes: what holds must not be the guard.
-pub(super) const OPEN: &str = rollcall::sandbox::scene::OPEN_GUARD;
+pub(super) const OPEN: &str = scene::OPEN_GUARD;
 
 pub(super) struct Site {
     pub(super) sandbox: Sandbox,
