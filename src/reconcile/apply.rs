@@ -26,8 +26,9 @@ use super::{Run, quarantine, summary};
 use crate::model::quarantine::Trouble;
 use crate::model::retry::Said;
 use crate::model::{
-    Action, ApprovedPlan, CallError, Change, ConnectUser, ConnectUserId, Disposition, Done, Inventory, NotAttempted,
-    Observation, Operation, Outcome, Remembered, Retry, RetryClock, RunSummary, Seen, Target, Time, Value,
+    Action, ApprovedPlan, CallError, Change, ConnectUser, ConnectUserId, Disposition, Done, Inventory, LeaveReason,
+    NotAttempted, Observation, Operation, Outcome, Remembered, Retry, RetryClock, RunSummary, Seen, Target, Time,
+    Value,
 };
 use crate::store::{InventoryPatch, Settlement, StoreError};
 
@@ -62,6 +63,8 @@ struct Job<'a, T> {
     run: &'a Run<'a, T>,
     connect: &'a Inventory,
     memory: &'a BTreeMap<PersonKey, Remembered>,
+    /// Who is leaving, since when; what planning has just found out is not in the memory yet.
+    leaving: &'a BTreeMap<PersonKey, (Time, LeaveReason)>,
     retries: &'a BTreeMap<PersonKey, Retry>,
     /// People whose plan leaves something out.
     resting: &'a BTreeSet<PersonKey>,
@@ -94,6 +97,7 @@ pub(super) async fn apply<T: Target>(
         run,
         connect: &seen.connect,
         memory: &seen.memory,
+        leaving: &approved.plan().leaving,
         retries: &seen.retries,
         resting: &approved.plan().resting,
         changed_at,
@@ -146,6 +150,10 @@ impl<T: Target> Job<'_, T> {
         // Who has another record's user now (re-hired, or handed over) goes on with what is remembered of that record.
         let remembered_as = chain.iter().find_map(|change| change.because.taken_from()).unwrap_or(person);
         let mut memory = self.memory.get(remembered_as).cloned().unwrap_or_default();
+        // A run that is taken back says nothing about who is leaving.
+        if self.run.order.undo.is_none() {
+            memory.absent_since = self.leaving.get(person).map(|(since, _)| *since);
+        }
         let mut user = chain[0].connect.as_ref().and_then(|id| self.connect.users.get(id)).cloned();
         let mut blocked = None;
         let mut succeeded = true;

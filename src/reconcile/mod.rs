@@ -39,6 +39,7 @@ mod undo;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use chrono::SubsecRound;
 use connectors::{Source, SourceName};
 use tokio::sync::watch;
 
@@ -68,10 +69,10 @@ impl RunClock {
         Self { started: at, since: tokio::time::Instant::now() }
     }
 
-    /// The time now.
+    /// The time now, in whole milliseconds: what the state file gives back is the same moment.
     #[must_use]
     pub fn now(&self) -> Time {
-        self.started + chrono::Duration::from_std(self.since.elapsed()).unwrap_or_default()
+        (self.started + chrono::Duration::from_std(self.since.elapsed()).unwrap_or_default()).trunc_subsecs(3)
     }
 
     /// Milliseconds since the clock was started.

@@ -209,3 +209,20 @@ async fn a_leave_again_on_the_way_back_keeps_what_the_person_had_at_first() {
     story.check("left again half way back");
     story.world.nothing_more_happens().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_moment_of_leaving_is_remembered_until_the_return() {
+    let story = story(None).await;
+    let absent_since = async || {
+        let memory = story.world.store().await.memory().await.unwrap();
+        memory.iter().find(|(person, _)| person.id.as_str() == story.id).and_then(|(_, memory)| memory.absent_since)
+    };
+    story.leave().await;
+    let left = absent_since().await;
+    assert!(left.is_some(), "also by the run that carries the suspension out");
+    story.world.sync().await.unwrap();
+    assert_eq!(absent_since().await, left);
+    story.come_back();
+    story.world.sync().await.unwrap();
+    assert_eq!(absent_since().await, None, "whoever leaves again has the whole grace again");
+}

@@ -200,7 +200,7 @@ impl Stage {
     async fn agree(&mut self) -> Result<(), Violation> {
         self.calm();
         // What a remote system refused a moment ago is not asked for again at once.
-        sleep(Duration::from_secs(600)).await;
+        sleep(Duration::from_secs(3700)).await;
         // Whoever left while the clock was ahead is counted from then.
         let ahead = clock::off().num_hours().unsigned_abs();
         let right = -clock::off();
@@ -235,6 +235,7 @@ impl Stage {
         self.hidden = hides || (self.hidden && !all_read);
         self.last_call = Instant::now();
         self.tally.run(&went);
+        self.truth.hidden = self.hidden;
         self.laws.see_writes(&self.sandbox, &self.truth, &self.rules)?;
         let throttles = self.throttled() - throttled;
         if alone && !fresh && throttles > 0 && self.process.is_some() {
@@ -245,6 +246,10 @@ impl Stage {
         self.laws.checks("no secret and no personal value in a log line");
         match went {
             Went::Ended(ended) => self.after(how, *ended)?,
+            // Troubles of the runs before, each of which had a reason; soon it is tried again.
+            Went::Failed(RunError::Quarantined(rest)) if rest.until - rest.last <= TimeDelta::hours(1) => {
+                self.notes.add(|| format!("in quarantine: {}", rest.trouble.message));
+            }
             Went::Failed(error) if calm && alone => {
                 let text = rollcall::reconcile::chain(&error);
                 return Err(Violation::of("a run fails for a reason", text));

@@ -63,6 +63,8 @@ pub(crate) struct Truth {
     pub(crate) books: Vec<Book>,
     okta: OktaOrg,
     everybody: bool,
+    /// Whether an empty page has hidden people from the program, as far as anybody knows.
+    pub(crate) hidden: bool,
     /// By key, as the owner mark has it.
     pub(crate) people: BTreeMap<String, Person>,
     /// Since when somebody is not here without a break.
@@ -82,7 +84,7 @@ impl Truth {
         };
         let books = sources.iter().map(book).collect();
         let (people, gone_since) = (BTreeMap::new(), BTreeMap::new());
-        Self { books, okta: sandbox.okta.clone(), everybody, people, gone_since }
+        Self { books, okta: sandbox.okta.clone(), everybody, hidden: false, people, gone_since }
     }
 
     fn key(&self, book: &Book, id: &str) -> String {
@@ -172,6 +174,8 @@ impl Truth {
             self.people.iter().filter(|(key, person)| *key == owner || same(person)).collect();
         let since = |key: &String| self.gone_since.get(key).copied();
         match decides(records.iter().copied()) {
+            // A new record of a human whose old one is gone may be what was hidden.
+            Some((key, _)) if self.hidden && key != owner => since(key).or_else(|| self.gone_since.get(owner).copied()),
             // Whoever the first directory has switched off is a leaver, whatever the others say.
             Some((key, _)) => since(key),
             None => Some(records.iter().filter_map(|(key, _)| since(key)).max().unwrap_or(Time::MIN_UTC)),
