@@ -79,7 +79,7 @@ pub enum Reason {
         /// Which entry of `[adopt] match`.
         by: String,
     },
-    /// Same username, new directory id, and the old id is explicitly gone.
+    /// Same username, new directory id, and the old id is proven gone.
     Rebound {
         /// The person who had it.
         from: PersonKey,

@@ -4,7 +4,7 @@
 //! everybody involved is held and named.
 //! Invariant: only people who work here claim by an adopt rule; leavers claim what is already theirs.
 //! Invariant: a user that carries somebody's owner tag is never adopted, except by a re-hire whose former record is
-//! explicitly gone, and by the record that decides about the same human now.
+//! proven gone, and by the record that decides about the same human now.
 //! Invariant: a record that another one shadows claims nothing new.
 
 use std::borrow::Cow;
@@ -246,7 +246,8 @@ impl<'a, 'p> Work<'a, 'p> {
         }
     }
 
-    /// Same username, new directory id, and the old id is explicitly gone.
+    /// Same username, new directory id, and the old id is proven gone: what is enough to delete the user of a leaver is
+    /// enough to keep it for whoever has the name now.
     fn rehire(&mut self) {
         let holders = self.holders();
         for at in 0..self.people.len() {
@@ -254,13 +255,15 @@ impl<'a, 'p> Work<'a, 'p> {
             let Some([user]) = self.by_username.get(&name).map(Vec::as_slice) else { continue };
             let Some(&holder) = holders.get(&user.id) else { continue };
             let former = &self.people[holder];
-            // What another directory may still restore is no former record of this one.
-            let explicitly = match former.user.standing {
+            // What another directory may still restore, or find again, is no former record of this one.
+            let proven = match former.user.standing {
                 Standing::Deleted => true,
-                Standing::SoftDeleted => former.key().source == self.people[at].key().source,
-                _ => false,
+                Standing::SoftDeleted | Standing::MissingConfirmed => {
+                    former.key().source == self.people[at].key().source
+                }
+                Standing::Active | Standing::Disabled | Standing::MissingUnconfirmed => false,
             };
-            let gone = explicitly && matches!(former.presence, Presence::Gone(_)) && self.humans.acts(holder);
+            let gone = proven && matches!(former.presence, Presence::Gone(_)) && self.humans.acts(holder);
             if gone && matches!(self.claims[holder], Claim::Mine { .. }) {
                 self.claims[at] = Claim::Mine { user, by: By::Rehire(former.key()) };
                 self.claims[holder] = Claim::Nobody;

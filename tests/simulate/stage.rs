@@ -14,7 +14,7 @@ use fastrand::Rng;
 use rollcall::assemble::{Assembled, Surroundings, assemble_in};
 use rollcall::config;
 use rollcall::connect::AmazonConnect;
-use rollcall::model::{Decision, Reason, RunId, Time, Trigger};
+use rollcall::model::{Change, Decision, Reason, RunId, Time, Trigger};
 use rollcall::reconcile::{Ended, Order, Progress, RunError, Watch};
 use rollcall::sandbox::Sandbox;
 use rollcall::sandbox::scene::{self, CLIENT_SECRET};
@@ -297,6 +297,10 @@ impl Stage {
                 summary.message
             )
         });
+        let told = ended.plan.decisions.iter().filter(|(_, decision)| !matches!(decision, Decision::InSync));
+        for (person, decision) in told {
+            self.notes.add(|| format!("    {person}: {decision:?}"));
+        }
         if !self.hidden && ended.summary.frozen.is_empty() {
             self.truth.seen();
         }
@@ -312,12 +316,15 @@ impl Stage {
             self.decided = decided.map(|(key, decision)| (key.to_string(), decision.clone())).collect();
         }
         if let Some(refusal) = &ended.refusal {
-            let honest = ended
-                .plan
-                .changes
-                .iter()
-                .filter(|change| matches!(change.because, Reason::Left { .. }))
-                .all(|change| self.truth.gone_since(&change.person.to_string(), &change.label).is_some());
+            let users = self.sandbox.connect.users();
+            // By the name that the user has, which the directory may have changed since.
+            let gone = |change: &Change| {
+                let user = users.iter().find(|user| change.connect.as_ref().is_some_and(|id| id.as_str() == user.id));
+                let name = user.map_or(change.label.as_str(), |user| &user.username);
+                self.truth.gone_since(&change.person.to_string(), name).is_some()
+            };
+            let mut leaving = ended.plan.changes.iter().filter(|change| matches!(change.because, Reason::Left { .. }));
+            let honest = leaving.all(gone);
             if honest && refusal.approvable {
                 self.approve = Some(refusal.digest.clone());
             }

@@ -118,17 +118,26 @@ fn an_owner_nobody_knows_is_asked_for_and_not_removed() {
 }
 
 #[test]
-fn a_rehire_is_rebound_only_when_the_former_record_is_explicitly_gone() {
+fn a_rehire_is_rebound_only_when_the_former_record_is_proven_gone() {
     let new = "entra/2 ada.king dept=Care\n";
     let connect = "c-1 ada.king owner=entra/1 route=Care_Voice";
-    for standing in ["deleted", "soft_deleted"] {
-        let why = if standing == "deleted" { "deleted" } else { "deleted (restorable)" };
+    let gone = [
+        ("deleted", "deleted"),
+        ("soft_deleted", "deleted (restorable)"),
+        ("gone", "missing from two complete listings"),
+    ];
+    for (standing, why) in gone {
         check(
             &format!("{new} entra/1 ada.king standing={standing}"),
             connect,
             &format!("= c-1 entra/2 [rebound from entra/1]\n . entra/1 out of scope: {why}"),
         );
     }
+    check(
+        &format!("{new} entra/1 ada.king standing=missing"),
+        connect,
+        ". entra/1 not observed\n ! entra/2 DuplicateUsername",
+    );
     check(
         &format!("{new} entra/1 ada.king standing=disabled"),
         connect,
