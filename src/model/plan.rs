@@ -309,7 +309,8 @@ pub struct Plan {
     pub resting: BTreeSet<PersonKey>,
     /// Connect users whose unread details would be needed to decide; read them (bounded) and plan again.
     pub details_needed: BTreeSet<ConnectUserId>,
-    /// Owner tags that name a person the directory view does not hold; ask the directory about them and plan again.
+    /// Owners of Connect users of whom the directory view holds nothing, or what another record has overtaken; ask the
+    /// directory about them and plan again.
     pub owners_unknown: BTreeSet<PersonKey>,
     /// Managed Connect users (with our owner tag, an active or suspended person behind it) before this plan.
     pub managed: u32,

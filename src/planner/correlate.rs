@@ -84,6 +84,9 @@ pub(super) struct Correlation<'a> {
     pub(super) claimed: HashSet<&'a ConnectUserId>,
     /// Renames, by the place of the candidate.
     pub(super) renames: Renames<'a>,
+    /// People who have left by what is stored, and whose user stands in the way of somebody of the same directory who has
+    /// their username: what is stored of them may be old, so they are to be asked for by id.
+    pub(super) overtaken: BTreeSet<&'a PersonKey>,
 }
 
 /// Decides whose user is whose. `people` is sorted by key.
@@ -108,7 +111,7 @@ pub(super) fn correlate<'a>(
         rename::hold_taken(seen, people, humans, &mut work.claims, &mut work.renames);
     }
     work.hold_doubles();
-    Correlation { claims: work.claims, claimed: work.claimed, renames: work.renames }
+    Correlation { claims: work.claims, claimed: work.claimed, renames: work.renames, overtaken: work.overtaken }
 }
 
 struct Work<'a, 'p> {
@@ -121,6 +124,7 @@ struct Work<'a, 'p> {
     contested: HashMap<&'a ConnectUserId, Vec<usize>>,
     by_username: HashMap<Cow<'a, str>, Vec<&'a ConnectUser>>,
     renames: Renames<'a>,
+    overtaken: BTreeSet<&'a PersonKey>,
 }
 
 impl<'a, 'p> Work<'a, 'p> {
@@ -130,8 +134,8 @@ impl<'a, 'p> Work<'a, 'p> {
             by_username.entry(fold(&user.username)).or_default().push(user);
         }
         let claims = people.iter().map(|_| Claim::Nobody).collect();
-        let (claimed, contested, renames) = Default::default();
-        Self { seen, people, humans, claims, claimed, contested, by_username, renames }
+        let (claimed, contested, renames, overtaken) = Default::default();
+        Self { seen, people, humans, claims, claimed, contested, by_username, renames, overtaken }
     }
 
     /// The username of somebody who works here and acts, folded.
@@ -255,16 +259,22 @@ impl<'a, 'p> Work<'a, 'p> {
             let Some([user]) = self.by_username.get(&name).map(Vec::as_slice) else { continue };
             let Some(&holder) = holders.get(&user.id) else { continue };
             let former = &self.people[holder];
+            if !matches!(former.presence, Presence::Gone(_)) || !self.humans.acts(holder) {
+                continue;
+            }
             // What another directory may still restore, or find again, is no former record of this one.
+            let same_source = former.key().source == self.people[at].key().source;
             let proven = match former.user.standing {
                 Standing::Deleted => true,
-                Standing::SoftDeleted | Standing::MissingConfirmed => {
-                    former.key().source == self.people[at].key().source
+                Standing::SoftDeleted | Standing::MissingConfirmed => same_source,
+                Standing::Active | Standing::Disabled | Standing::MissingUnconfirmed => {
+                    if same_source {
+                        self.overtaken.insert(former.key());
+                    }
+                    false
                 }
-                Standing::Active | Standing::Disabled | Standing::MissingUnconfirmed => false,
             };
-            let gone = proven && matches!(former.presence, Presence::Gone(_)) && self.humans.acts(holder);
-            if gone && matches!(self.claims[holder], Claim::Mine { .. }) {
+            if proven && matches!(self.claims[holder], Claim::Mine { .. }) {
                 self.claims[at] = Claim::Mine { user, by: By::Rehire(former.key()) };
                 self.claims[holder] = Claim::Nobody;
             }

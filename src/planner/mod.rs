@@ -92,7 +92,7 @@ pub fn plan(seen: &Observation, rules: &Rules, quota: &Quota<'_>) -> Plan {
     let compiled = Compiled::new(rules, &seen.connect.catalogue, &seen.directory, identity);
     let people = candidates(seen, rules);
     let humans = Humans::of(seen, rules, &people);
-    let Correlation { claims, claimed, mut renames } = correlate(seen, rules, &people, &humans);
+    let Correlation { claims, claimed, mut renames, overtaken } = correlate(seen, rules, &people, &humans);
     let mut planning = Planning {
         seen,
         compiled: &compiled,
@@ -109,6 +109,7 @@ pub fn plan(seen: &Observation, rules: &Rules, quota: &Quota<'_>) -> Plan {
         }
     }
     planning.strangers();
+    planning.draft.owners_unknown.extend(overtaken.into_iter().cloned());
     for user in seen.connect.users.values().filter(|user| user.owner.is_none() && !claimed.contains(&user.id)) {
         planning.draft.findings.push(Finding {
             code: FindingCode::Foreign,

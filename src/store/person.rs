@@ -190,8 +190,10 @@ impl Draft {
         let Listing { old_scope, new_scope, blind, silence, at } = *listing;
         let Some(old) = &self.old else { return };
         let mut person = old.clone();
-        // Somebody who was known to be out of scope is not expected in a listing of the scope; silence is no news.
-        let expected = in_scope(old_scope, &self.before) || in_scope(new_scope, &self.after) || person.is_missing();
+        // Somebody who was known to be out of scope is not expected in a listing of the scope; silence is no news. Of whoever
+        // could not be read nothing is known, and silence is a reason to ask.
+        let in_either = in_scope(old_scope, &self.before) || in_scope(new_scope, &self.after);
+        let expected = in_either || person.is_missing() || person.unreadable.is_some();
         if expected && !blind {
             person.miss(at, silence);
         }

@@ -1,10 +1,11 @@
 //! `kill -9` at random moments of a real process on a real file: again and again, on one contact centre that goes on living.
 //!
-//! Each round changes the company, starts `rollcall sync now`, kills it after a random part of the time such a run takes, and
-//! lets a second process finish. Then everybody has one user, Connect's own journal and the report agree write for write, and
+//! Each round changes the company, starts `rollcall sync now`, kills it, and lets a second process finish. Every other round
+//! kills after a random part of the time such a run takes, the rest at a random moment after a random one of its writes. Then everybody has one user, Connect's own journal and the report agree write for write, and
 //! a further run has nothing to do.
 //!
-//! Invariant: the moments follow from the seed and the measured time of an undisturbed run; no moment is preferred.
+//! Invariant: the moments follow from the seed, the measured time of an undisturbed run, and what Connect's journal shows; a
+//! run is killed before, among and after its writes however busy the machine is.
 //!
 //! `ROLLCALL_KILLS` says how many rounds there are: a few in the checks, 200 by `scripts/kill`.
 
@@ -21,6 +22,8 @@ use crate::world::World;
 const FEW: usize = 8;
 /// Longest time for one process.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// After as many writes a process is killed at the latest; an ordinary day has about as many.
+const MOST_WRITES: usize = 8;
 /// People at the start.
 const PEOPLE: usize = 30;
 
@@ -96,12 +99,22 @@ impl Company {
         ["Care", "Sales", "Support", "Billing"][self.dice.usize(..4)]
     }
 
-    /// Starts a run and kills it after a part of `usual`.
+    /// Starts a run and kills it: after a part of `usual`, or soon after one of its writes.
     async fn kill(&mut self, usual: Duration) -> usize {
         let before = self.world.sandbox.connect.journal().len();
         let mut child = command(&self.world).spawn().unwrap();
-        // A little beyond the usual end: the report is delivered last.
-        tokio::time::sleep(usual.mul_f64(self.dice.f64() * 1.15)).await;
+        if self.dice.bool() {
+            // A little beyond the usual end: the report is delivered last.
+            tokio::time::sleep(usual.mul_f64(self.dice.f64() * 1.15)).await;
+        } else {
+            let writes = self.dice.usize(1..=MOST_WRITES);
+            let enough = |world: &World| world.sandbox.connect.journal().len() - before >= writes;
+            while !enough(&self.world) && child.try_wait().unwrap().is_none() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            // Between two calls that the quota sets apart, and where the ledger is written.
+            tokio::time::sleep(Duration::from_millis(self.dice.u64(..90))).await;
+        }
         let ended = child.try_wait().unwrap().is_some();
         child.kill().await.unwrap();
         if ended { usize::MAX } else { self.world.sandbox.connect.journal().len() - before }

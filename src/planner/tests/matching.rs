@@ -149,6 +149,18 @@ fn a_rehire_is_rebound_only_when_the_former_record_is_proven_gone() {
 }
 
 #[test]
+fn whoever_left_and_is_overtaken_by_a_namesake_is_asked_for() {
+    let asked = |former: &str| {
+        let world = World::new(&format!("{former}\n entra/2 ada.king dept=Care"), "c-1 ada.king owner=entra/1");
+        world.plan().owners_unknown.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(asked("entra/1 ada.king standing=disabled"), ["entra/1"]);
+    assert!(asked("entra/1 ada.king standing=deleted").is_empty(), "that is known");
+    assert!(asked("entra/1 ada.king").is_empty(), "works here");
+    assert!(asked("entra/1 ada.queen standing=disabled").len() == 1, "Connect has the name, not the former record");
+}
+
+#[test]
 fn a_rehire_of_a_suspended_person_gets_the_access_back() {
     check(
         "entra/1 ada.king standing=deleted\n entra/2 ada.king dept=Care",

@@ -241,6 +241,23 @@ async fn whoever_is_there_and_cannot_be_read_is_held_and_not_missing() {
     assert_eq!((held.standing, held.unreadable.as_deref()), (Standing::Active, Some("department is a number")));
 }
 
+#[tokio::test]
+async fn whoever_could_not_be_read_is_asked_for_again_wherever_they_were() {
+    let home = Home::new().await;
+    three(&home).await;
+    let without = || listing([worker("a", "Care"), worker("b", "Care")]);
+    let garbled = || answers([("c", Presence::Unreadable("the record has no id".into()))]);
+    home.confirm(&entra(), &answers([("c", here("c", Some(&[])))]), at(2)).await.unwrap();
+    home.confirm(&entra(), &garbled(), at(3)).await.unwrap();
+    let outcome = full(&home, without(), 4).await;
+    assert_eq!(outcome.to_ask(10), ["c".into()], "out of scope, and not known");
+    home.confirm(&entra(), &garbled(), at(5)).await.unwrap();
+    assert_eq!(full(&home, without(), 6).await.to_ask(10), ["c".into()]);
+    home.confirm(&entra(), &answers([("c", Presence::Gone)]), at(7)).await.unwrap();
+    assert_eq!(people(&home).await, ["a Active g-agents", "b Active g-agents", "c Deleted"]);
+    assert!(full(&home, without(), 8).await.to_ask(10).is_empty());
+}
+
 /// A full listing of workers and, in the same group, of people with other names under ids of theirs.
 fn tenant(ids: std::ops::Range<u32>, others: std::ops::Range<u32>) -> SnapshotContent {
     let human = |id: u32, name: &str| {
