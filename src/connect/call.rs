@@ -2,6 +2,7 @@
 //!
 //! Invariant: every attempt takes a cell of its operation's bucket first and is counted.
 //! Invariant: a create is sent once, unless Connect said that it did not take it (throttling) or nothing was sent at all.
+//! Invariant: a write of which one attempt may have happened is in doubt, whatever became of the attempts after it.
 
 use std::future::Future;
 use std::time::Duration;
@@ -14,7 +15,7 @@ use tokio::time::Instant;
 
 use super::errors::{Failure, Verdict, judge};
 use super::quota::Meter;
-use crate::model::{CallError, Operation};
+use crate::model::{CallError, Disposition, Operation};
 
 /// Attempts while Connect throttles. Each goes to the end of the bucket's queue, and the bucket's pauses grow.
 const THROTTLED_ATTEMPTS: u32 = 12;
@@ -57,6 +58,7 @@ impl Caller {
         S: Future<Output = Result<O, SdkError<E, HttpResponse>>>,
     {
         let (mut attempts, mut throttled, mut failed) = (0, 0, 0);
+        let mut doubt = None;
         loop {
             self.meter.pass(operation).await;
             attempts += 1;
@@ -78,7 +80,7 @@ impl Caller {
                     self.meter.throttled(operation);
                     throttled += 1;
                     if throttled >= THROTTLED_ATTEMPTS {
-                        return Err(error);
+                        return Err(in_the_end(error, doubt));
                     }
                     tracing::debug!(%operation, throttled, "throttled");
                 }
@@ -86,16 +88,27 @@ impl Caller {
                     failed += 1;
                     tracing::debug!(%operation, code = error.code, failed, "failed");
                     if failed >= TRANSIENT_ATTEMPTS {
-                        return Err(error);
+                        return Err(in_the_end(error, doubt));
+                    }
+                    if error.disposition == Disposition::InDoubt {
+                        doubt = Some(error);
                     }
                     tokio::time::sleep(FIRST_WAIT.saturating_mul(1 << (failed - 1))).await;
                 }
                 Verdict::Final(error) => {
                     tracing::debug!(%operation, code = error.code, disposition = ?error.disposition, "refused");
-                    return Err(error);
+                    return Err(in_the_end(error, doubt));
                 }
             }
         }
+    }
+}
+
+/// What a call ended with: its last error, unless an attempt before it may have happened.
+fn in_the_end(last: CallError, doubt: Option<CallError>) -> CallError {
+    match (last.disposition, doubt) {
+        (Disposition::InDoubt | Disposition::AlreadySo, _) | (_, None) => last,
+        (_, Some(doubt)) => doubt,
     }
 }
 
@@ -109,7 +122,6 @@ mod tests {
 
     use super::*;
     use crate::connect::{Quotas, fake};
-    use crate::model::Disposition;
 
     const DELETE: Operation = Operation::DeleteUser;
 
@@ -171,5 +183,26 @@ mod tests {
     async fn server_failures_are_repeated_a_few_times() {
         assert_eq!(check(2, 500, "InternalServiceException").await.0, Ok(3));
         assert_eq!(check(3, 500, "InternalServiceException").await.0, Err(Disposition::NextRun));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lost_reply_stays_in_doubt_whatever_comes_after_it() {
+        let after_a_lost_reply = async |status: u16, code: &'static str| {
+            let sent = Cell::new(0);
+            let caller = caller().await;
+            let result = caller.call(DELETE, &[], || {
+                let first = sent.replace(sent.get() + 1) == 0;
+                let error = if first { SdkError::timeout_error("no reply") } else { refusal(status, code) };
+                async move { Err::<DeleteUserOutput, _>(error) }
+            });
+            result.await.unwrap_err().disposition
+        };
+        for (status, code) in
+            [(503, "ServiceUnavailable"), (429, "ThrottlingException"), (400, "InvalidRequestException")]
+        {
+            assert_eq!(after_a_lost_reply(status, code).await, Disposition::InDoubt, "{code}");
+        }
+        let gone = after_a_lost_reply(404, "ResourceNotFoundException").await;
+        assert_eq!(gone, Disposition::AlreadySo, "and that is the answer");
     }
 }
