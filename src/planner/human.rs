@@ -2,7 +2,8 @@
 //!
 //! Two records of different sources are one human if they agree in an attribute of `same_person`, and if in each of the
 //! two sources exactly one record has that value. A record that its source has nothing more to say about (deleted, out of
-//! scope) gives way to a living one with the same value. The first source in the order of precedence that still says
+//! scope) gives way to a living one with the same value, and of several such records those that have no Connect user to the
+//! one that has. The first source in the order of precedence that still says
 //! something decides, also if what it says is "has left", and also while it cannot be read.
 //!
 //! Invariant: a human has at most one record in each source; where it could be otherwise, nothing is linked.
@@ -89,6 +90,8 @@ impl<'a> Humans<'a> {
 #[derive(Default, Clone, Copy)]
 struct Having {
     living: Count,
+    /// Silent records that have a Connect user.
+    holding: Count,
     silent: Count,
 }
 
@@ -112,9 +115,10 @@ impl Count {
 impl Having {
     /// The one record that a value stands for.
     fn only(self) -> Option<usize> {
-        match (self.living, self.silent) {
-            (Count::One(at), _) | (Count::None, Count::One(at)) => Some(at),
-            (Count::Many, _) | (Count::None, Count::None | Count::Many) => None,
+        let counts = [self.living, self.holding, self.silent];
+        match counts.into_iter().find(|count| !matches!(count, Count::None))? {
+            Count::One(at) => Some(at),
+            Count::None | Count::Many => None,
         }
     }
 }
@@ -126,6 +130,8 @@ struct Links<'a, 'p> {
     of_source: Vec<Vec<usize>>,
     ranks: HashMap<usize, usize>,
     silent: HashMap<usize, LeaveReason>,
+    /// Records that have a Connect user.
+    holding: HashSet<usize>,
     /// The group of a record, as a place in `groups`.
     group: HashMap<usize, usize>,
     groups: Vec<BTreeSet<(usize, usize)>>,
@@ -147,6 +153,7 @@ impl<'a, 'p> Links<'a, 'p> {
             of_source: vec![Vec::new(); rules.sources.len()],
             ranks: HashMap::new(),
             silent: HashMap::new(),
+            holding: HashSet::new(),
             group: HashMap::new(),
             groups: Vec::new(),
             linked_by: HashMap::new(),
@@ -158,6 +165,9 @@ impl<'a, 'p> Links<'a, 'p> {
             links.ranks.insert(at, rank);
             let stage = seen.memory.get(key).map(|memory| memory.stage).unwrap_or_default();
             let own = (owners.contains(key) || linked(key)).then_some(stage);
+            if own.is_some() {
+                links.holding.insert(at);
+            }
             if let Some(why) = leaver::silent(candidate.user, seen, &rules.sources[rank], own) {
                 links.silent.insert(at, why);
             }
@@ -178,7 +188,11 @@ impl<'a, 'p> Links<'a, 'p> {
                 for at in places {
                     let Some(value) = self.value(*at, attribute) else { continue };
                     let having = having.entry(value).or_default();
-                    if self.silent.contains_key(at) { having.silent.add(*at) } else { having.living.add(*at) }
+                    match (self.silent.contains_key(at), self.holding.contains(at)) {
+                        (false, _) => having.living.add(*at),
+                        (true, true) => having.holding.add(*at),
+                        (true, false) => having.silent.add(*at),
+                    }
                 }
                 having
             })

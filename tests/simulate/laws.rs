@@ -24,7 +24,7 @@ use serde_json::Value as Json;
 
 use crate::setting::{Authority, HOLDING, NO_ACCESS, Persona, Rules};
 use crate::story::{Hand, How};
-use crate::truth::Truth;
+use crate::truth::{Person, Truth};
 
 /// A law that was broken.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -385,9 +385,13 @@ impl Laws {
     }
 
     pub(crate) fn copied(&mut self, truth: &Truth) {
-        let away = truth.people.iter().filter(|(_, person)| !person.is_here());
-        let since = away.filter_map(|(key, person)| Some((key.clone(), truth.gone_since(key, &person.login)?)));
-        self.copied = since.collect();
+        // The file also holds those as away whose return no run has seen yet.
+        let since = |key: &String, person: &Person| match person.is_here() {
+            true => truth.away_as_seen(key),
+            false => truth.gone_since(key, &person.login),
+        };
+        let away = truth.people.iter().filter_map(|(key, person)| Some((key.clone(), since(key, person)?)));
+        self.copied = away.collect();
         self.suspended_in_copy = self.suspended.keys().cloned().collect();
     }
 

@@ -155,6 +155,16 @@ impl Truth {
         self.gone_since.retain(|key, _| people.get(key).is_some_and(|person| !person.is_here()));
     }
 
+    /// Whether nobody is here by one of the directories.
+    pub(crate) fn has_empty_book(&self) -> bool {
+        (0..self.books.len()).any(|source| self.here().all(|(_, person)| person.source != source))
+    }
+
+    /// Since when somebody is not here, as far as a run could have seen it: a return that none has seen is none.
+    pub(crate) fn away_as_seen(&self, key: &str) -> Option<Time> {
+        self.gone_since.get(key).copied()
+    }
+
     /// Everybody who is here, by key.
     pub(crate) fn here(&self) -> impl Iterator<Item = (&String, &Person)> {
         self.people.iter().filter(|(_, person)| person.is_here())

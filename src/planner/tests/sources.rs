@@ -137,6 +137,15 @@ fn whoever_only_went_missing_from_the_first_directory_stays_its_own() {
 }
 
 #[test]
+fn of_several_former_records_the_one_with_the_user_is_taken_over() {
+    settles(
+        "entra/1 ada.king standing=deleted\n entra/2 ada.king dept=Care standing=deleted\n okta/9 ada.king dept=Care",
+        "c-1 ada.king owner=entra/2 route=Care_Voice\n memory entra/2 link=c-1 wrote.route=Care_Voice",
+        "= c-1 okta/9 [handed over from entra/2]\n . entra/1 out of scope: deleted\n . entra/2 out of scope: deleted",
+    );
+}
+
+#[test]
 fn the_next_directory_takes_over_when_the_first_says_nothing_more() {
     let connect = "c-1 ada.king owner=entra/1 route=Care_Voice\n memory entra/1 link=c-1 wrote.route=Care_Voice";
     settles(
