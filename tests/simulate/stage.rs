@@ -255,7 +255,9 @@ impl Stage {
                 self.notes.add(|| format!("in quarantine: {}", rest.trouble.message));
             }
             // A directory whose last person has left is not believed, as long as that is so.
-            Went::Failed(RunError::NoDirectory { .. }) if self.truth.has_empty_book() => {
+            Went::Failed(RunError::NoDirectory { message, .. })
+                if self.truth.has_empty_book() && message.contains("and now has none") =>
+            {
                 self.notes.add(|| "failed: nobody is left in a directory".to_owned());
             }
             Went::Failed(error) if calm && alone => {
