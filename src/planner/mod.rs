@@ -347,7 +347,11 @@ impl<'a> Planning<'a> {
                 format!("set [authority] {} = \"directory\" to have it corrected", facet.name()),
             );
         }
-        let mut steps = self.undone_facets(whom.person, difference.steps, &difference.unread, notes);
+        let mut steps = difference.steps;
+        if let Some(kept) = self.still_undone(whom.person, &steps, &difference.unread) {
+            steps = kept.without(steps);
+            self.keep_undone(whom.person, kept, notes);
+        }
         let because = match by {
             By::OwnerTag => None,
             By::Link => Some(Reason::Adopted { by: "remembered link".to_owned() }),

@@ -14,7 +14,7 @@
 //! Invariant: nobody is created under a username that somebody in Connect has. Whoever has it may be on the way to another
 //! one: then the rename waits for the next run. Two who want each other's are held, for neither could go first.
 //! Invariant: what the new user gets is what the old one would have after its updates, so that a change by hand under
-//! `shared` or `connect` survives; what nobody has read is read first.
+//! `shared` or `connect` survives, and so does what an undo gave back; what nobody has read is read first.
 //! Deliberately absent: usernames that differ in case only. Sign-in compares exactly, and whether Connect takes two names
 //! that differ in case is not documented; such a person is listed as ever.
 //! Deliberately absent: what no API copies. Proficiencies, settings by channel and the history of contacts and metrics stay
@@ -216,13 +216,20 @@ impl<'a> Planning<'a> {
             diff::note_too_many_tags(notes);
             return true;
         }
-        let difference = self.difference(whom.person, old, wish, By::OwnerTag);
+        let mut difference = self.difference(whom.person, old, wish, By::OwnerTag);
+        let kept = self.still_undone(whom.person, &difference.steps, &difference.unread);
+        if let Some(kept) = &kept {
+            difference.steps = kept.without(difference.steps);
+        }
         let fresh = Remembered::default();
         let written = &self.memory(whom.person).unwrap_or(&fresh).written;
         let Everything { attributes, wished, unread } = everything(self.compiled, wish, old, written, &difference);
         if unread {
             self.draft.details_needed.insert(old.id.clone());
             return false;
+        }
+        if let Some(kept) = kept {
+            self.keep_undone(whom.person, kept, notes);
         }
         let needs_email = self.compiled.identity() == IdentityManagement::ConnectManaged;
         if needs_email && attributes.get(Attribute::Email).is_none_or(|value| *value == Value::None) {

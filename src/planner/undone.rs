@@ -11,41 +11,55 @@ use super::leaver::{Leaver, Rung, later};
 use crate::model::{Action, AttributeSet, Decision, Facet, FindingCode, RunId, Stage, Undone, UndoneLeave};
 use connectors::PersonKey;
 
+/// What of somebody's undone facets still holds steps back.
+pub(super) struct Kept {
+    undone: Undone,
+    /// Facets whose step is held, and the run that was taken back.
+    held: Vec<(Facet, RunId)>,
+}
+
+impl Kept {
+    /// The steps without those that would repeat what was taken back.
+    pub(super) fn without(&self, mut steps: Vec<Step>) -> Vec<Step> {
+        steps.retain(|step| match &step.action {
+            Action::Update(update) => !self.undone.facets.contains_key(&update.facet),
+            _ => true,
+        });
+        steps
+    }
+}
+
 impl Planning<'_> {
-    /// The steps without those that would repeat what was taken back. What holds nothing back any more is forgotten: the
-    /// wish is another one, or Connect agrees with it.
-    pub(super) fn undone_facets(
-        &mut self,
-        person: &PersonKey,
-        mut steps: Vec<Step>,
-        unread: &[Facet],
-        notes: &mut Notes<'_>,
-    ) -> Vec<Step> {
-        let Some(undone) = self.seen.undone.get(person) else { return steps };
+    /// What holds these steps back; `None` if nothing was taken back from this person.
+    pub(super) fn still_undone(&self, person: &PersonKey, steps: &[Step], unread: &[Facet]) -> Option<Kept> {
+        let undone = self.seen.undone.get(person)?;
         // Works here: whatever was said about leaving is over.
-        let mut kept = Undone::default();
+        let mut kept = Kept { undone: Undone::default(), held: Vec::new() };
         for (facet, wishes) in &undone.facets {
-            let held = wish_of(&steps, *facet).map(|wish| undone.holding(*facet, wish));
-            match held {
+            match wish_of(steps, *facet).map(|wish| undone.holding(*facet, wish)) {
                 Some(Some(hold)) => {
-                    kept.facets.insert(*facet, wishes.clone());
-                    note_facet(person, *facet, hold.run, notes);
+                    kept.undone.facets.insert(*facet, wishes.clone());
+                    kept.held.push((*facet, hold.run));
                 }
                 // Nobody has read it yet, so nothing is known of the wish's standing.
                 None if unread.contains(facet) => {
-                    kept.facets.insert(*facet, wishes.clone());
+                    kept.undone.facets.insert(*facet, wishes.clone());
                 }
                 Some(None) | None => {}
             }
         }
-        steps.retain(|step| match &step.action {
-            Action::Update(update) => !kept.facets.contains_key(&update.facet),
-            _ => true,
-        });
-        if kept != *undone {
-            self.draft.undone.insert(person.clone(), kept);
+        Some(kept)
+    }
+
+    /// Tells what is held back, and forgets what holds nothing back any more: the wish is another one, or Connect agrees
+    /// with it.
+    pub(super) fn keep_undone(&mut self, person: &PersonKey, kept: Kept, notes: &mut Notes<'_>) {
+        for (facet, run) in kept.held {
+            note_facet(person, facet, run, notes);
         }
-        steps
+        if self.seen.undone.get(person) != Some(&kept.undone) {
+            self.draft.undone.insert(person.clone(), kept.undone);
+        }
     }
 
     /// The next rung of a leaver, or a rest, if the last one was taken back.

@@ -9,6 +9,7 @@ use crate::model::{
     Stage, Value,
 };
 use crate::planner::laws::worlds::worlds;
+use crate::planner::rules::RenamePolicy;
 use crate::planner::testing::{World, now, render, routing};
 use crate::planner::undo::{Taken, undo};
 
@@ -100,6 +101,26 @@ fn a_mover_is_moved_back_and_stays_until_the_rules_want_something_else() {
     assert!(world.seen.undone.is_empty(), "forgotten with the wish");
     directory(&mut world, MOVED);
     assert!(render(&world.plan())[0].starts_with("~ c-1 routing: Basic → Sales Voice"));
+}
+
+#[test]
+fn what_was_taken_back_is_copied_to_the_user_of_another_name() {
+    let (mut world, taken) = after_a_run(MOVED, CARE);
+    take_back(&mut world, &taken, "~ c-1 routing: Sales Voice → Care Voice [undone]");
+    world.rules.rename = RenamePolicy::Recreate;
+    directory(&mut world, "entra/1 ada.lovelace dept=Sales");
+    let renamed = world.plan();
+    check(
+        &renamed,
+        "+ ada.lovelace Agent / Care Voice [renamed from ada.king]
+         - c-1 [renamed from ada.king]
+         ? entra/1 KeptUndone",
+    );
+    world.apply(&renamed);
+    check(&world.plan(), "? entra/1 KeptUndone");
+    directory(&mut world, "entra/1 ada.lovelace dept=London");
+    let moved = world.plan();
+    assert!(render(&moved)[0].contains("routing: Care Voice → Basic"), "{:?}", render(&moved));
 }
 
 #[test]

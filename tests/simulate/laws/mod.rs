@@ -10,6 +10,8 @@
 //! What a lost or old state file may do. The outbox is in it: changes that were not delivered when it was lost are never
 //! told (they are `excused`). An old file holds who was away when it was copied; whoever was is away since then.
 
+mod reports;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -20,8 +22,8 @@ use rollcall::planner::rules::Limits;
 use rollcall::reconcile::Ended;
 use rollcall::sandbox::Sandbox;
 use rollcall::sandbox::connect::{User, Write};
-use serde_json::Value as Json;
 
+use self::reports::Reports;
 use crate::setting::{Authority, HOLDING, NO_ACCESS, Persona, Rules};
 use crate::story::{Hand, How};
 use crate::truth::{Person, Truth};
@@ -47,7 +49,6 @@ const PROFILES: &str = "never an empty list of security profiles";
 const TWICE: &str = "nobody has two users";
 const DECISION: &str = "one decision for everybody";
 const DIGEST: &str = "the digest is of what is guarded";
-const REPORT: &str = "every change is reported exactly once, with before and after";
 
 /// A change by hand of a facet under `shared`, made while Connect and the rules agreed.
 #[derive(Debug, Clone)]
@@ -56,26 +57,41 @@ struct ByHand {
     wish: Persona,
 }
 
-/// A write to Connect, and whether it has been told.
+/// Profile names by id.
 #[derive(Debug)]
-struct Told {
-    write: Write,
-    /// The run that was delivered when it was made.
-    since: u64,
-    excused: bool,
-    /// Requests that wrote the same once more, because a reply was lost: one change all the same.
-    again: Vec<String>,
-    /// By sink: the report that was found for it.
-    by: BTreeMap<&'static str, String>,
-}
+struct Names(BTreeMap<String, String>);
 
-/// What a sink has.
-#[derive(Debug, Default)]
-struct Reports {
-    read: usize,
-    /// By event id; repeated ones are dropped.
-    changes: BTreeMap<String, Json>,
-    told: BTreeSet<String>,
+impl Names {
+    fn of(sandbox: &Sandbox) -> Self {
+        let connect = &sandbox.connect;
+        let profiles =
+            ["Agent", "CallCenterManager", "QualityAnalyst", "Supervisor", "RecordingAccess", NO_ACCESS, "Admin"];
+        let routings = [
+            "Basic Routing Profile",
+            "Care Voice",
+            "Sales Voice",
+            "Support Voice",
+            "Billing Voice",
+            "Success Voice",
+            HOLDING,
+        ];
+        let security =
+            profiles.iter().filter_map(|name| Some((connect.security_profile_id(name)?, (*name).to_owned())));
+        let routing = routings.iter().filter_map(|name| Some((connect.routing_profile_id(name)?, (*name).to_owned())));
+        Self(security.chain(routing).collect())
+    }
+
+    fn name(&self, id: &str) -> &str {
+        self.0.get(id).map_or("?", String::as_str)
+    }
+
+    fn security(&self, user: &User) -> BTreeSet<&str> {
+        user.security_profile_ids.iter().map(|id| self.name(id)).collect()
+    }
+
+    fn routing(&self, user: &User) -> &str {
+        self.name(&user.routing_profile_id)
+    }
 }
 
 /// All laws, and what they have to remember.
@@ -84,13 +100,8 @@ pub(crate) struct Laws {
     checked: BTreeMap<&'static str, u64>,
     /// Writes in Connect's journal that were judged.
     journal: usize,
-    writes: Vec<Told>,
-    /// Requests that wrote what was there.
-    idle: BTreeSet<String>,
-    /// Profile names by id.
-    names: BTreeMap<String, String>,
-    delivered: u64,
-    reports: BTreeMap<&'static str, Reports>,
+    names: Names,
+    reports: Reports,
     by_hand: BTreeMap<(String, &'static str), ByHand>,
     /// Users and facets that were ever changed by hand.
     pub(crate) touched: BTreeSet<(String, Hand)>,
@@ -110,28 +121,11 @@ pub(crate) struct Laws {
 
 impl Laws {
     pub(crate) fn new(sandbox: &Sandbox) -> Self {
-        let connect = &sandbox.connect;
-        let profiles =
-            ["Agent", "CallCenterManager", "QualityAnalyst", "Supervisor", "RecordingAccess", NO_ACCESS, "Admin"];
-        let routings = [
-            "Basic Routing Profile",
-            "Care Voice",
-            "Sales Voice",
-            "Support Voice",
-            "Billing Voice",
-            "Success Voice",
-            HOLDING,
-        ];
-        let names = profiles.iter().filter_map(|name| Some((connect.security_profile_id(name)?, (*name).to_owned())));
-        let more = routings.iter().filter_map(|name| Some((connect.routing_profile_id(name)?, (*name).to_owned())));
         Self {
             checked: BTreeMap::new(),
             journal: 0,
-            writes: Vec::new(),
-            idle: BTreeSet::new(),
-            names: names.chain(more).collect(),
-            delivered: 0,
-            reports: BTreeMap::new(),
+            names: Names::of(sandbox),
+            reports: Reports::default(),
             by_hand: BTreeMap::new(),
             touched: BTreeSet::new(),
             marked: BTreeSet::new(),
@@ -156,12 +150,19 @@ impl Laws {
 
     /// The names of somebody's security profiles.
     pub(crate) fn security(&self, user: &User) -> BTreeSet<&str> {
-        user.security_profile_ids.iter().map(|id| self.names.get(id).map_or("?", String::as_str)).collect()
+        self.names.security(user)
     }
 
     /// The name of somebody's routing profile.
     pub(crate) fn routing(&self, user: &User) -> &str {
-        self.names.get(&user.routing_profile_id).map_or("?", String::as_str)
+        self.names.routing(user)
+    }
+
+    /// Compares what the sinks have with what was written, after a run whose reports were delivered.
+    pub(crate) fn compare_reports(&mut self, sandbox: &Sandbox, file: &Path) -> Result<(), Violation> {
+        let (law, times) = self.reports.compare(sandbox, file, &self.names)?;
+        *self.checked.entry(law).or_default() += times;
+        Ok(())
     }
 
     fn is_suspended(&self, user: &User) -> bool {
@@ -211,21 +212,7 @@ impl Laws {
             self.journal += 1;
             let changes =
                 write.before.as_deref().zip(write.after.as_deref()).is_none_or(|(before, after)| differ(before, after));
-            let same =
-                |told: &&mut Told| told.write.resource == write.resource && told.write.operation == write.operation;
-            match self.writes.iter_mut().rev().find(same) {
-                // Nothing was changed: there is nothing to tell, and no harm if it is told.
-                told if !changes => {
-                    self.idle.insert(write.request_id.clone());
-                    if let Some(told) = told {
-                        told.again.push(write.request_id);
-                    }
-                }
-                _ => {
-                    let (since, again) = (self.delivered, Vec::new());
-                    self.writes.push(Told { write, since, again, excused: false, by: BTreeMap::new() });
-                }
-            }
+            self.reports.written(write, changes);
         }
         self.checks(TWICE);
         let mut owners = BTreeSet::new();
@@ -339,7 +326,7 @@ impl Laws {
         hand: Hand,
     ) {
         self.touched.insert((user.id.clone(), hand));
-        self.excuse_untold_of(&user.id);
+        self.reports.excuse_untold_of(&user.id);
         let Some(owner) = user.tags.get(OWNER_TAG) else { return };
         let Some(person) = truth.people.get(owner).filter(|person| person.is_here()) else { return };
         let wish = rules.persona(person);
@@ -357,22 +344,13 @@ impl Laws {
 
     /// An administrator deletes a user by hand.
     pub(crate) fn removed_by_hand(&mut self, id: &str) {
-        self.excuse_untold_of(id);
+        self.reports.excuse_untold_of(id);
         self.by_hand.retain(|(user, _), _| user != id);
-    }
-
-    /// What is in doubt is settled by looking. Who changes the same user in between makes the look say something else.
-    fn excuse_untold_of(&mut self, id: &str) {
-        for told in self.writes.iter_mut().rev().take_while(|told| told.by.is_empty() || told.excused) {
-            told.excused |= told.write.resource == id;
-        }
     }
 
     /// The state file is gone, and the outbox with it.
     pub(crate) fn lost_memory(&mut self) {
-        for told in &mut self.writes {
-            told.excused |= told.by.len() < 2;
-        }
+        self.reports.excuse_undelivered();
         self.by_hand.clear();
         self.remembered.clear();
         self.away_in_copy.clear();
@@ -437,121 +415,9 @@ impl Laws {
         }
         Ok(())
     }
-
-    /// Compares what the sinks have with what Connect's own journal says, after a run whose reports were delivered.
-    pub(crate) fn compare_reports(&mut self, sandbox: &Sandbox, file: &Path) -> Result<(), Violation> {
-        let logged = sandbox.logs.events().into_iter().map(|event| event.message).collect();
-        let file = std::fs::read_to_string(file).unwrap_or_default();
-        let lines = file.lines().map(str::to_owned).collect();
-        self.compare("CloudWatch Logs", logged)?;
-        self.compare("JSON lines", lines)?;
-        self.delivered += 1;
-        Ok(())
-    }
-
-    fn compare(&mut self, sink: &'static str, lines: Vec<String>) -> Result<(), Violation> {
-        let reports = self.reports.entry(sink).or_default();
-        for line in lines.iter().skip(reports.read) {
-            let event: Json = serde_json::from_str(line)
-                .map_err(|error| Violation::of(REPORT, format!("{sink} has a line that is no event: {error}")))?;
-            let id = event["event_id"].as_str().unwrap_or_default().to_owned();
-            let happened = matches!(event["outcome"].as_str(), Some("done" | "already_so"));
-            if event["event"] == "change" && happened {
-                reports.changes.entry(id).or_insert(event);
-            }
-        }
-        reports.read = lines.len();
-        let mut checks = 0;
-        for at in 0..self.writes.len() {
-            let told = &self.writes[at];
-            if told.by.contains_key(sink) {
-                continue;
-            }
-            let reports = self.reports.entry(sink).or_default();
-            let untold = || reports.changes.iter().filter(|(id, _)| !reports.told.contains(*id));
-            // The event of the write itself before that of one that only repeated it.
-            let found = untold()
-                .find(|(_, event)| event["request_id"] == told.write.request_id.as_str())
-                .or_else(|| {
-                    untold().find(|(_, event)| told.again.iter().any(|again| event["request_id"] == again.as_str()))
-                })
-                .or_else(|| {
-                    untold().find(|(_, event)| event["outcome"] == "already_so" && is_about(event, &told.write))
-                });
-            let Some((id, event)) = found.map(|(id, event)| (id.clone(), event.clone())) else {
-                if told.excused || told.since + 1 > self.delivered {
-                    continue;
-                }
-                let Write { operation, resource, username, request_id, at, .. } = &told.write;
-                let text = format!(
-                    "{sink}: {operation} of {resource} ({username:?}) at {at}, request {request_id}, is not told"
-                );
-                return Err(Violation::of(REPORT, text));
-            };
-            checks += 1;
-            reports.told.insert(id.clone());
-            if !told.excused {
-                self.same(sink, &event, &self.writes[at].write)?;
-            }
-            self.writes[at].by.insert(sink, id);
-        }
-        *self.checked.entry(REPORT).or_default() += checks;
-        let reports = &self.reports[sink];
-        // A repetition may be told before the write itself; then that comes late, and once.
-        let late = self.writes.iter().filter(|told| {
-            let by = told.by.get(sink).and_then(|id| reports.changes.get(id));
-            by.is_some_and(|event| event["request_id"] != told.write.request_id.as_str())
-        });
-        let late = late.map(|told| told.write.request_id.as_str());
-        let again: BTreeSet<&str> = self.idle.iter().map(String::as_str).chain(late).collect();
-        let done = reports.changes.iter().find(|(id, event)| {
-            let idle = event["request_id"].as_str().is_some_and(|request| again.contains(request));
-            event["outcome"] == "done" && !reports.told.contains(*id) && !idle
-        });
-        match done {
-            Some((id, event)) => {
-                let about = |told: &&Told| event["connect_user"] == told.write.resource.as_str();
-                let writes = self.writes.iter().filter(about).map(|told| {
-                    let Told { write, again, by, .. } = told;
-                    format!("{} {} at {}, again {again:?}, told by {by:?}", write.operation, write.request_id, write.at)
-                });
-                let writes: Vec<String> = writes.collect();
-                let text =
-                    format!("{sink}: {id} tells of something that never was: {event}; of this user: {writes:#?}");
-                Err(Violation::of(REPORT, text))
-            }
-            None => Ok(()),
-        }
-    }
-
-    /// Whether an event says of a write what was before, and after.
-    fn same(&self, sink: &str, event: &Json, write: &Write) -> Result<(), Violation> {
-        let security = |user: &User| {
-            let mut names: Vec<&str> = self.security(user).into_iter().collect();
-            names.sort_unstable();
-            Json::from(names)
-        };
-        let routing = |user: &User| Json::from(self.routing(user));
-        for (side, user) in [("before", &write.before), ("after", &write.after)] {
-            let Some(user) = user else { continue };
-            for (name, is) in [("security_profiles", security(user)), ("routing_profile", routing(user))] {
-                let told = &event[side][name];
-                if !told.is_null() && *told != is {
-                    let what = format!("{} of {}", write.operation, write.resource);
-                    return Err(Violation::of(REPORT, format!("{sink}: {what}: {side} {name} was {is}, told {told}")));
-                }
-            }
-        }
-        Ok(())
-    }
 }
 
 /// Whether a user is another one than before, whenever it was written.
 fn differ(before: &User, after: &User) -> bool {
     User { last_modified: after.last_modified, ..before.clone() } != *after
-}
-
-fn is_about(event: &Json, write: &Write) -> bool {
-    let same = event["operation"] == write.operation.as_str();
-    same && (event["connect_user"] == write.resource.as_str() || write.operation == "DeleteQuickConnect")
 }
