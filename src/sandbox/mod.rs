@@ -6,6 +6,7 @@
 //! Invariant: listens on loopback only, or not at all ([`Sandbox::indoors`]); reads no clock but [`Clock`]; knows nothing of
 //! the program it serves.
 
+mod aws_json;
 mod clock;
 pub mod company;
 pub mod connect;

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Group, Refusal, Store, Stream, ensure, parse};
+use super::{Group, Refusal, Store, Stream, ensure, exists, parameter, parse};
 
 const RETENTION_DAYS: [i64; 22] =
     [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
@@ -35,7 +35,7 @@ pub(super) fn create_group(store: &mut Store, body: &Value) -> Result<Value, Ref
     group_name(&name)?;
     ensure(!name.starts_with("aws/"), "Log groups starting with aws/ are reserved for AWS")?;
     if store.groups.contains_key(&name) {
-        return Err(Refusal::exists("log group"));
+        return Err(exists("log group"));
     }
     let created = store.now_millis();
     store.groups.insert(name, Group { created, retention_days: None, streams: Default::default() });
@@ -74,7 +74,7 @@ impl ListRequest {
             Some(token) => token
                 .strip_prefix("page-")
                 .and_then(|text| text.parse().ok())
-                .ok_or_else(|| Refusal::parameter("The specified nextToken is invalid."))?,
+                .ok_or_else(|| parameter("The specified nextToken is invalid."))?,
         };
         Ok((start, usize::try_from(limit).unwrap_or(50)))
     }
@@ -131,7 +131,7 @@ pub(super) fn create_stream(store: &mut Store, body: &Value) -> Result<Value, Re
     let created = store.now_millis();
     let group = store.group(&log_group_name)?;
     if group.streams.contains_key(&log_stream_name) {
-        return Err(Refusal::exists("log stream"));
+        return Err(exists("log stream"));
     }
     group.streams.insert(log_stream_name, Stream { created, events: Vec::new() });
     Ok(Value::Null)
@@ -146,7 +146,7 @@ pub(super) fn describe_streams(store: &mut Store, body: &Value) -> Result<Value,
     let by_time = match request.order_by.as_deref() {
         None | Some("LogStreamName") => false,
         Some("LastEventTime") => true,
-        Some(_) => return Err(Refusal::parameter("orderBy is not valid")),
+        Some(_) => return Err(parameter("orderBy is not valid")),
     };
     let prefix = request.log_stream_name_prefix.unwrap_or_default();
     ensure(!by_time || prefix.is_empty(), "Cannot order by LastEventTime with a logStreamNamePrefix.")?;

@@ -16,15 +16,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, State};
-use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
+use axum::http::{HeaderMap, Method, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use super::aws_json::{self, Refusal, ensure_signed, reply, sent, text};
 use super::clock::Clock;
 use super::faults::Faults;
 use super::quota::{Bucket, Quota, QuotaSettings};
-use super::wire::{Demanded, Unsigned, request_id, signed_for, strike, twist, with_type};
+use super::wire::strike;
 
 /// How the service behaves.
 #[derive(Debug, Clone, PartialEq)]
@@ -113,7 +114,7 @@ impl Store {
     }
 
     fn group(&mut self, name: &str) -> Result<&mut Group, Refusal> {
-        self.groups.get_mut(name).ok_or_else(|| Refusal::not_found("The specified log group does not exist."))
+        self.groups.get_mut(name).ok_or_else(|| not_found("The specified log group does not exist."))
     }
 
     fn arn(&self, group: &str) -> String {
@@ -181,52 +182,17 @@ impl LogsState {
     }
 }
 
-/// An error in the shape of the service: 400, `__type`, `message`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Refusal {
-    status: u16,
-    code: String,
-    message: String,
-    retry_after: Option<String>,
+fn parameter(message: impl Into<String>) -> Refusal {
+    Refusal::new("InvalidParameterException", message)
 }
 
-impl Refusal {
-    fn new(code: &str, message: impl Into<String>) -> Self {
-        Self { status: 400, code: code.to_owned(), message: message.into(), retry_after: None }
-    }
-
-    fn parameter(message: impl Into<String>) -> Self {
-        Self::new("InvalidParameterException", message)
-    }
-
-    fn not_found(message: &str) -> Self {
-        Self::new("ResourceNotFoundException", message)
-    }
-
-    fn exists(what: &str) -> Self {
-        Self::new("ResourceAlreadyExistsException", format!("The specified {what} already exists"))
-    }
-
-    fn into_response(self) -> Response<Body> {
-        let Self { status, code, message, retry_after } = self;
-        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let body = json!({ "__type": code, "message": message }).to_string();
-        let mut response = with_type(status, JSON_1_1, body);
-        if let Some(Ok(after)) = retry_after.as_deref().map(HeaderValue::from_str) {
-            response.headers_mut().insert(header::RETRY_AFTER, after);
-        }
-        response
-    }
+fn not_found(message: &str) -> Refusal {
+    Refusal::new("ResourceNotFoundException", message)
 }
 
-impl From<Demanded> for Refusal {
-    fn from(demanded: Demanded) -> Self {
-        let Demanded { status, code, message, retry_after } = demanded;
-        Self { status, code, message, retry_after }
-    }
+fn exists(what: &str) -> Refusal {
+    Refusal::new("ResourceAlreadyExistsException", format!("The specified {what} already exists"))
 }
-
-const JSON_1_1: &str = "application/x-amz-json-1.1";
 
 type Handler = fn(&mut Store, &Value) -> Result<Value, Refusal>;
 
@@ -246,7 +212,7 @@ fn parse<T: DeserializeOwned>(body: &Value) -> Result<T, Refusal> {
 }
 
 fn ensure(holds: bool, message: &str) -> Result<(), Refusal> {
-    if holds { Ok(()) } else { Err(Refusal::parameter(message)) }
+    if holds { Ok(()) } else { Err(parameter(message)) }
 }
 
 #[derive(Debug, Clone)]
@@ -256,14 +222,7 @@ struct Service {
 }
 
 async fn serve(State(service): State<Service>, method: Method, headers: HeaderMap, body: Bytes) -> Response<Body> {
-    let mut response = match answer(&service, &method, &headers, &body).await {
-        Ok(response) => response,
-        Err(refusal) => refusal.into_response(),
-    };
-    if let Ok(value) = HeaderValue::from_str(&request_id()) {
-        response.headers_mut().insert("x-amzn-requestid", value);
-    }
-    response
+    sent(answer(&service, &method, &headers, &body).await)
 }
 
 async fn answer(
@@ -272,26 +231,15 @@ async fn answer(
     headers: &HeaderMap,
     body: &Bytes,
 ) -> Result<Response<Body>, Refusal> {
-    signed_for(headers, "logs").map_err(|reason| match reason {
-        Unsigned::Missing => Refusal::new("MissingAuthenticationTokenException", "Missing Authentication Token"),
-        Unsigned::Wrong => Refusal::new("UnrecognizedClientException", "The request is not signed for logs"),
-    })?;
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("");
-    let target = text("x-amz-target").strip_prefix("Logs_20140328.").unwrap_or("");
+    ensure_signed(headers, "logs")?;
+    let target = text(headers, "x-amz-target").strip_prefix("Logs_20140328.").unwrap_or("");
     let known = OPERATIONS.iter().find(|(name, _)| *name == target && *method == Method::POST);
     let (operation, handler) = known.ok_or_else(|| Refusal::new("UnknownOperationException", ""))?;
     service.state.quota.count(operation);
     let fault = strike(&service.faults, "logs", operation).await?;
     service.state.quota.admit(operation).map_err(|_| Refusal::new("ThrottlingException", "Rate exceeded"))?;
-    if !text("content-type").starts_with(JSON_1_1) {
-        return Err(Refusal::new("SerializationException", "The content type must be application/x-amz-json-1.1"));
-    }
-    let body: Value = serde_json::from_slice(body).map_err(|_| Refusal::new("SerializationException", "not JSON"))?;
+    let body = aws_json::read(headers, body)?;
     let led_here = body.get("nextToken").and_then(Value::as_str);
     let result = service.state.with(|store| handler(store, &body))?;
-    let mut response = twist(fault.as_ref(), result, led_here);
-    if response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/json") {
-        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(JSON_1_1));
-    }
-    Ok(response)
+    Ok(reply(fault.as_ref(), result, led_here))
 }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::groups::{group_name, stream_name};
-use super::{Event, Refusal, Store, ensure, parse};
+use super::{Event, Refusal, Store, ensure, not_found, parse};
 
 const MAX_EVENTS: usize = 10_000;
 const MAX_BATCH_BYTES: usize = 1_048_576;
@@ -41,7 +41,7 @@ pub(super) fn put_events(store: &mut Store, body: &Value) -> Result<Value, Refus
     let group = store.group(&log_group_name)?;
     let retention = group.retention_days;
     let stream = group.streams.get_mut(&log_stream_name);
-    let stream = stream.ok_or_else(|| Refusal::not_found("The specified log stream does not exist."))?;
+    let stream = stream.ok_or_else(|| not_found("The specified log stream does not exist."))?;
     check_batch(&log_events)?;
 
     let older_than = |oldest: i64| log_events.partition_point(|event| event.timestamp < oldest);

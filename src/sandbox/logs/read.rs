@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::groups::{group_name, stream_name};
-use super::{Event, Refusal, Store, ensure, parse};
+use super::{Event, Refusal, Store, ensure, not_found, parameter, parse};
 
 const MAX_EVENTS: i64 = 10_000;
 const MAX_PAGE_BYTES: usize = 1_048_576;
@@ -41,7 +41,7 @@ impl ReadRequest {
 }
 
 fn bad_token() -> Refusal {
-    Refusal::parameter("The specified nextToken is invalid.")
+    parameter("The specified nextToken is invalid.")
 }
 
 /// How many events from the start of `events` fit into a page.
@@ -63,7 +63,7 @@ pub(super) fn get_events(store: &mut Store, body: &Value) -> Result<Value, Refus
     stream_name(&name)?;
     let group = store.group(&request.log_group_name)?;
     let stream = group.streams.get(&name);
-    let stream = stream.ok_or_else(|| Refusal::not_found("The specified log stream does not exist."))?;
+    let stream = stream.ok_or_else(|| not_found("The specified log stream does not exist."))?;
     let events: Vec<&Event> = stream.events.iter().filter(|event| request.within(event)).collect();
     let from_head = request.start_from_head.unwrap_or(false);
     let (forwards, at) = match &request.next_token {

@@ -16,13 +16,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
-use serde_json::{Value, json};
+use axum::http::{HeaderMap, Method, Response};
+use serde_json::Value;
 
+use super::aws_json::{self, Refusal, ensure_signed, reply, sent, text};
 use super::clock::Clock;
 use super::faults::Faults;
 use super::quota::{Bucket, Quota, QuotaSettings};
-use super::wire::{Demanded, Unsigned, request_id, signed_for, signed_region, strike, twist, with_type};
+use super::wire::{signed_region, strike};
 
 /// The two services behind the address, and what they call themselves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -173,42 +174,6 @@ impl Store {
     }
 }
 
-/// An error in the shape of the services.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Refusal {
-    status: u16,
-    code: String,
-    message: String,
-    retry_after: Option<String>,
-}
-
-impl Refusal {
-    fn new(code: &str, message: impl Into<String>) -> Self {
-        Self { status: 400, code: code.to_owned(), message: message.into(), retry_after: None }
-    }
-
-    fn into_response(self) -> Response<Body> {
-        let Self { status, code, message, retry_after } = self;
-        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        // Secrets Manager writes `Message`, Systems Manager `message`; clients read both.
-        let body = json!({ "__type": code, "Message": message, "message": message }).to_string();
-        let mut response = with_type(status, JSON_1_1, body);
-        if let Some(Ok(after)) = retry_after.as_deref().map(HeaderValue::from_str) {
-            response.headers_mut().insert(header::RETRY_AFTER, after);
-        }
-        response
-    }
-}
-
-impl From<Demanded> for Refusal {
-    fn from(demanded: Demanded) -> Self {
-        let Demanded { status, code, message, retry_after } = demanded;
-        Self { status, code, message, retry_after }
-    }
-}
-
-const JSON_1_1: &str = "application/x-amz-json-1.1";
-
 type Handler = fn(&Store, &Value) -> Result<Value, Refusal>;
 
 const OPERATIONS: &[(&str, &str, Handler)] = &[
@@ -222,14 +187,7 @@ async fn serve(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response<Body> {
-    let mut response = match answer(&state, &faults, &method, &headers, &body).await {
-        Ok(response) => response,
-        Err(refusal) => refusal.into_response(),
-    };
-    if let Ok(value) = HeaderValue::from_str(&request_id()) {
-        response.headers_mut().insert("x-amzn-requestid", value);
-    }
-    response
+    sent(answer(&state, &faults, &method, &headers, &body).await)
 }
 
 async fn answer(
@@ -239,29 +197,17 @@ async fn answer(
     headers: &HeaderMap,
     body: &Bytes,
 ) -> Result<Response<Body>, Refusal> {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("");
-    let known = OPERATIONS.iter().find(|(target, ..)| *target == text("x-amz-target") && *method == Method::POST);
+    let known =
+        OPERATIONS.iter().find(|(target, ..)| *target == text(headers, "x-amz-target") && *method == Method::POST);
     let (target, service, handler) = known.ok_or_else(|| Refusal::new("UnknownOperationException", ""))?;
-    signed_for(headers, service).map_err(|reason| match reason {
-        Unsigned::Missing => Refusal::new("MissingAuthenticationTokenException", "Missing Authentication Token"),
-        Unsigned::Wrong => {
-            Refusal::new("UnrecognizedClientException", format!("The request is not signed for {service}"))
-        }
-    })?;
+    ensure_signed(headers, service)?;
     let operation = target.rsplit('.').next().unwrap_or_default();
     state.quota.count(operation);
     let fault = strike(faults, "secrets", operation).await?;
     state.quota.admit(operation).map_err(|_| Refusal::new("ThrottlingException", "Rate exceeded"))?;
-    if !text("content-type").starts_with(JSON_1_1) {
-        return Err(Refusal::new("SerializationException", "The content type must be application/x-amz-json-1.1"));
-    }
-    let body: Value = serde_json::from_slice(body).map_err(|_| Refusal::new("SerializationException", "not JSON"))?;
+    let body = aws_json::read(headers, body)?;
     let here = state.with(|store| signed_region(headers) == Some(store.region.as_str()));
     let result =
         if here { state.with(|store| handler(store, &body))? } else { return Err(read::elsewhere(operation)) };
-    let mut response = twist(fault.as_ref(), result, None);
-    if response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/json") {
-        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(JSON_1_1));
-    }
-    Ok(response)
+    Ok(reply(fault.as_ref(), result, None))
 }

@@ -1,4 +1,5 @@
-//! Every kind of source. One place to add one: a function here and its name in the list of [`super`].
+//! Every kind of source. One place to add one: a function here, and its name in the list of
+//! [`kinds_that_read_absence`] or in that of [`super`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,6 +15,29 @@ use rollcall::sandbox::scim::{Character, Credential as Accepted};
 use url::Url;
 
 use crate::world::now;
+
+/// Hands a macro the kinds that each read absence in a way of their own, and those that it names beside them.
+macro_rules! kinds_that_read_absence {
+    ($then:ident; $($more:ident)*) => {
+        $then! {
+            microsoft_everybody
+            microsoft_groups
+            microsoft_nested
+            okta_everybody
+            okta_groups
+            okta_app
+            scim_cursors
+            scim_index
+            scim_groups
+            scim_groups_on_users
+            scim_sloppy
+            scim_filter_nothing
+            scim_page_sized_totals
+            $($more)*
+        }
+    };
+}
+pub(crate) use kinds_that_read_absence;
 
 /// A kind of source, with its scope and its server's character.
 #[derive(Clone, Copy)]

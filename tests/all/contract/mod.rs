@@ -53,23 +53,10 @@ macro_rules! contract {
     };
 }
 
-contract! {
-    microsoft_everybody
-    microsoft_groups
-    microsoft_nested
-    okta_everybody
-    okta_groups
-    okta_app
-    scim_cursors
-    scim_index
-    scim_groups
-    scim_groups_on_users
-    scim_sloppy
+kinds::kinds_that_read_absence! { contract;
     scim_cursor_only
     scim_filter_ignoring
-    scim_filter_nothing
     scim_case_mangling
-    scim_page_sized_totals
     scim_no_discovery
     scim_odd_ids
     scim_text_dates

@@ -30,6 +30,8 @@ use std::pin::Pin;
 use site::Site;
 use subjects::Subject;
 
+use crate::contract::kinds::kinds_that_read_absence;
+
 /// What happens, and is over at the end of it.
 type Scenario = for<'a> fn(&'a mut Site) -> Pin<Box<dyn Future<Output = ()> + 'a>>;
 
@@ -133,20 +135,7 @@ macro_rules! table {
     };
 }
 
-table! {
-    microsoft_everybody
-    microsoft_groups
-    microsoft_nested
-    okta_everybody
-    okta_groups
-    okta_app
-    scim_cursors
-    scim_index
-    scim_groups
-    scim_groups_on_users
-    scim_sloppy
-    scim_filter_nothing
-    scim_page_sized_totals
+kinds_that_read_absence! { table;
     first_of_two
     second_of_two
 }

@@ -8,7 +8,7 @@ use rollcall::sandbox::scene::SceneSource;
 use rollcall::sandbox::scim::Character;
 
 use super::{OF_DELTAS, OF_GROUPS, Why};
-use crate::contract::kinds::{self, Kind};
+use crate::contract::kinds::{self, Kind, kinds_that_read_absence};
 
 /// Sources in their order of precedence, and the one that has the trouble.
 pub(super) struct Subject {
@@ -24,21 +24,7 @@ macro_rules! alone {
     )* };
 }
 
-alone! {
-    microsoft_everybody
-    microsoft_groups
-    microsoft_nested
-    okta_everybody
-    okta_groups
-    okta_app
-    scim_cursors
-    scim_index
-    scim_groups
-    scim_groups_on_users
-    scim_sloppy
-    scim_filter_nothing
-    scim_page_sized_totals
-}
+kinds_that_read_absence! { alone; }
 
 /// Everybody is in both; the one that decides has the trouble.
 pub(super) fn first_of_two() -> Subject {
