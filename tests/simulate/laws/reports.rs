@@ -53,6 +53,12 @@ impl Sink {
         Ok(())
     }
 
+    /// What was told of a user, for whoever has to find out what was not.
+    fn about(&self, user: &str) -> Vec<String> {
+        let about = self.changes.iter().filter(|(_, event)| event["connect_user"] == user);
+        about.map(|(id, event)| format!("{id} {}: {event}", self.told.contains(id))).collect()
+    }
+
     /// The event that tells of a write: the write's own before that of one that only repeated it.
     fn find(&self, told: &Told) -> Option<(String, Json)> {
         let untold = || self.changes.iter().filter(|(id, _)| !self.told.contains(*id));
@@ -133,14 +139,18 @@ impl Reports {
     fn all_told(&mut self, name: &'static str, names: &Names) -> Result<u64, Violation> {
         let sink = self.sinks.entry(name).or_default();
         let mut checks = 0;
-        for told in self.writes.iter_mut().filter(|told| !told.by.contains_key(name)) {
+        // What need not be told takes no report away from what must be.
+        let mut untold: Vec<&mut Told> = self.writes.iter_mut().filter(|told| !told.by.contains_key(name)).collect();
+        untold.sort_by_key(|told| told.excused);
+        for told in untold {
             let Some((id, event)) = sink.find(told) else {
                 if told.excused || told.since + 1 > self.delivered {
                     continue;
                 }
                 let Write { operation, resource, username, request_id, at, .. } = &told.write;
                 let text = format!("{operation} of {resource} ({username:?}) at {at}, request {request_id}");
-                return Err(Violation::of(REPORT, format!("{name}: {text}, is not told")));
+                let told = sink.about(resource);
+                return Err(Violation::of(REPORT, format!("{name}: {text}, is not told; of this user: {told:#?}")));
             };
             checks += 1;
             if !told.excused {
