@@ -82,7 +82,7 @@ impl Stage {
             Step::Twin => self.twin = true,
             Step::Backup => self.copy().await,
             Step::Restore => self.restore(),
-            Step::Lose => self.lose(),
+            Step::Lose => self.lose_all(),
             Step::Neighbour { permille } => self.neighbour = *permille,
         }
         self.truth.look(clock::truth());
@@ -231,6 +231,11 @@ impl Stage {
             std::fs::copy(backup, to).expect("a copy that was kept");
             self.laws.restored();
         }
+    }
+
+    fn lose_all(&mut self) {
+        self.lose();
+        self.truth.forget();
     }
 
     fn lose(&mut self) {

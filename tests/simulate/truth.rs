@@ -69,6 +69,8 @@ pub(crate) struct Truth {
     pub(crate) people: BTreeMap<String, Person>,
     /// Since when somebody is not here without a break.
     gone_since: BTreeMap<String, Time>,
+    /// Records that were deleted when the state file was lost.
+    untold: BTreeSet<String>,
 }
 
 impl Truth {
@@ -84,7 +86,15 @@ impl Truth {
         };
         let books = sources.iter().map(book).collect();
         let (people, gone_since) = (BTreeMap::new(), BTreeMap::new());
-        Self { books, okta: sandbox.okta.clone(), everybody, hidden: false, people, gone_since }
+        Self {
+            books,
+            okta: sandbox.okta.clone(),
+            everybody,
+            hidden: false,
+            people,
+            gone_since,
+            untold: BTreeSet::new(),
+        }
     }
 
     fn key(&self, book: &Book, id: &str) -> String {
@@ -148,6 +158,11 @@ impl Truth {
         self.people = people;
     }
 
+    /// The state file is lost: of records that are deleted by now nothing can be known any more.
+    pub(crate) fn forget(&mut self) {
+        self.untold.extend(self.people.iter().filter(|(_, person)| person.deleted).map(|(key, _)| key.clone()));
+    }
+
     /// A run has read every directory: whoever is here has been seen. A return that ended before any run could see it is
     /// none.
     pub(crate) fn seen(&mut self) {
@@ -177,8 +192,10 @@ impl Truth {
         let source = self.people.get(owner).map(|person| person.source);
         // The same login name is the same human in another directory. In the same one it is a re-hire, who takes the user
         // over if the user has that name, and else (after a rename) gets a new one while the old one is retired.
+        // Nothing says so any more if the record was deleted before the memory was lost, and the user has another name.
+        let told = !self.untold.contains(owner);
         let same = |person: &Person| {
-            person.goes_by(username) || (login == Some(&person.login) && source != Some(person.source))
+            person.goes_by(username) || (told && login == Some(&person.login) && source != Some(person.source))
         };
         let records: Vec<(&String, &Person)> =
             self.people.iter().filter(|(key, person)| *key == owner || same(person)).collect();

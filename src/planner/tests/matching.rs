@@ -2,7 +2,7 @@
 
 use crate::model::Decision;
 use crate::planner::rules::AdoptBy;
-use crate::planner::testing::{World, check, check_with};
+use crate::planner::testing::{World, check, check_with, render};
 
 #[test]
 fn the_owner_tag_comes_before_the_link_and_the_link_before_the_adopt_list() {
@@ -158,6 +158,28 @@ fn whoever_left_and_is_overtaken_by_a_namesake_is_asked_for() {
     assert!(asked("entra/1 ada.king standing=deleted").is_empty(), "that is known");
     assert!(asked("entra/1 ada.king").is_empty(), "works here");
     assert!(asked("entra/1 ada.queen standing=disabled").len() == 1, "Connect has the name, not the former record");
+}
+
+#[test]
+fn of_two_who_remember_a_user_without_a_mark_the_one_who_is_here_has_it() {
+    // An old state file remembers the former record, a look before the mark was taken away by hand the new one.
+    let memory = "memory entra/1 link=c-1\n memory entra/2 link=c-1";
+    for standing in ["deleted", "soft_deleted", "gone"] {
+        let world = World::new(
+            &format!("entra/2 ada.king dept=Care\n entra/1 ada.king standing={standing}"),
+            &format!("c-1 ada.king route=Care_Voice\n {memory}"),
+        );
+        assert_eq!(render(&world.plan())[0], "= c-1 entra/2 [adopted by remembered link]", "{standing}");
+    }
+    for standing in ["disabled", "missing"] {
+        let world = World::new(
+            &format!("entra/2 ada.king dept=Care\n entra/1 ada.other standing={standing}"),
+            &format!("c-1 ada.king route=Care_Voice\n {memory}"),
+        );
+        let lines = render(&world.plan());
+        assert!(lines.iter().any(|line| line == "! entra/2 AmbiguousMatch"), "{standing}: {lines:?}");
+        assert!(!lines.iter().any(|line| line.starts_with(['=', '+', '~', '-'])), "{standing}: {lines:?}");
+    }
 }
 
 #[test]

@@ -7,10 +7,12 @@
 //! proven gone, and by the record that decides about the same human now.
 //! Invariant: a record that another one shadows claims nothing new.
 
+mod rehire;
+
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use connectors::{DirectoryUser, PersonKey, Standing};
+use connectors::{DirectoryUser, PersonKey};
 
 use super::fold::fold;
 use super::human::{Human, Humans};
@@ -98,6 +100,7 @@ pub(super) fn correlate<'a>(
 ) -> Correlation<'a> {
     let mut work = Work::new(seen, people, humans);
     work.claim_own(rename::follows(rules));
+    work.outlive();
     work.hold_shared();
     work.hand_over();
     work.rehire();
@@ -246,37 +249,6 @@ impl<'a, 'p> Work<'a, 'p> {
                     message: format!("{keys} are one human and have two Connect users, {first} and {}", user.id),
                     hint: format!("delete {} in Connect, or the other one if that is the one in use", user.id),
                 };
-            }
-        }
-    }
-
-    /// Same username, new directory id, and the old id is proven gone: what is enough to delete the user of a leaver is
-    /// enough to keep it for whoever has the name now.
-    fn rehire(&mut self) {
-        let holders = self.holders();
-        for at in 0..self.people.len() {
-            let (Claim::Nobody, Some(name)) = (&self.claims[at], self.folded(at)) else { continue };
-            let Some([user]) = self.by_username.get(&name).map(Vec::as_slice) else { continue };
-            let Some(&holder) = holders.get(&user.id) else { continue };
-            let former = &self.people[holder];
-            if !matches!(former.presence, Presence::Gone(_)) || !self.humans.acts(holder) {
-                continue;
-            }
-            // What another directory may still restore, or find again, is no former record of this one.
-            let same_source = former.key().source == self.people[at].key().source;
-            let proven = match former.user.standing {
-                Standing::Deleted => true,
-                Standing::SoftDeleted | Standing::MissingConfirmed => same_source,
-                Standing::Active | Standing::Disabled | Standing::MissingUnconfirmed => {
-                    if same_source {
-                        self.overtaken.insert(former.key());
-                    }
-                    false
-                }
-            };
-            if proven && matches!(self.claims[holder], Claim::Mine { .. }) {
-                self.claims[at] = Claim::Mine { user, by: By::Rehire(former.key()) };
-                self.claims[holder] = Claim::Nobody;
             }
         }
     }
