@@ -8,10 +8,10 @@ use serde_json::json;
 
 use super::observed::{self, Observed};
 use super::style::{self, Style, column};
-use super::{Door, Exit, history, plan_screen};
+use super::{Door, Exit, plan_screen};
 use crate::assemble;
-use crate::model::{Authority, Decision, JournalEntry, Observation, Operation, RetryClock, Stage, Time};
-use crate::planner::{self, Explanation, OtherRecord};
+use crate::model::{Authority, Decision, JournalEntry, Observation, Operation, RetryClock, Time};
+use crate::planner::{self, Explanation, OtherRecord, outlook};
 use crate::store::JournalRow;
 
 /// Journal entries that are shown.
@@ -196,31 +196,8 @@ fn section(out: &mut String, name: &str, lines: impl Iterator<Item = String>) {
 
 /// What happens in the next run, and when something happens later.
 fn next(explanation: &Explanation, now: Time, style: Style) -> Vec<String> {
-    let mut lines: Vec<String> = match &explanation.decision {
-        None => vec!["nothing is decided about this person".to_owned()],
-        Some(Decision::InSync) => vec![style.good("in agreement; nothing to do")],
-        Some(Decision::Changes { count: 1 }) => vec!["1 call in the next run".to_owned()],
-        Some(Decision::Changes { count }) => vec![format!("{count} calls in the next run")],
-        Some(Decision::OutOfScope { why }) => vec![format!("no Connect user is wanted: {why}")],
-        Some(Decision::Waiting { until, next, why }) => {
-            let step = match next {
-                Stage::Active => "restored",
-                Stage::Suspended => "suspended",
-                Stage::Deleted => "deleted",
-            };
-            vec![format!("a leaver ({why}); {step} {} ({})", style::relative(*until, now), style::moment(*until))]
-        }
-        Some(Decision::Shadowed { by, matched }) => vec![format!("{by} decides: the same person by {matched}")],
-        Some(Decision::NotObserved { why }) => vec![format!("nothing may be concluded: {why}")],
-        Some(Decision::Quarantined(finding)) => {
-            vec![style.bad(format!("held: {}", finding.message)), format!("→ {}", finding.hint)]
-        }
-        Some(Decision::Resting { until, attempts, why }) => {
-            let times = style::count(*attempts as usize, "time", "times");
-            let when = format!("{} ({})", style::relative(*until, now), style::moment(*until));
-            vec![style.bad(format!("rests: {why} ({times}); tried again {when}"))]
-        }
-    };
+    let mut lines: Vec<String> =
+        outlook::next(explanation.decision.as_ref(), now).iter().map(|said| style.said(said)).collect();
     lines.extend(
         explanation.changes.iter().map(|change| plan_screen::person(change, now, style).trim_start().to_owned()),
     );
@@ -229,16 +206,7 @@ fn next(explanation: &Explanation, now: Time, style: Style) -> Vec<String> {
 
 /// What was refused since when, when it is tried again, and what to do.
 pub(super) fn refused(person: &PersonKey, call: Operation, clock: &RetryClock, now: Time, style: Style) -> [String; 2] {
-    let RetryClock { since, last: _, attempts, until, wish: _, removal, code, message, hint, request_id } = clock;
-    let times = style::count(*attempts as usize, "time", "times");
-    let next = if *until <= now { "next run".to_owned() } else { style::relative(*until, now) };
-    let weight = if *removal { ", still has access" } else { "" };
-    let request = request_id.as_ref().map(|id| format!(" (request {id})")).unwrap_or_default();
-    let since = style::relative(*since, now);
-    [
-        style.bad(format!("{call}: {times} since {since}, next try {next}{weight}: {code}: {message}{request}")),
-        format!("→ {hint}; try at once: rollcall sync now --user {person}"),
-    ]
+    outlook::refused(person, call, clock, now).map(|said| style.said(&said))
 }
 
 fn past_line(row: &JournalRow, now: Time, style: Style) -> Option<String> {
@@ -246,7 +214,7 @@ fn past_line(row: &JournalRow, now: Time, style: Style) -> Option<String> {
     match &row.entry {
         JournalEntry::Change(record) => {
             let change = plan_screen::person(&record.change, now, style);
-            Some(format!("{when} {}  {}", change.trim_start(), history::outcome_word(&record.outcome)))
+            Some(format!("{when} {}  {}", change.trim_start(), record.outcome.words()))
         }
         JournalEntry::Finding { finding, .. } => Some(format!("{when} ! {}", finding.message)),
         _ => None,

@@ -4,7 +4,6 @@ use serde_json::json;
 
 use super::style::{Style, column};
 use super::{Door, Exit, plan_screen, status};
-use crate::model::Outcome;
 use crate::store::Store;
 
 /// Runs that are listed.
@@ -51,24 +50,10 @@ pub(super) async fn history(door: &Door, run: Option<&str>) -> anyhow::Result<Ex
     }
     println!("run {}\n  {}\n", found.run, status::run_line(found, now));
     for (change, outcome, _) in &changes {
-        println!("{}  {}", column(&plan_screen::person(change, now, style), 110), outcome_word(outcome));
+        println!("{}  {}", column(&plan_screen::person(change, now, style), 110), outcome.words());
     }
     if changes.is_empty() {
         println!("  it changed nothing");
     }
     Ok(Exit::Done)
-}
-
-/// An outcome in a few words.
-pub(super) fn outcome_word(outcome: &Outcome) -> String {
-    match outcome {
-        Outcome::Done { request_id, .. } => {
-            format!("done{}", request_id.as_ref().map(|id| format!(" (request {id})")).unwrap_or_default())
-        }
-        Outcome::AlreadySo { .. } => "was so already".to_owned(),
-        Outcome::Failed { code, message, .. } => format!("failed: {code}: {message}"),
-        Outcome::InDoubt { message } => format!("in doubt: {message}"),
-        Outcome::DidNotHappen => "did not happen".to_owned(),
-        Outcome::NotAttempted { .. } => "not attempted".to_owned(),
-    }
 }

@@ -15,7 +15,6 @@ mod explain;
 mod history;
 pub mod logging;
 mod observed;
-mod plan_reason;
 mod plan_screen;
 mod plan_sources;
 pub mod policy;

@@ -1,11 +1,11 @@
 //! A rename as an administrator reads it: one block for its parts, in their order, with what it costs.
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::plan_screen::{self, NAME_WIDTH};
 use super::style::{Style, column, count};
-use crate::model::{Action, Change, Operation, Reason, Time};
+use crate::model::{Action, Change, Reason, Time};
+use crate::planner::fate;
 
 /// All changes of one renamed person.
 #[must_use]
@@ -25,7 +25,7 @@ pub(super) fn block(changes: &[&Change], now: Time, style: Style) -> String {
     for change in changes {
         match &change.action {
             Action::Create(desired) => {
-                let persona = plan_screen::persona(&desired.attributes);
+                let persona = fate::persona(&desired.attributes);
                 part(&mut out, &style.good("+"), &format!("new user: {persona}, and whatever else the old one has"));
             }
             Action::MoveQuickConnect(step) => {
@@ -47,17 +47,6 @@ pub(super) fn block(changes: &[&Change], now: Time, style: Style) -> String {
 fn part(out: &mut String, sign: &str, text: &str) {
     // Writing to a String cannot fail.
     let _ = write!(out, "\n      {sign} {text}");
-}
-
-/// What all renames of a plan cost, by operation.
-#[must_use]
-pub(super) fn costs<'a>(changes: impl Iterator<Item = &'a Change>) -> String {
-    let mut calls: BTreeMap<Operation, usize> = BTreeMap::new();
-    for change in changes {
-        *calls.entry(change.action.operation()).or_default() += 1;
-    }
-    let parts: Vec<String> = calls.iter().map(|(operation, n)| format!("{operation} {n}")).collect();
-    format!("a new user each, and the old one deleted: {}", parts.join(" · "))
 }
 
 #[cfg(test)]
@@ -115,7 +104,7 @@ mod tests {
             ]
         );
         assert_eq!(
-            costs(changes.iter()),
+            fate::costs(changes.iter()),
             "a new user each, and the old one deleted: CreateUser 1 · DeleteUser 1 · UpdateQuickConnectConfig 1"
         );
         let told: Vec<String> = changes.iter().map(|change| plan_screen::person(change, now, plain)).collect();

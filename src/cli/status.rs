@@ -252,23 +252,6 @@ pub(super) fn run_line(run: &RunRow, now: Time) -> String {
     let when = format!("{} ({})", style::relative(run.started, now), style::moment(run.started));
     match &run.summary {
         None => format!("{when}  not finished"),
-        Some(summary) => {
-            let mut parts = vec![summary.result.replace('_', " ")];
-            let counts = [
-                (summary.created, "created"),
-                (summary.adopted, "adopted"),
-                (summary.updated, "facets written"),
-                (summary.deleted, "deleted"),
-                (summary.failed, "failed"),
-                (summary.in_doubt, "in doubt"),
-                (summary.quarantined, "held"),
-                (summary.resting, "resting"),
-            ];
-            parts.extend(counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{} {what}", number(*n))));
-            if !summary.message.is_empty() {
-                parts.push(summary.message.clone());
-            }
-            format!("{when}  {}", parts.join(" · "))
-        }
+        Some(summary) => format!("{when}  {}", summary.words()),
     }
 }

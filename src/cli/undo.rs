@@ -9,6 +9,7 @@ use super::style::{self, Style, column, count, number};
 use super::{Door, Exit, UndoArgs, plan_screen, sync, sync_screen};
 use crate::config::Config;
 use crate::model::{Finding, FindingCode, Outcome, Plan, RunSummary, Time};
+use crate::planner::fate;
 use crate::planner::guard::Refusal;
 use crate::serve::control::{Ask, Ending};
 use crate::store::{RunRow, Store};
@@ -142,7 +143,7 @@ impl Shown<'_> {
         }
         self.left(&mut out, shown, style);
         if !plan.is_empty() {
-            let _ = writeln!(out, "\n  {}", plan_screen::forecast(plan));
+            let _ = writeln!(out, "\n  {}", fate::forecast(plan));
         }
         match refusal {
             Some(refusal) => {

@@ -12,6 +12,7 @@ use super::Time;
 use super::operation::Operation;
 use super::outcome::Outcome;
 use super::plan::{Change, Finding};
+use super::words::number;
 
 /// One run. A version 7 UUID, so runs sort by time.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -123,6 +124,27 @@ pub struct RunSummary {
 }
 
 impl RunSummary {
+    /// In one line: `done · 14 created · 22 facets written`.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let mut parts = vec![self.result.replace('_', " ")];
+        let counts = [
+            (self.created, "created"),
+            (self.adopted, "adopted"),
+            (self.updated, "facets written"),
+            (self.deleted, "deleted"),
+            (self.failed, "failed"),
+            (self.in_doubt, "in doubt"),
+            (self.quarantined, "held"),
+            (self.resting, "resting"),
+        ];
+        parts.extend(counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{} {what}", number(*n))));
+        if !self.message.is_empty() {
+            parts.push(self.message.clone());
+        }
+        parts.join(" · ")
+    }
+
     /// Whether something that was planned is not done.
     #[must_use]
     pub fn incomplete(&self) -> bool {

@@ -15,6 +15,7 @@
 //! journal     what happened, in order: ledger and outbox
 //! observation everything a plan is made of
 //! undone      what an administrator has taken back, until the wish is another one
+//! words       how numbers, spans of time and moments are said
 //! target      the port to the system that is kept in agreement
 //! ```
 //!
@@ -36,6 +37,7 @@ pub mod stakes;
 pub mod target;
 pub mod undone;
 pub mod user;
+pub mod words;
 
 pub use attribute::{ATTRIBUTES, Attribute, AttributeSet, Authority, Facet, Named, OWNER_TAG, ResourceId, Value};
 pub use inventory::{Catalogue, IdentityManagement, Instance, Inventory, QuickConnect};

@@ -131,6 +131,21 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// In a few words.
+    #[must_use]
+    pub fn words(&self) -> String {
+        match self {
+            Self::Done { request_id, .. } => {
+                format!("done{}", request_id.as_ref().map(|id| format!(" (request {id})")).unwrap_or_default())
+            }
+            Self::AlreadySo { .. } => "was so already".to_owned(),
+            Self::Failed { code, message, .. } => format!("failed: {code}: {message}"),
+            Self::InDoubt { message } => format!("in doubt: {message}"),
+            Self::DidNotHappen => "did not happen".to_owned(),
+            Self::NotAttempted { .. } => "not attempted".to_owned(),
+        }
+    }
+
     /// Whether Connect now is as the change wanted it.
     #[must_use]
     pub fn succeeded(&self) -> bool {

@@ -2,9 +2,11 @@
 //!
 //! Plain data; the command line and the console render it.
 
+use std::collections::BTreeSet;
+
 use connectors::{AttributeName, DirectoryUser, PersonKey, SourceName, attributes};
 
-use super::human::{Humans, Role};
+use super::human::{Human, Humans, Role};
 use super::leaver::{self, Presence};
 use super::mapping::{Compiled, DEFAULT, Wish};
 use super::rule::Facts;
@@ -201,6 +203,16 @@ fn others(seen: &Observation, rules: &Rules, explanation: &mut Explanation) {
             Role::Silent { matched, why, .. } => Some(other(at, matched, format!("{source} says: {why}"))),
         });
     }
+}
+
+/// The records of everybody who has several, for those who explain one of them without everybody else.
+#[must_use]
+pub fn several_records(seen: &Observation, rules: &Rules) -> Vec<BTreeSet<PersonKey>> {
+    let people = super::candidates(seen, rules);
+    let humans = Humans::of(seen, rules, &people);
+    let records =
+        |human: &Human| human.others.iter().chain([&human.decides]).map(|at| people[*at].user.key.clone()).collect();
+    humans.several.iter().map(records).collect()
 }
 
 fn user_of<'a>(plan: &Plan, seen: &'a Observation, person: &PersonKey, changes: &[Change]) -> Option<&'a ConnectUser> {

@@ -78,6 +78,23 @@ pub struct Coverage {
 /// The rules over everybody who is active and in scope.
 #[must_use]
 pub fn coverage(seen: &Observation, rules: &Rules) -> Coverage {
+    coverage_with(seen, rules, &mut |_| {})
+}
+
+/// Whom a number of [`Coverage`] is about.
+#[derive(Debug, Clone, Copy)]
+pub struct Covered<'a> {
+    /// The person.
+    pub person: &'a PersonKey,
+    /// The rules that apply, in order; `(default)` for the default persona.
+    pub rules: &'a [&'a str],
+    /// The department as the record has it, if no rule speaks of it: `Some(None)` is a person without a department.
+    pub unmapped: Option<Option<&'a str>>,
+}
+
+/// The same, telling of everybody who is counted.
+#[must_use]
+pub fn coverage_with(seen: &Observation, rules: &Rules, told: &mut dyn FnMut(Covered<'_>)) -> Coverage {
     let identity = seen.connect.instance.identity_management;
     let compiled = Compiled::new(rules, &seen.connect.catalogue, &seen.directory, identity);
     let candidates = super::candidates(seen, rules);
@@ -101,7 +118,9 @@ pub fn coverage(seen: &Observation, rules: &Rules) -> Coverage {
         for rule in &wish.rules {
             *people.entry(rule).or_default().entry(person.key.source.clone()).or_default() += 1;
         }
-        if wish.unmapped || wish.rules.is_empty() {
+        let without = wish.unmapped || wish.rules.is_empty();
+        told(Covered { person: &person.key, rules: &wish.rules, unmapped: without.then_some(facts.department) });
+        if without {
             let department = facts.department.map(|text| fold(text).into_owned());
             let (_, counts) = unmapped.entry(department).or_insert((facts.department, BySource::new()));
             *counts.entry(person.key.source.clone()).or_default() += 1;

@@ -15,6 +15,7 @@
 //! undo        a run taken back · undone: what was taken back, left alone by ordinary plans
 //! guard       the brake: budgets, floors, canaries, protected people, the digest that an approval names
 //! rest        what Connect refused before and is not tried yet
+//! fate        what a plan does to people, in words · outlook: what becomes of one person
 //! explain     everything about one person · lint: coverage, unknown names, the rules' own examples
 //! ```
 //!
@@ -30,6 +31,7 @@ mod correlate;
 mod diff;
 mod draft;
 pub mod explain;
+pub mod fate;
 mod fields;
 mod fold;
 #[cfg(feature = "fuzzing")]
@@ -42,6 +44,7 @@ mod leaver;
 pub mod lint;
 mod listed;
 mod mapping;
+pub mod outlook;
 mod rename;
 mod rest;
 pub mod rule;
@@ -73,9 +76,12 @@ use rules::Rules;
 use stakes::{Counted, Tally};
 
 pub use draft::forecast;
-pub use explain::{Explanation, FieldOf, OtherRecord, ShownAttribute, explain, explain_in};
+pub use explain::{Explanation, FieldOf, OtherRecord, ShownAttribute, explain, explain_in, several_records};
+pub use fold::fold;
 pub use guard::{Refusal, Verdict, digest, review};
-pub use lint::{Coverage, ExampleResult, SourceCoverage, check_examples, coverage, missing_names};
+pub use lint::{
+    Coverage, Covered, ExampleResult, SourceCoverage, check_examples, coverage, coverage_with, missing_names,
+};
 
 /// The quota of an operation: calls a second, and the burst.
 pub type Quota<'a> = dyn Fn(Operation) -> (f64, u32) + 'a;

@@ -30,7 +30,7 @@ pub struct RunRow {
 }
 
 #[derive(FromRow)]
-struct Row {
+pub(super) struct Row {
     id: String,
     trigger: String,
     started_at: i64,
@@ -124,15 +124,7 @@ impl Store {
         .bind(run.to_string())
         .fetch_all(&mut *reader)
         .await?;
-        rows.into_iter()
-            .map(|(body, outcome, at)| {
-                let outcome = match outcome {
-                    Some(text) => decode("an outcome", &text)?,
-                    None => Outcome::InDoubt { message: "no reply was recorded".to_owned() },
-                };
-                Ok((decode("a change", &body)?, outcome, time(at)?))
-            })
-            .collect()
+        rows.into_iter().map(change).collect()
     }
 
     /// People by key, username, the beginning of a username, or e-mail address; case does not matter. Exact matches come
@@ -175,4 +167,15 @@ impl Store {
         };
         Ok(found.into_iter().map(|(source, id)| PersonKey::new(source, id)).collect())
     }
+}
+
+/// A change as it is stored: body, outcome, when.
+pub(super) fn change(
+    (body, outcome, at): (String, Option<String>, i64),
+) -> Result<(Change, Outcome, Time), StoreError> {
+    let outcome = match outcome {
+        Some(text) => decode("an outcome", &text)?,
+        None => Outcome::InDoubt { message: "no reply was recorded".to_owned() },
+    };
+    Ok((decode("a change", &body)?, outcome, time(at)?))
 }

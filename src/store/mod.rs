@@ -21,7 +21,8 @@
 //! approvals   held plans and who let them through
 //! inventory   Connect as last seen, kept true by our own confirmed writes
 //! undone      what was taken back, until the wish is another one
-//! history     what happened to whom, for people who ask
+//! history     what happened to whom, for people who ask · days: on which day, a page at a time · about: one person whole
+//! console     who may look at the console, and what was done there
 //! ```
 //!
 //! Invariant: one logical step is one transaction. A crash at any statement leaves the state before or after it.
@@ -30,9 +31,12 @@
 //! Invariant: personal data is in this file only, and the file is its owner's alone (0600).
 //! Deliberately absent: decisions about people, and every sibling (`planner`, `connect`, `report`).
 
+mod about;
 mod approvals;
 mod codec;
 mod confirm;
+mod console;
+mod days;
 mod error;
 mod file;
 mod findings;
@@ -72,6 +76,8 @@ use crate::model::Time;
 
 pub use approvals::Held;
 pub use confirm::ConfirmOutcome;
+pub use console::{AuditRow, Hash, SessionRow};
+pub use days::{DayCount, Mark, Part, Span};
 pub use error::{Misread, StoreError};
 pub use history::RunRow;
 pub use inventory::InventoryPatch;

@@ -16,7 +16,7 @@ use super::lease::RunLease;
 use crate::model::{DirectoryView, SourceState, SourceView, Time};
 
 #[derive(FromRow)]
-struct Row {
+pub(super) struct Row {
     id: String,
     attributes: String,
     standing: String,
@@ -90,19 +90,7 @@ impl Store {
         let mut view = DirectoryView::default();
         let mut names = Interner::default();
         for source in configured {
-            let state = match frozen.get(source) {
-                Some(why) => SourceState::Frozen { why: why.clone() },
-                None => SourceState::Fresh,
-            };
-            let row: Option<(Option<String>, Option<i64>)> =
-                sqlx::query_as("SELECT scope, established_at FROM source WHERE name = ?1")
-                    .bind(source.as_str())
-                    .fetch_optional(&mut *tx)
-                    .await?;
-            let (scope, established) = row.unwrap_or_default();
-            let scope = scope.map(|text| decode("a scope", &text)).transpose()?;
-            view.sources.insert(source.clone(), SourceView { state, scope, established: established.is_some() });
-            groups(&mut tx, source, &mut view).await?;
+            head(&mut tx, source, frozen.get(source), &mut view).await?;
             people(&mut tx, source, &mut names, &mut view).await?;
         }
         tx.commit().await?;
@@ -163,6 +151,28 @@ impl Store {
     }
 }
 
+/// Everything about a source but its people.
+pub(super) async fn head(
+    tx: &mut SqliteConnection,
+    source: &SourceName,
+    frozen: Option<&String>,
+    view: &mut DirectoryView,
+) -> Result<(), StoreError> {
+    let state = match frozen {
+        Some(why) => SourceState::Frozen { why: why.clone() },
+        None => SourceState::Fresh,
+    };
+    let row: Option<(Option<String>, Option<i64>)> =
+        sqlx::query_as("SELECT scope, established_at FROM source WHERE name = ?1")
+            .bind(source.as_str())
+            .fetch_optional(&mut *tx)
+            .await?;
+    let (scope, established) = row.unwrap_or_default();
+    let scope = scope.map(|text| decode("a scope", &text)).transpose()?;
+    view.sources.insert(source.clone(), SourceView { state, scope, established: established.is_some() });
+    groups(tx, source, view).await
+}
+
 async fn groups(tx: &mut SqliteConnection, source: &SourceName, view: &mut DirectoryView) -> Result<(), StoreError> {
     let rows: Vec<(String, Option<String>)> = sqlx::query_as("SELECT id, name FROM directory_group WHERE source = ?1")
         .bind(source.as_str())
@@ -190,7 +200,19 @@ async fn people(
     .bind(source.as_str())
     .fetch(&mut *tx);
     while let Some(row) = rows.try_next().await? {
-        let Row { id, attributes, standing: text, unreadable, changed_what, groups } = row;
+        row.into_view(source, names, view)?;
+    }
+    Ok(())
+}
+
+impl Row {
+    pub(super) fn into_view(
+        self,
+        source: &SourceName,
+        names: &mut Interner,
+        view: &mut DirectoryView,
+    ) -> Result<(), StoreError> {
+        let Row { id, attributes, standing: text, unreadable, changed_what, groups } = self;
         let groups: Vec<String> = decode("the groups of a person", &groups)?;
         let groups = groups.iter().map(|group| GroupKey::new(source.clone(), names.id(group))).collect();
         let key = PersonKey::new(source.clone(), id);
@@ -200,6 +222,6 @@ async fn people(
         }
         let user = DirectoryUser { key: key.clone(), attributes, groups, standing: standing(&text)?, unreadable };
         view.people.insert(key, user);
+        Ok(())
     }
-    Ok(())
 }

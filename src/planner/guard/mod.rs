@@ -35,6 +35,9 @@ mod protected;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
+
+use connectors::PersonKey;
 use serde::{Deserialize, Serialize};
 
 use super::rules::{Approval, Limit, Limits};
@@ -98,6 +101,12 @@ pub fn review(plan: Plan, limits: &Limits, approval: Option<&Approval>, at: Time
     over.extend(standing.told(&digest, limits.approval_secs).filter(|_| approvable));
     let message = over.join("; ");
     Verdict::Refused(Box::new(plan), Refusal { digest, approvable, message, why, largest, hint })
+}
+
+/// Everybody to whom the plan gives a privileged profile they do not have, with the names of these profiles.
+#[must_use]
+pub fn raised(plan: &Plan, limits: &Limits) -> BTreeMap<PersonKey, String> {
+    privilege::raised(plan, &Privileged::of(&limits.privileged, &plan.stakes)).names()
 }
 
 /// What stands against a plan.

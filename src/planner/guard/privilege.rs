@@ -84,6 +84,12 @@ fn security_of(set: &AttributeSet) -> BTreeSet<&ResourceId> {
 }
 
 impl Raised<'_> {
+    /// Who receives what, by name.
+    pub(super) fn names(&self) -> BTreeMap<PersonKey, String> {
+        let named = |set: &BTreeSet<&Named>| set.iter().map(|named| &*named.name).collect::<Vec<_>>().join(", ");
+        self.people.iter().map(|(person, set)| ((*person).clone(), named(set))).collect()
+    }
+
     /// The message, if they are too many. Joiners are not managed yet, so they widen what the part is taken of.
     pub(super) fn over(&self, limit: &Limit, managed: u32) -> Option<String> {
         let Self { people, joiners } = self;

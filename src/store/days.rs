@@ -1,0 +1,175 @@
+//! What happened on which day and in which run, a page at a time, for people who look.
+//!
+//! Invariant: whatever is listed here is bounded by the caller and found by an index; nothing grows with the history.
+
+use std::collections::BTreeSet;
+
+use connectors::PersonKey;
+
+use super::Store;
+use super::codec::{encode, millis, time};
+use super::error::StoreError;
+use super::history::{self, RunRow};
+use super::journal::{self, JournalRow};
+use crate::model::{Change, Outcome, RunId, Time};
+
+/// Milliseconds of a day; days are UTC.
+const DAY_MILLIS: i64 = 24 * 60 * 60 * 1_000;
+
+/// What the state file was made of when something was derived from it. Equal marks: nothing was pulled, looked at or run
+/// meanwhile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Mark {
+    run: i64,
+    pulled: i64,
+    looked: i64,
+}
+
+/// People to whom something happened on one day.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DayCount {
+    /// The beginning of the day, UTC.
+    pub day: Time,
+    /// `join`, `change`, `leave`, `rename` or `adopt`.
+    pub fate: String,
+    /// How many people.
+    pub people: u32,
+}
+
+/// Which part of the changes that took place is meant.
+#[derive(Debug, Clone, Copy)]
+pub struct Span<'a> {
+    /// `join`, `change`, `leave`, `rename` or `adopt`; absent = all of them.
+    pub fate: Option<&'a str>,
+    /// From this moment on.
+    pub from: Time,
+    /// Before this moment.
+    pub to: Time,
+    /// Only these people.
+    pub people: Option<&'a BTreeSet<PersonKey>>,
+}
+
+/// A part of a longer list.
+#[derive(Debug, Clone, Copy)]
+pub struct Part {
+    /// Rows that are left out before it.
+    pub offset: u32,
+    /// Rows in it at most.
+    pub limit: u32,
+}
+
+impl Store {
+    /// What the file is made of now.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub async fn mark(&self) -> Result<Mark, StoreError> {
+        let mut reader = self.reader().await;
+        let (run, pulled, looked): (i64, i64, i64) = sqlx::query_as(
+            "SELECT COALESCE((SELECT seq FROM run WHERE finished_at IS NOT NULL ORDER BY seq DESC LIMIT 1), 0),
+                    COALESCE((SELECT MAX(last_pull) FROM source), 0),
+                    COALESCE((SELECT MAX(at) FROM inventory), 0)",
+        )
+        .fetch_one(&mut *reader)
+        .await?;
+        Ok(Mark { run, pulled, looked })
+    }
+
+    /// People to whom something happened, by day and fate, from a moment on.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub async fn days(&self, from: Time) -> Result<Vec<DayCount>, StoreError> {
+        let mut reader = self.reader().await;
+        let rows: Vec<(i64, String, i64)> = sqlx::query_as(
+            "SELECT at / ?2 AS day, fate, COUNT(DISTINCT person) FROM journal INDEXED BY journal_fate
+             WHERE fate IN ('join', 'change', 'leave', 'rename', 'adopt') AND at >= ?1 GROUP BY day, fate ORDER BY day, fate",
+        )
+        .bind(millis(from))
+        .bind(DAY_MILLIS)
+        .fetch_all(&mut *reader)
+        .await?;
+        rows.into_iter()
+            .map(|(day, fate, people)| {
+                Ok(DayCount { day: time(day * DAY_MILLIS)?, fate, people: u32::try_from(people).unwrap_or(u32::MAX) })
+            })
+            .collect()
+    }
+
+    /// Changes that took place, newest first, and how many there are in all.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub async fn happened(&self, span: Span<'_>, part: Part) -> Result<(Vec<JournalRow>, u64), StoreError> {
+        const WHERE: &str = "fate IS NOT NULL AND at >= ?1 AND at < ?2 AND (?3 IS NULL OR fate = ?3)
+                             AND (?4 IS NULL OR person IN (SELECT value FROM json_each(?4)))";
+        let people = span.people.map(encode).transpose()?;
+        let mut reader = self.reader().await;
+        let all: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(format!("SELECT COUNT(*) FROM journal WHERE {WHERE}")))
+            .bind(millis(span.from))
+            .bind(millis(span.to))
+            .bind(span.fate)
+            .bind(&people)
+            .fetch_one(&mut *reader)
+            .await?;
+        let rows: Vec<journal::Row> = sqlx::query_as(sqlx::AssertSqlSafe(format!(
+            "SELECT seq, event_id, at, body FROM journal WHERE {WHERE} ORDER BY at DESC, seq DESC LIMIT ?5 OFFSET ?6"
+        )))
+        .bind(millis(span.from))
+        .bind(millis(span.to))
+        .bind(span.fate)
+        .bind(&people)
+        .bind(part.limit)
+        .bind(part.offset)
+        .fetch_all(&mut *reader)
+        .await?;
+        let rows = rows.into_iter().map(JournalRow::try_from).collect::<Result<_, _>>()?;
+        Ok((rows, all.unsigned_abs()))
+    }
+
+    /// Runs, newest first, and how many there are in all.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub async fn runs_part(&self, part: Part) -> Result<(Vec<RunRow>, u64), StoreError> {
+        let mut reader = self.reader().await;
+        let all: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM run").fetch_one(&mut *reader).await?;
+        let rows: Vec<history::Row> = sqlx::query_as(
+            "SELECT id, trigger, started_at, finished_at, summary FROM run ORDER BY seq DESC LIMIT ?1 OFFSET ?2",
+        )
+        .bind(part.limit)
+        .bind(part.offset)
+        .fetch_all(&mut *reader)
+        .await?;
+        Ok((rows.into_iter().map(RunRow::try_from).collect::<Result<_, _>>()?, all.unsigned_abs()))
+    }
+
+    /// Changes of one run in the order of the plan, and how many there are in all. See [`Store::run_changes`].
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub async fn run_changes_part(
+        &self,
+        run: RunId,
+        people: Option<&BTreeSet<PersonKey>>,
+        part: Part,
+    ) -> Result<(Vec<(Change, Outcome, Time)>, u64), StoreError> {
+        const WHERE: &str = "run = ?1 AND (?2 IS NULL OR person IN (SELECT value FROM json_each(?2)))";
+        let people = people.map(encode).transpose()?;
+        let mut reader = self.reader().await;
+        let count = sqlx::AssertSqlSafe(format!("SELECT COUNT(*) FROM change INDEXED BY change_person WHERE {WHERE}"));
+        let all: i64 = sqlx::query_scalar(count).bind(run.to_string()).bind(&people).fetch_one(&mut *reader).await?;
+        let rows: Vec<(String, Option<String>, i64)> = sqlx::query_as(sqlx::AssertSqlSafe(format!(
+            "SELECT body, outcome, COALESCE(settled_at, intended_at, 0) FROM change WHERE {WHERE}
+             ORDER BY seq LIMIT ?3 OFFSET ?4"
+        )))
+        .bind(run.to_string())
+        .bind(&people)
+        .bind(part.limit)
+        .bind(part.offset)
+        .fetch_all(&mut *reader)
+        .await?;
+        let changes = rows.into_iter().map(history::change).collect::<Result<_, _>>()?;
+        Ok((changes, all.unsigned_abs()))
+    }
+}
