@@ -13,6 +13,7 @@
 //! floor 5   cli                     the door: verbs, screens, exit codes
 //! floor 4   config → assemble       read the file, build the parts
 //!           serve                   schedule, control socket, shutdown
+//!           console                 web pages over the state file
 //! floor 3   reconcile               the story: observe → plan → guard → apply → record → report
 //! floor 2   planner (pure)          decides
 //!           connect  store  report  does · remembers · tells; siblings never see each other
@@ -133,6 +134,7 @@ pub mod aws;
 pub mod cli;
 pub mod config;
 pub mod connect;
+pub mod console;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 pub mod model;

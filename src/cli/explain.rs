@@ -10,7 +10,7 @@ use super::observed::{self, Observed};
 use super::style::{self, Style, column};
 use super::{Door, Exit, plan_screen};
 use crate::assemble;
-use crate::model::{Authority, Decision, JournalEntry, Observation, Operation, RetryClock, Time};
+use crate::model::{Decision, JournalEntry, Observation, Operation, RetryClock, Time};
 use crate::planner::{self, Explanation, OtherRecord, outlook};
 use crate::store::JournalRow;
 
@@ -96,8 +96,7 @@ fn screen(explanation: &Explanation, seen: &Observation, past: &[JournalRow], no
     let mut out = String::new();
     heading(&mut out, explanation, style);
     directory(&mut out, explanation, seen);
-    // Rules do not ask a record that another one stands before.
-    let gives = if explanation.decided_by.is_some() { "would give" } else { "gives" };
+    let gives = outlook::gives(explanation);
     section(
         &mut out,
         "rules",
@@ -111,11 +110,7 @@ fn screen(explanation: &Explanation, seen: &Observation, past: &[JournalRow], no
         &mut out,
         "facets",
         explanation.facets.iter().map(|facet| {
-            let authority = match facet.authority {
-                Authority::Directory => "directory",
-                Authority::Connect => "connect",
-                Authority::Shared => "shared",
-            };
+            let authority = outlook::authority(facet.authority);
             format!("{} {} {}", column(facet.facet.short(), 10), column(authority, 10), facet.state)
         }),
     );
@@ -131,41 +126,12 @@ fn screen(explanation: &Explanation, seen: &Observation, past: &[JournalRow], no
 }
 
 fn heading(out: &mut String, explanation: &Explanation, style: Style) {
-    let name = explanation
-        .directory
-        .as_ref()
-        .and_then(|user| user.attributes.get(attributes::USERNAME).map(str::to_owned))
-        .unwrap_or_else(|| explanation.person.to_string());
-    let connect = match &explanation.user {
-        Some(user) => format!("Connect user {}", user.username),
-        None => "no Connect user".to_owned(),
-    };
+    let (name, connect) = (outlook::username(explanation), outlook::connect_user(explanation));
     let _ = writeln!(out, "{}   {}   {connect}\n", style.bold(name), style.dim(&explanation.person));
 }
 
 fn directory(out: &mut String, explanation: &Explanation, seen: &Observation) {
-    let Some(user) = &explanation.directory else {
-        section(out, "directory", std::iter::once("no record".to_owned()));
-        return;
-    };
-    let of = |name: &str| user.attributes.get(name);
-    let shown = [
-        of(attributes::DISPLAY_NAME),
-        of(attributes::DEPARTMENT),
-        of(attributes::TITLE),
-        of(attributes::BUSINESS_PHONE).or(of(attributes::MOBILE_PHONE)),
-    ];
-    let facts: Vec<&str> = shown.into_iter().flatten().collect();
-    let groups: Vec<&str> = user
-        .groups
-        .iter()
-        .map(|key| seen.directory.groups.get(key).and_then(|group| group.name.as_deref()).unwrap_or(key.id.as_str()))
-        .collect();
-    let groups =
-        if groups.is_empty() { "no followed group".to_owned() } else { format!("groups {}", groups.join(", ")) };
-    let status = explanation.status.as_ref().map(|status| format!(" ({status})")).unwrap_or_default();
-    let standing = format!("{} · {}{status}", facts.join(" · "), explanation.presence);
-    section(out, "directory", [standing, groups].into_iter());
+    section(out, "directory", outlook::directory(explanation, &seen.directory.groups).into_iter());
     section(
         out,
         "attributes",
@@ -174,17 +140,7 @@ fn directory(out: &mut String, explanation: &Explanation, seen: &Observation) {
             format!("{} {}  ← {}", column(shown.name.as_str(), 16), column(&value, 32), shown.field)
         }),
     );
-    let others = explanation
-        .decided_by
-        .iter()
-        .map(|other| format!("decided by {}: same {}, {}", other.person, other.matched, other.why))
-        .chain(
-            explanation
-                .decides_for
-                .iter()
-                .map(|other| format!("decides for {}: same {}, {}", other.person, other.matched, other.why)),
-        );
-    section(out, "same person", others);
+    section(out, "same person", outlook::same_person(explanation).into_iter());
 }
 
 /// A section of the screen: its name beside the first line, nothing if there are no lines.

@@ -26,6 +26,7 @@ mod status;
 mod style;
 mod sync;
 mod sync_screen;
+mod token;
 mod undo;
 
 use std::path::PathBuf;
@@ -109,6 +110,15 @@ enum Verb {
     },
     /// How many people each rule gives what, and departments without a rule.
     Rules,
+    /// The secret that opens the console.
+    #[command(subcommand)]
+    Token(TokenVerb),
+}
+
+#[derive(Debug, Subcommand)]
+enum TokenVerb {
+    /// Make a new one and print it, once. The old one and every session end.
+    Rotate,
 }
 
 #[derive(Debug, Subcommand)]
@@ -228,6 +238,7 @@ pub async fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exi
         Verb::Undo(args) => undo::undo(&door, &args).await,
         Verb::Explain { person } => explain::explain(&door, &person).await,
         Verb::Rules => rules::rules(&door).await,
+        Verb::Token(TokenVerb::Rotate) => token::rotate(&door).await,
     };
     result.unwrap_or_else(|error| fail(&error))
 }

@@ -8,7 +8,12 @@ use tokio::sync::{mpsc, watch};
 
 use super::{Door, Exit};
 use crate::assemble::{self, Assembled};
-use crate::serve::control;
+use crate::config::Config;
+use crate::connect::AmazonConnect;
+use crate::console::{self, ConsoleConfig};
+use crate::reconcile;
+use crate::serve::{Service, control};
+use crate::store::Store;
 
 /// `rollcall serve`.
 ///
@@ -29,12 +34,59 @@ pub(super) async fn serve(door: &Door) -> anyhow::Result<Exit> {
     let questions = tokio::spawn(control::take_questions(listener, asks_sender));
     let (stop_sender, stop) = watch::channel(false);
     let signals = tokio::spawn(stop_on_signal(stop_sender));
+    let console =
+        config.console.clone().map(|console| tokio::spawn(show(console, config.clone(), &service, stop.clone())));
     let result = Arc::new(service).serve(lease, asks, stop).await;
     questions.abort();
+    // The sender goes with it: whoever still waits for a stop is asked now.
     signals.abort();
+    if let Some(console) = console {
+        let _ = console.await;
+    }
     let _ = std::fs::remove_file(control::socket_path(&config.state));
     store.release(result?).await?;
     Ok(Exit::Done)
+}
+
+/// The console beside the service. What fails here is told and stops nothing else.
+fn show(
+    console: ConsoleConfig,
+    config: Config,
+    service: &Service<AmazonConnect>,
+    stop: watch::Receiver<bool>,
+) -> impl Future<Output = ()> + Send + use<> {
+    let keep = service.centre.store.clone();
+    let sources = service.centre.sources.clone();
+    let quota = config.connect.quota.clone();
+    async move {
+        // A handle of its own: looking never waits for a run.
+        let look = match Store::open_read_only(&config.state).await {
+            Ok(look) => look,
+            Err(error) => {
+                tracing::error!(hint = error.hint(), "the console does not run: {}", reconcile::chain(&error));
+                return;
+            }
+        };
+        let centre = console::Centre {
+            name: config.name,
+            look,
+            keep,
+            rules: config.rules,
+            rules_digest: config.rules_digest,
+            limits: config.limits,
+            quota: Arc::new(move |operation| {
+                let rate = quota.rate(operation);
+                (rate.per_second, rate.burst)
+            }),
+            field_of: Arc::new(move |source, attribute| {
+                let source = sources.iter().find(|known| known.name() == source);
+                source.map_or_else(|| attribute.to_string(), |source| source.field_of(attribute))
+            }),
+        };
+        if let Err(error) = console::run(console, vec![centre], super::now, stop).await {
+            tracing::error!(hint = error.hint(), "the console does not run: {}", reconcile::chain(&error));
+        }
+    }
 }
 
 /// Asks for a stop at the first SIGTERM or Ctrl-C.

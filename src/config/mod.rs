@@ -4,7 +4,7 @@
 //! section     tables and keys: whatever nobody asks for is a problem
 //! value       one value: text, numbers, durations, lists, addresses, secrets
 //! problem     what is wrong, all at once, each with line, place and one thing to do
-//! source · connect · tls · attributes · persona · mapping · policy · guard · schedule · report · example
+//! source · connect · tls · attributes · persona · mapping · policy · guard · schedule · report · console · example
 //!             one section of the file each
 //! ```
 //!
@@ -17,6 +17,7 @@
 mod attributes;
 mod aws;
 mod connect;
+mod console;
 mod example;
 mod guard;
 mod mapping;
@@ -44,6 +45,7 @@ use self::section::{Context, Item, Section};
 pub use self::source::SourceConfig;
 use crate::aws::Reach;
 use crate::connect::ConnectConfig;
+use crate::console::ConsoleConfig;
 use crate::planner::rules::{Example, Limits, Rules, SourceRules};
 use crate::report::SinkConfig;
 use crate::serve::ScheduleConfig;
@@ -77,6 +79,8 @@ pub struct Config {
     pub trial: u32,
     /// Where reports go.
     pub reports: Vec<SinkConfig>,
+    /// The web pages; absent: there are none.
+    pub console: Option<ConsoleConfig>,
     /// The rules' own tests.
     pub examples: Vec<Example>,
     /// SHA-256 of [`Config::rules`] without line numbers and canaries, in hex. Changes exactly if what the rules say changes.
@@ -178,7 +182,7 @@ fn read(root: &Section<'_>, path: &Path) -> Option<Config> {
     let name = root.required("name", "\"support-emea\"", |item| item.parsed(NAME, centre_name));
     let state = root.optional("state", Item::text).unwrap_or_else(|| "rollcall.db".to_owned());
     let enabled = root.optional("enabled", Item::flag).unwrap_or(true);
-    root.not_yet("console", "remove it");
+    let console = root.optional("console", console::read);
     root.not_yet("notify", "remove it; [report.*] is supported");
 
     let tls = tls::tls(&root.section("tls"));
@@ -241,6 +245,7 @@ fn read(root: &Section<'_>, path: &Path) -> Option<Config> {
         schedule,
         trial,
         reports,
+        console,
         examples,
     })
 }

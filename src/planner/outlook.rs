@@ -1,13 +1,16 @@
-//! What becomes of a person, in words: the decision, and what Connect refused before.
+//! One person in words: what the directory says, the decision, and what Connect refused before.
 //!
 //! Plain data; the command line and the console render it.
 //!
 //! Deliberately absent: colour, columns, markup.
 
-use connectors::PersonKey;
+use std::collections::BTreeMap;
 
+use connectors::{DirectoryGroup, GroupKey, PersonKey, attributes};
+
+use super::explain::{Explanation, OtherRecord};
 use crate::model::words::{count, moment, relative};
-use crate::model::{Decision, Operation, RetryClock, Stage, Time};
+use crate::model::{Authority, Decision, Operation, RetryClock, Stage, Time};
 
 /// How a line is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +72,70 @@ pub fn next(decision: Option<&Decision>, now: Time) -> Vec<Said> {
             one(Tone::Bad, format!("rests: {why} ({times}); tried again {when}"))
         }
     }
+}
+
+/// How the person is called: the username, or the key where there is none.
+#[must_use]
+pub fn username(explanation: &Explanation) -> String {
+    let record = explanation.directory.as_ref();
+    let username = record.and_then(|user| user.attributes.get(attributes::USERNAME));
+    username.map_or_else(|| explanation.person.to_string(), str::to_owned)
+}
+
+/// The Connect user, as the heading says it.
+#[must_use]
+pub fn connect_user(explanation: &Explanation) -> String {
+    match &explanation.user {
+        Some(user) => format!("Connect user {}", user.username),
+        None => "no Connect user".to_owned(),
+    }
+}
+
+/// What the directory says in two lines: who the person is and stands there, and the followed groups. One line if there is no
+/// record.
+#[must_use]
+pub fn directory(explanation: &Explanation, groups: &BTreeMap<GroupKey, DirectoryGroup>) -> Vec<String> {
+    let Some(user) = &explanation.directory else { return vec!["no record".to_owned()] };
+    let of = |name: &str| user.attributes.get(name);
+    let shown = [
+        of(attributes::DISPLAY_NAME),
+        of(attributes::DEPARTMENT),
+        of(attributes::TITLE),
+        of(attributes::BUSINESS_PHONE).or(of(attributes::MOBILE_PHONE)),
+    ];
+    let facts: Vec<&str> = shown.into_iter().flatten().collect();
+    let name =
+        |key: &GroupKey| groups.get(key).and_then(|group| group.name.clone()).unwrap_or_else(|| key.id.to_string());
+    let member: Vec<String> = user.groups.iter().map(name).collect();
+    let member =
+        if member.is_empty() { "no followed group".to_owned() } else { format!("groups {}", member.join(", ")) };
+    let status = explanation.status.as_ref().map(|status| format!(" ({status})")).unwrap_or_default();
+    vec![format!("{} · {}{status}", facts.join(" · "), explanation.presence), member]
+}
+
+/// The records of other directories of the same human.
+#[must_use]
+pub fn same_person(explanation: &Explanation) -> Vec<String> {
+    let told =
+        |how: &str, other: &OtherRecord| format!("{how} {}: same {}, {}", other.person, other.matched, other.why);
+    let decided = explanation.decided_by.iter().map(|other| told("decided by", other));
+    decided.chain(explanation.decides_for.iter().map(|other| told("decides for", other))).collect()
+}
+
+/// Who decides a facet, in a word.
+#[must_use]
+pub fn authority(authority: Authority) -> &'static str {
+    match authority {
+        Authority::Directory => "directory",
+        Authority::Connect => "connect",
+        Authority::Shared => "shared",
+    }
+}
+
+/// The word before what a rule gives: rules do not ask a record that another one stands before.
+#[must_use]
+pub fn gives(explanation: &Explanation) -> &'static str {
+    if explanation.decided_by.is_some() { "would give" } else { "gives" }
 }
 
 /// What was refused since when, when it is tried again, and what to do.

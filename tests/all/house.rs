@@ -18,7 +18,9 @@ fn may_import() -> BTreeMap<&'static str, &'static [&'static str]> {
         // The guard and the rules are the planner's, the lease is the store's, sinks are the report's.
         ("reconcile", &["model", "planner", "store", "report"]),
         ("serve", &["model", "planner", "reconcile", "store", "report"]),
-        ("config", &["model", "planner", "aws", "connect", "report", "secrets", "serve"]),
+        // Pages over the state file: nothing that reaches a remote.
+        ("console", &["model", "planner", "store", "serve"]),
+        ("config", &["model", "planner", "aws", "connect", "report", "secrets", "serve", "console"]),
         ("assemble", &["model", "config", "planner", "connect", "report", "secrets", "store", "reconcile", "serve"]),
         ("sandbox", &[]),
         // A page of documentation, with links.
@@ -31,6 +33,7 @@ fn may_import() -> BTreeMap<&'static str, &'static [&'static str]> {
                 "assemble",
                 "config",
                 "connect",
+                "console",
                 "model",
                 "planner",
                 "reconcile",

@@ -1,0 +1,245 @@
+//! The runs, and what each of them changed, before and after.
+
+use std::collections::BTreeSet;
+
+use axum::extract::{Path, Query};
+use axum::response::Response;
+use connectors::PersonKey;
+use maud::{Markup, html};
+use serde::Deserialize;
+
+use super::page::{self, Page, Tab, Trouble};
+use super::today::run_line;
+use super::view::View;
+use crate::model::words::{self, count, moment};
+use crate::model::{Action, AttributeSet, Change, Outcome, RunSummary, Time, Trigger};
+use crate::planner::fate;
+use crate::store::{Part, RunRow};
+
+/// People that a search is narrowed down to at most.
+pub(super) const MOST_FOUND: usize = 2_000;
+/// Rows of a file.
+pub(super) const MOST_SAVED: u32 = 200_000;
+
+/// What is asked for.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Asked {
+    q: Option<String>,
+    page: Option<String>,
+}
+
+impl Asked {
+    fn part(&self) -> Part {
+        part(page::page_of(self.page.as_deref()))
+    }
+}
+
+/// Which run.
+#[derive(Debug, Deserialize)]
+pub(super) struct Which {
+    run: String,
+}
+
+/// The rows of a page.
+pub(super) fn part(page: u32) -> Part {
+    Part { offset: (page - 1) * page::ROWS, limit: page::ROWS }
+}
+
+/// The people whom these words are about; `None` if nothing is said.
+pub(super) async fn people_called(view: &View, words: Option<&str>) -> Result<Option<BTreeSet<PersonKey>>, Trouble> {
+    match words.map(str::trim).filter(|words| !words.is_empty()) {
+        None => Ok(None),
+        Some(words) => Ok(Some(view.known().await?.index.keys(words, MOST_FOUND))),
+    }
+}
+
+fn trigger(run: &RunRow) -> &'static str {
+    match run.trigger {
+        Trigger::Hand => "by hand",
+        Trigger::Schedule => "by the schedule",
+        Trigger::Undo => "by hand, to take another run back",
+    }
+}
+
+/// `GET …/runs`.
+pub(super) async fn page(view: View, Query(asked): Query<Asked>) -> Result<Page, Trouble> {
+    let (runs, all) = view.store().runs_part(asked.part()).await?;
+    let at = page::page_of(asked.page.as_deref());
+    let body = html! {
+        h1 { "Runs" }
+        @if all == 0 { p.empty { "None yet." } p { "→ " code { "rollcall sync now" } } } @else {
+            ul.lines.runs { @for run in &runs { li { (run_line(&view, run)) " " span.why { (trigger(run)) } } } }
+            (page::foot(all, at, ("run", "runs"), &|n| view.asking("/runs", &[("page", &n.to_string())]), &view.url("/runs.csv")))
+        }
+    };
+    Ok(Page::of(&view, Tab::Runs, "Runs", &body))
+}
+
+/// `GET …/runs.csv`.
+pub(super) async fn file(view: View) -> Result<Response, Trouble> {
+    let mut table = page::table([
+        "run",
+        "started",
+        "finished",
+        "trigger",
+        "result",
+        "created",
+        "adopted",
+        "facets written",
+        "suspended",
+        "deleted",
+        "failed",
+        "in doubt",
+        "held",
+        "message",
+    ]);
+    let (runs, _) = view.store().runs_part(Part { offset: 0, limit: MOST_SAVED }).await?;
+    for run in &runs {
+        let s = run
+            .summary
+            .clone()
+            .unwrap_or_else(|| RunSummary { result: "not finished".into(), ..RunSummary::default() });
+        let finished = run.finished.map(|at| at.to_rfc3339()).unwrap_or_default();
+        let n = [s.created, s.adopted, s.updated, s.suspended, s.deleted, s.failed, s.in_doubt, s.quarantined];
+        let [created, adopted, updated, suspended, deleted, failed, in_doubt, held] = n.map(|n| n.to_string());
+        table.row([
+            &run.run.to_string(),
+            &run.started.to_rfc3339(),
+            &finished,
+            trigger(run),
+            &s.result,
+            &created,
+            &adopted,
+            &updated,
+            &suspended,
+            &deleted,
+            &failed,
+            &in_doubt,
+            &held,
+            &s.message,
+        ]);
+    }
+    Ok(table.file(&format!("{}-runs", view.name())))
+}
+
+async fn found(view: &View, which: &Which) -> Result<RunRow, Trouble> {
+    let mut runs = view.store().runs_like(&which.run, 2).await?;
+    match (runs.pop(), runs.pop()) {
+        (Some(only), None) => Ok(only),
+        _ => Err(Trouble::Missing("run")),
+    }
+}
+
+/// `GET …/runs/{run}`.
+pub(super) async fn one(view: View, Path(which): Path<Which>, Query(asked): Query<Asked>) -> Result<Page, Trouble> {
+    let run = found(&view, &which).await?;
+    let people = people_called(&view, asked.q.as_deref()).await?;
+    let (changes, all) = view.store().run_changes_part(run.run, people.as_ref(), asked.part()).await?;
+    let words = asked.q.as_deref().unwrap_or_default();
+    let path = format!("/runs/{}", run.run);
+    let at = page::page_of(asked.page.as_deref());
+    let body = html! {
+        h1 { "Run of " (moment(run.started)) }
+        p.keys { code { (run.run) } " · " (trigger(&run)) }
+        (facts(&view, &run))
+        @if all > 0 || !words.is_empty() {
+            (page::search(&view.url(&path), words, "People of this run", &[]))
+        }
+        @if changes.is_empty() {
+            p.empty { @if words.is_empty() { "It changed nothing." } @else { "It changed nobody who is called " b { (words) } "." } }
+        } @else {
+            table.fates {
+                thead { tr { th scope="col" { "Person" } th scope="col" { "What" } th scope="col" { "Before → after" } th scope="col" { "Why" } th scope="col" { "Outcome" } } }
+                tbody { @for (change, outcome, at) in &changes { (change_row(&view, change, outcome, *at)) } }
+            }
+            (page::foot(all, at, ("change", "changes"), &|n| view.asking(&path, &[("q", words), ("page", &n.to_string())]),
+                &view.asking(&format!("{path}/changes.csv"), &[("q", words)])))
+        }
+    };
+    Ok(Page::of(&view, Tab::Runs, "Run", &body))
+}
+
+/// The run in numbers.
+fn facts(view: &View, run: &RunRow) -> Markup {
+    let Some(summary) = &run.summary else {
+        return html! { p.lead.small { "Not finished; begun " (view.when(run.started)) "." } };
+    };
+    let (requests, calls): (u32, u32) = (summary.directory_requests.values().sum(), summary.calls.values().sum());
+    let throttled: u32 = summary.throttled.values().sum();
+    let bad = matches!(summary.result.as_str(), "failed" | "refused");
+    html! {
+        p.lead.small.bad[bad] { (summary.words()) }
+        p.dim {
+            "Took " (words::millis(summary.millis)) " · "
+            (count(requests as usize, "request", "requests")) " to the directory, "
+            (count(calls as usize, "call", "calls")) " to Connect"
+            @if throttled > 0 { ", " (throttled) " throttled" }
+            @if let Some((p50, p95)) = summary.propagation_p50_p95_secs {
+                " · from directory to Connect: half within " (words::millis(p50 * 1_000)) ", all but a few within " (words::millis(p95 * 1_000))
+            }
+        }
+        @for (source, why) in &summary.frozen {
+            p.bad { "Source " (source) " could not be read: " (why.message) }
+            @if !why.hint.is_empty() { p { "→ " (why.hint) } }
+        }
+    }
+}
+
+fn change_row(view: &View, change: &Change, outcome: &Outcome, at: Time) -> Markup {
+    let told = fate::told(change, at);
+    html! {
+        tr {
+            td.who { (page::sign(told.sign)) " " (view.person(&change.person, &told.label)) }
+            td.what { (told.what) }
+            td { (told.detail) }
+            td.why { (told.why) }
+            td.why {
+                span.bad[matches!(outcome, Outcome::Failed { .. })] { (outcome.words()) }
+                @if let Outcome::Failed { hint, .. } = outcome { span.hint { "→ " (hint) } }
+            }
+        }
+    }
+}
+
+/// `GET …/runs/{run}/changes.csv`.
+pub(super) async fn changes_file(
+    view: View,
+    Path(which): Path<Which>,
+    Query(asked): Query<Asked>,
+) -> Result<Response, Trouble> {
+    let run = found(&view, &which).await?;
+    let people = people_called(&view, asked.q.as_deref()).await?;
+    let all = Part { offset: 0, limit: MOST_SAVED };
+    let (changes, _) = view.store().run_changes_part(run.run, people.as_ref(), all).await?;
+    let mut table = page::table(CHANGE_HEAD);
+    for (change, outcome, at) in &changes {
+        table.row(change_cells(change, outcome, *at).each_ref().map(String::as_str));
+    }
+    Ok(table.file(&format!("{}-run-{}", view.name(), run.run)))
+}
+
+/// The columns of a table of changes.
+pub(super) const CHANGE_HEAD: [&str; 9] =
+    ["when", "username", "source", "id", "what", "before", "after", "why", "outcome"];
+
+/// A change as cells, before and after in full.
+pub(super) fn change_cells(change: &Change, outcome: &Outcome, at: Time) -> [String; 9] {
+    let told = fate::told(change, at);
+    let set = |set: &AttributeSet| {
+        let values = set.iter().map(|(attribute, value)| format!("{}: {value}", attribute.name()));
+        values.collect::<Vec<_>>().join("; ")
+    };
+    let (before, after) = match &change.action {
+        Action::Create(desired) => (String::new(), set(&desired.attributes)),
+        Action::Adopt { username } => (format!("Connect user {username}"), "our owner mark".to_owned()),
+        Action::Update(update) if !update.untag.is_empty() => {
+            (update.untag.iter().cloned().collect::<Vec<_>>().join(", "), String::new())
+        }
+        Action::Update(update) => (set(&update.before), set(&update.after)),
+        Action::DeleteQuickConnect(named) => (format!("quick connect {}", named.name), String::new()),
+        Action::MoveQuickConnect(step) => (format!("quick connect {}", step.named.name), "moved".to_owned()),
+        Action::Delete { before, .. } => (set(before), String::new()),
+    };
+    let (source, id) = (change.person.source.to_string(), change.person.id.to_string());
+    [at.to_rfc3339(), told.label, source, id, told.what, before, after, told.why, outcome.words()]
+}

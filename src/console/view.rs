@@ -1,0 +1,122 @@
+//! What every page has at hand: which contact centre, who looks, and when.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::extract::{FromRequestParts, Path};
+use axum::http::request::Parts;
+use connectors::PersonKey;
+use maud::{Markup, html};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use url::form_urlencoded;
+
+use super::known::{Centre, Known, Unknown};
+use super::page::Trouble;
+use super::session::Session;
+use super::{Console, Room, gate};
+use crate::model::Time;
+use crate::model::words::{moment, relative};
+use crate::store::Store;
+
+/// What may stand in a segment of a path as it is.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'@');
+
+/// One request for a page of a contact centre.
+#[derive(Debug)]
+pub(super) struct View {
+    pub(super) console: Console,
+    room: Arc<Room>,
+    session: Session,
+    address: IpAddr,
+    pub(super) now: Time,
+}
+
+impl FromRequestParts<Console> for View {
+    type Rejection = Trouble;
+
+    async fn from_request_parts(parts: &mut Parts, console: &Console) -> Result<Self, Trouble> {
+        let path = Path::<HashMap<String, String>>::from_request_parts(parts, console).await;
+        let room = path.ok().and_then(|Path(path)| console.room(path.get("centre")?));
+        let session = parts.extensions.get::<Session>().cloned();
+        let address = parts.extensions.get::<IpAddr>().copied();
+        let (Some(room), Some(session), Some(address)) = (room, session, address) else {
+            return Err(Trouble::Missing("contact centre"));
+        };
+        Ok(Self { console: console.clone(), room, session, address, now: console.now() })
+    }
+}
+
+impl View {
+    pub(super) fn name(&self) -> &str {
+        &self.room.centre.name
+    }
+
+    pub(super) fn centre(&self) -> &Centre {
+        &self.room.centre
+    }
+
+    pub(super) fn store(&self) -> &Store {
+        &self.room.centre.look
+    }
+
+    /// Whether there are other contact centres to go to.
+    pub(super) fn several(&self) -> bool {
+        self.console.rooms().len() > 1
+    }
+
+    pub(super) async fn known(&self) -> Result<Arc<Known>, Unknown> {
+        self.room.cache.known(self.now).await
+    }
+
+    /// An address below this contact centre.
+    pub(super) fn url(&self, path: &str) -> String {
+        format!("{}{path}", home(self.name()))
+    }
+
+    /// The same with a query; what is empty is left out.
+    pub(super) fn asking(&self, path: &str, query: &[(&str, &str)]) -> String {
+        let mut text = form_urlencoded::Serializer::new(String::new());
+        query.iter().filter(|(_, value)| !value.is_empty()).for_each(|(name, value)| {
+            text.append_pair(name, value);
+        });
+        match text.finish() {
+            text if text.is_empty() => self.url(path),
+            text => format!("{}?{text}", self.url(path)),
+        }
+    }
+
+    /// The page of a person.
+    pub(super) fn person_url(&self, person: &PersonKey) -> String {
+        let (source, id) = (segment(person.source.as_str()), segment(person.id.as_str()));
+        self.url(&format!("/people/{source}/{id}"))
+    }
+
+    pub(super) fn person(&self, person: &PersonKey, label: &str) -> Markup {
+        html! { a href=(self.person_url(person)) { (label) } }
+    }
+
+    /// A moment as people say it, with the exact one behind it.
+    pub(super) fn when(&self, at: Time) -> Markup {
+        html! { time datetime=(at.to_rfc3339()) title=(moment(at)) { (relative(at, self.now)) } }
+    }
+
+    /// The word that a form of this session carries.
+    pub(super) fn word(&self) -> Markup {
+        html! { input type="hidden" name="csrf" value=(self.session.csrf); }
+    }
+
+    /// Who acts, for the audit.
+    pub(super) fn actor(&self) -> String {
+        gate::actor(&self.session, self.address)
+    }
+}
+
+/// The beginning of every address of a contact centre.
+pub(super) fn home(centre: &str) -> String {
+    format!("/c/{}", segment(centre))
+}
+
+fn segment(text: &str) -> String {
+    utf8_percent_encode(text, SEGMENT).to_string()
+}
