@@ -15,12 +15,13 @@ use connectors::{SecretVault, Source};
 
 use crate::config::{Config, SourceConfig};
 use crate::connect::{AmazonConnect, Quotas};
+use crate::console;
 use crate::model::{Operation, Time};
 use crate::reconcile::{Centre, RunCounts};
 use crate::report::Sink;
 use crate::secrets::AwsVault;
 use crate::serve::Service;
-use crate::store::{RunLease, Store, Turnstile};
+use crate::store::{RunLease, Store, StoreError, Turnstile};
 
 /// Everything that one contact centre needs, and the right to write.
 #[derive(Debug)]
@@ -122,6 +123,36 @@ fn sources_over(
         sources.push(Arc::new(built));
     }
     Ok(sources)
+}
+
+/// The contact centre as the console shows it: a handle of its own to look with, so that looking never waits for a run, and
+/// `keep` to write what is done there.
+///
+/// # Errors
+/// If the state file cannot be opened.
+pub async fn console_centre(
+    config: &Config,
+    keep: Store,
+    sources: Vec<Arc<Source>>,
+) -> Result<console::Centre, StoreError> {
+    let quota = config.connect.quota.clone();
+    Ok(console::Centre {
+        name: config.name.clone(),
+        look: Store::open_read_only(&config.state).await?,
+        keep,
+        rules: config.rules.clone(),
+        rules_digest: config.rules_digest.clone(),
+        limits: config.limits.clone(),
+        patience: console::PATIENCE,
+        quota: Arc::new(move |operation| {
+            let rate = quota.rate(operation);
+            (rate.per_second, rate.burst)
+        }),
+        field_of: Arc::new(move |source, attribute| {
+            let source = sources.iter().find(|known| known.name() == source);
+            source.map_or_else(|| attribute.to_string(), |source| source.field_of(attribute))
+        }),
+    })
 }
 
 /// Where stored secrets are read. Nothing is sent yet.

@@ -10,6 +10,7 @@
 //! 2. **Credentials.** Those of the directories (they can read everybody) and of AWS (they can make administrators).
 //! 3. **Personal data.** Names, addresses, phone numbers, departments of everybody in scope.
 //! 4. **The record.** What was changed, when, why; somebody will rely on it after an incident.
+//! 5. **The approval.** Whoever may approve lets through what the guard held.
 //!
 //! # Where trust ends
 //!
@@ -17,7 +18,8 @@
 //!   directories ──https──▶ ┌──────────────┐ ──https──▶ Amazon Connect
 //!   (answers are foreign)  │   rollcall   │ ──https──▶ CloudWatch Logs, secret stores
 //!   configuration ───────▶ │  one process │ ◀──socket── other processes of the same user
-//!   (its owner is trusted) └──────┬───────┘
+//!   (its owner is trusted) │              │ ◀──http(s)─ browsers, with the console's token
+//!                          └──────┬───────┘
 //!                          state file, 0600
 //! ```
 //!
@@ -44,6 +46,11 @@
 //! | Another local user exchanges the state file, reads it, or talks to the service | 0600 files, refused in folders where everybody may exchange files; the control socket is its owner's | `store::tests::opening`, `serve::control` |
 //! | Two processes, or one that was asleep, write at once | one lease with a fencing number that every write proves | `store::lease`, `scripts/simulate` |
 //! | An administrator approves something else than was shown | an approval names the digest of exactly the guarded changes, is used once, and expires | [`planner::guard::digest`](crate::planner::guard::digest) |
+//! | Somebody without the token looks at the console, or guesses it | 256 random bits, stored as a hash, compared in constant time; five attempts a minute from one network, sixty in all; sessions rest after an hour and end after twelve, and a new token ends all of them; beyond loopback only with TLS or a declared proxy, and only once a token was made | `tests/all/console/access.rs`, [`console`](crate::console) |
+//! | Another web site makes a signed-in browser approve (CSRF), reads pages (DNS rebinding), or frames them | cookies are `SameSite=Strict`, `HttpOnly`, `__Host-` under https; a POST needs our own `Origin` and a word made from its session's cookie; only our own names are answered; nothing may frame a page, and pages load nothing from elsewhere | `tests/all/console/access.rs` |
+//! | A name from the directory runs as script in the console, or as a formula in a saved table | every text is escaped where it is written, the policy allows no script but one file of ours, cells that look like formulas get an apostrophe | `tests/all/console/pages.rs` |
+//! | Somebody floods the console | bounded connections, headers, bodies and waits; pages read from memory made once for each run; what fails there stops nothing else | `console::server`, `console::known` |
+//! | Nobody knows who approved | sign-ins, refused tokens, sign-outs and approvals are kept in the state file and logged, by session and address | `tests/all/console` |
 //! | The record is thinned out by making the report fail | the ledger is the outbox; a sink that was down catches up; a failing report never stops or hides a change | `tests/all/spine`, `tests/all/killed` |
 //! | A dependency turns bad | pinned by `Cargo.lock`, checked for advisories, licences, doubles and origin by `cargo deny` | `scripts/test` |
 //! | The AWS role does more than rollcall needs, and is stolen | `rollcall check --policy` prints the least policy for this configuration | `cli::policy` |
@@ -51,6 +58,8 @@
 //! # What is deliberately not defended
 //!
 //! - **Root, and the user rollcall runs as.** They can read its memory and its files.
+//! - **One token for everybody.** The console knows no accounts: whoever has the token sees everybody and may approve. Put a proxy
+//!   that knows your people before it if that is too much.
 //! - **A directory administrator who honestly disables everybody.** The guard asks first; whoever approves has decided.
 //! - **The configuration's author.** Review it as you review access.
 //! - **Copies of secrets that libraries make** while they build a request, and the environment of the process: `env` is the

@@ -13,7 +13,6 @@ use crate::connect::AmazonConnect;
 use crate::console::{self, ConsoleConfig};
 use crate::reconcile;
 use crate::serve::{Service, control};
-use crate::store::Store;
 
 /// `rollcall serve`.
 ///
@@ -55,35 +54,13 @@ fn show(
     service: &Service<AmazonConnect>,
     stop: watch::Receiver<bool>,
 ) -> impl Future<Output = ()> + Send + use<> {
-    let keep = service.centre.store.clone();
-    let sources = service.centre.sources.clone();
-    let quota = config.connect.quota.clone();
+    let (keep, sources) = (service.centre.store.clone(), service.centre.sources.clone());
     async move {
-        // A handle of its own: looking never waits for a run.
-        let look = match Store::open_read_only(&config.state).await {
-            Ok(look) => look,
-            Err(error) => {
-                tracing::error!(hint = error.hint(), "the console does not run: {}", reconcile::chain(&error));
-                return;
-            }
+        let shown = async {
+            let centre = assemble::console_centre(&config, keep, sources).await?;
+            console::run(console, vec![centre], super::now, stop).await
         };
-        let centre = console::Centre {
-            name: config.name,
-            look,
-            keep,
-            rules: config.rules,
-            rules_digest: config.rules_digest,
-            limits: config.limits,
-            quota: Arc::new(move |operation| {
-                let rate = quota.rate(operation);
-                (rate.per_second, rate.burst)
-            }),
-            field_of: Arc::new(move |source, attribute| {
-                let source = sources.iter().find(|known| known.name() == source);
-                source.map_or_else(|| attribute.to_string(), |source| source.field_of(attribute))
-            }),
-        };
-        if let Err(error) = console::run(console, vec![centre], super::now, stop).await {
+        if let Err(error) = shown.await {
             tracing::error!(hint = error.hint(), "the console does not run: {}", reconcile::chain(&error));
         }
     }

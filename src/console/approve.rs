@@ -82,7 +82,7 @@ impl Standing {
                     }
                 }
                 @if !approvable { p.bad { "→ " (hint) } }
-            } @else {
+            } @else if known.plan.at > held.at {
                 p.dim { "The plan has changed since it was held; the next run weighs it anew." }
             }
         }

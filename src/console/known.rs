@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Invariant: one derivation at a time, and at most two of them in memory: the one that is shown and the one that is made.
-//! Invariant: a page never waits longer than [`PATIENCE`] for a newer one while there is an older one to show.
+//! Invariant: a page never waits longer than [`Centre::patience`] for a newer one while there is an older one to show.
 //! Deliberately absent: everything remote, and every write.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,8 +23,8 @@ use crate::planner::rules::{Limits, Rules};
 use crate::planner::{self, Coverage};
 use crate::store::{Mark, Store, StoreError};
 
-/// How long a page waits for what is newer than what it has. Small contact centres are always told the newest.
-const PATIENCE: Duration = Duration::from_millis(40);
+/// [`Centre::patience`] of a service: small contact centres are always told the newest, in large ones nobody waits.
+pub const PATIENCE: Duration = Duration::from_millis(40);
 
 /// The name of the setting that says by which rules was planned last.
 const RULES_DIGEST: &str = "rules_digest";
@@ -49,6 +49,8 @@ pub struct Centre {
     pub rules_digest: String,
     /// What the guard allows.
     pub limits: Limits,
+    /// How long a page waits for what is newer than what it has.
+    pub patience: Duration,
     /// For the forecast.
     pub quota: QuotaOf,
     /// For the page of a person.
@@ -120,7 +122,6 @@ struct State {
 pub(super) struct Cache {
     centre: Arc<Centre>,
     state: watch::Sender<State>,
-    patience: Duration,
 }
 
 /// Nothing can be told.
@@ -142,13 +143,7 @@ impl From<StoreError> for Unknown {
 
 impl Cache {
     pub(super) fn new(centre: Arc<Centre>) -> Self {
-        Self { centre, state: watch::Sender::default(), patience: PATIENCE }
-    }
-
-    /// One that always waits for the newest.
-    #[cfg(test)]
-    pub(super) fn patient(self) -> Self {
-        Self { patience: Duration::from_secs(60), ..self }
+        Self { centre, state: watch::Sender::default() }
     }
 
     /// The newest that can be had without much waiting.
@@ -162,7 +157,7 @@ impl Cache {
         let older = state.borrow().known.clone();
         let idle = state.wait_for(|state| !state.busy);
         let waited = match &older {
-            Some(_) => tokio::time::timeout(self.patience, idle).await.is_ok(),
+            Some(_) => tokio::time::timeout(self.centre.patience, idle).await.is_ok(),
             None => idle.await.is_ok(),
         };
         let state = self.state.borrow();

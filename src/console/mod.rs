@@ -37,8 +37,6 @@ mod runs;
 mod secret;
 mod server;
 mod session;
-#[cfg(test)]
-mod tests;
 mod today;
 mod view;
 
@@ -55,7 +53,7 @@ use maud::html;
 
 pub use self::config::{ConsoleConfig, Transport};
 use self::known::Cache;
-pub use self::known::{Centre, FieldNames, QuotaOf};
+pub use self::known::{Centre, FieldNames, PATIENCE, QuotaOf};
 use self::login::Attempts;
 use self::page::Page;
 pub use self::secret::{NoRandomness, hash, new_token};
@@ -96,12 +94,17 @@ impl Room {
 
 impl Console {
     /// A console of these contact centres; the first one's state file says who may look.
-    fn new(config: ConsoleConfig, bound: SocketAddr, first: Room, others: Vec<Room>, now: fn() -> Time) -> Self {
-        let access = Arc::new(first);
-        let rooms = others.into_iter().map(Arc::new).chain([access.clone()]);
-        let rooms = rooms.map(|room| (room.centre.name.clone(), room)).collect();
+    fn new(
+        config: ConsoleConfig,
+        bound: SocketAddr,
+        centres: Vec<Centre>,
+        now: fn() -> Time,
+    ) -> Result<Self, ConsoleError> {
+        let rooms: Vec<Arc<Room>> = centres.into_iter().map(|centre| Arc::new(Room::new(centre))).collect();
+        let access = rooms.first().ok_or(ConsoleError::NoCentre)?.clone();
+        let rooms = rooms.into_iter().map(|room| (room.centre.name.clone(), room)).collect();
         let (attempts, used) = (Attempts::default(), Used::default());
-        Self(Arc::new(Inner { access, rooms, config, bound, attempts, used, now }))
+        Ok(Self(Arc::new(Inner { access, rooms, config, bound, attempts, used, now })))
     }
 
     fn access(&self) -> &Centre {
@@ -151,6 +154,20 @@ impl Console {
     fn now(&self) -> Time {
         (self.0.now)()
     }
+}
+
+/// Every page, without a socket: for those who bring their own. `bound` is where it listens; the first contact centre's state
+/// file says who may look.
+///
+/// # Errors
+/// If there is no contact centre.
+pub fn pages(
+    config: ConsoleConfig,
+    bound: SocketAddr,
+    centres: Vec<Centre>,
+    now: fn() -> Time,
+) -> Result<Router, ConsoleError> {
+    Console::new(config, bound, centres, now).map(router)
 }
 
 /// Every address there is.

@@ -140,9 +140,10 @@ fn column(asked: &Asked, sort: Sort, name: &str, url: &dyn Fn(&[(&str, &str)]) -
     let here = wanted.sort == sort;
     let turned = here && !wanted.descending;
     let to = if turned { format!("-{}", sort.name()) } else { sort.name().to_owned() };
+    let class = if sort == Sort::Username { "who" } else { sort.name() };
     let order = here.then_some(if wanted.descending { "descending" } else { "ascending" });
     html! {
-        th scope="col" aria-sort=[order] {
+        th.(class) scope="col" aria-sort=[order] {
             a href=(url(&[("sort", &to)])) { (name) @if here { span aria-hidden="true" { @if wanted.descending { " ↓" } @else { " ↑" } } } }
         }
     }
@@ -155,7 +156,8 @@ fn line(view: &View, known: &Known, row: &Row) -> Markup {
             td.who { (view.person(&row.key, &row.label)) }
             td { (row.name) }
             td.dim { (row.department) }
-            td { @if let Some(said) = next.first() { (page::said(said)) } }
+            // Well is how most people are; it needs no colour.
+            td { @match next.first() { Some(said) if row.is != Is::InAgreement => (page::said(said)), _ => span.dim { (row.is.words()) } } }
         }
     }
 }

@@ -9,6 +9,7 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::page::{self, Page, Tab, Trouble, said};
+use super::runs;
 use super::view::View;
 use crate::model::{Change, Decision, JournalEntry, Operation, RetryClock};
 use crate::planner::{self, Explanation, fate, outlook};
@@ -95,7 +96,7 @@ fn refused(view: &View, explanation: &Explanation, call: Operation, clock: &Retr
 
 fn change_line(view: &View, change: &Change) -> Markup {
     let told = fate::told(change, view.now);
-    html! { (page::sign(told.sign)) " " span.what { (told.what) } " " span { (told.detail) } " " span.why { (told.why) } }
+    html! { (page::sign(told.sign)) " " span.what { (told.what) } " " (told.detail) span.why { (told.why) } }
 }
 
 fn attributes_of(explanation: &Explanation) -> Markup {
@@ -127,7 +128,7 @@ fn rules(view: &View, explanation: &Explanation) -> Markup {
             section {
                 h2 { "Rules" }
                 table.rules {
-                    thead.hidden { tr { th { "Rule" } th { "Applies" } th { "Why" } } }
+                    thead { tr { th.who scope="col" { "Rule" } th.what scope="col" { "Applies" } th scope="col" { "Why" } } }
                     tbody {
                         @for rule in &explanation.rules {
                             tr.no[!rule.applies] {
@@ -149,7 +150,7 @@ fn facets(explanation: &Explanation) -> Markup {
             section {
                 h2 { "Facets" }
                 table.facets {
-                    thead.hidden { tr { th { "Facet" } th { "Who decides" } th { "State" } } }
+                    thead { tr { th.who scope="col" { "Facet" } th.what scope="col" { "Authority" } th scope="col" { "State" } } }
                     tbody {
                         @for facet in &explanation.facets {
                             tr {
@@ -189,7 +190,7 @@ fn history(view: &View, person: &PersonKey, past: &[JournalRow]) -> Markup {
             @if past.is_empty() { p.empty { "Nothing has happened to this person yet." } }
             @else {
                 table.history {
-                    thead.hidden { tr { th { "When" } th { "What" } th { "Outcome" } } }
+                    thead { tr { th.what scope="col" { "When" } th scope="col" { "What" } th.outcome scope="col" { "Outcome" } } }
                     tbody { @for row in past { (past_line(view, row)) } }
                 }
                 p.foot {
@@ -207,12 +208,12 @@ fn past_line(view: &View, row: &JournalRow) -> Markup {
             JournalEntry::Change(record) => tr {
                 td.what { a href=(view.url(&format!("/runs/{}", record.run))) { (view.when(row.at)) } }
                 td { (change_line(view, &record.change)) }
-                td.why.bad[matches!(record.outcome, crate::model::Outcome::Failed { .. })] { (record.outcome.words()) }
+                td.outcome { (runs::ended(&record.outcome)) }
             },
             JournalEntry::Finding { finding, run } => tr {
                 td.what { a href=(view.url(&format!("/runs/{run}"))) { (view.when(row.at)) } }
                 td { (page::sign('!')) " " (finding.message) }
-                td.why { "found" }
+                td.outcome { "found" }
             },
             _ => {},
         }

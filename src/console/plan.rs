@@ -190,15 +190,14 @@ fn whole(view: &View, group: &Group<'_>, asked: &Asked) -> Markup {
 fn members(view: &View, group: &Group<'_>, from: usize, most: usize) -> Markup {
     html! {
         table.fates {
-            thead.hidden { tr { th { "Person" } th { "What" } th { "Detail" } th { "Why" } } }
+            thead { tr { th.who scope="col" { "Person" } th.what scope="col" { "What" } th scope="col" { "Before → after, and why" } } }
             tbody {
                 @for member in group.members.iter().skip(from).take(most) {
                     @let (person, [label, what, detail, why]) = member.told(view);
                     tr {
                         td.who { (page::sign(group.sign)) " " @match person { Some(person) => (view.person(person, &label)), None => (label) } }
                         td.what { (what) }
-                        td { (detail) }
-                        td.why { (why) }
+                        td { (detail) @if !why.is_empty() { span.why { (why) } } }
                     }
                 }
             }

@@ -149,7 +149,7 @@ pub(super) async fn one(view: View, Path(which): Path<Which>, Query(asked): Quer
             p.empty { @if words.is_empty() { "It changed nothing." } @else { "It changed nobody who is called " b { (words) } "." } }
         } @else {
             table.fates {
-                thead { tr { th scope="col" { "Person" } th scope="col" { "What" } th scope="col" { "Before → after" } th scope="col" { "Why" } th scope="col" { "Outcome" } } }
+                thead { tr { th.who scope="col" { "Person" } th.what scope="col" { "What" } th scope="col" { "Before → after, and why" } th.outcome scope="col" { "Outcome" } } }
                 tbody { @for (change, outcome, at) in &changes { (change_row(&view, change, outcome, *at)) } }
             }
             (page::foot(all, at, ("change", "changes"), &|n| view.asking(&path, &[("q", words), ("page", &n.to_string())]),
@@ -191,13 +191,19 @@ fn change_row(view: &View, change: &Change, outcome: &Outcome, at: Time) -> Mark
         tr {
             td.who { (page::sign(told.sign)) " " (view.person(&change.person, &told.label)) }
             td.what { (told.what) }
-            td { (told.detail) }
-            td.why { (told.why) }
-            td.why {
-                span.bad[matches!(outcome, Outcome::Failed { .. })] { (outcome.words()) }
-                @if let Outcome::Failed { hint, .. } = outcome { span.hint { "→ " (hint) } }
-            }
+            td { (told.detail) span.why { (told.why) } }
+            td.outcome { (ended(outcome)) }
         }
+    }
+}
+
+/// What became of a change; the request id is there for whoever points at it.
+pub(super) fn ended(outcome: &Outcome) -> Markup {
+    let words = outcome.words();
+    let short = words.split(" (request").next().unwrap_or(&words);
+    html! {
+        span.bad[matches!(outcome, Outcome::Failed { .. })] title=(words) { (short) }
+        @if let Outcome::Failed { hint, .. } = outcome { span.hint { "→ " (hint) } }
     }
 }
 

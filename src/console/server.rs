@@ -24,7 +24,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{self, ServerConfig};
 
 use super::gate::Peer;
-use super::{Centre, Console, ConsoleConfig, Room, Transport, router};
+use super::{Centre, Console, ConsoleConfig, Transport, router};
 use crate::model::Time;
 use crate::store::StoreError;
 
@@ -96,9 +96,8 @@ pub async fn run(
     now: fn() -> Time,
     stop: watch::Receiver<bool>,
 ) -> Result<(), ConsoleError> {
-    let mut rooms = centres.into_iter().map(Room::new);
-    let first = rooms.next().ok_or(ConsoleError::NoCentre)?;
-    if !config.listen.ip().is_loopback() && first.centre.look.console_token().await?.is_none() {
+    let first = centres.first().ok_or(ConsoleError::NoCentre)?;
+    if !config.listen.ip().is_loopback() && first.look.console_token().await?.is_none() {
         return Err(ConsoleError::NoToken(config.listen));
     }
     let tls = acceptor(&config.transport).await?;
@@ -107,12 +106,10 @@ pub async fn run(
     let listener = TcpListener::bind(listen).await.map_err(told)?;
     let bound = listener.local_addr().map_err(told)?;
     tracing::info!(%bound, "the console is at {}", config.address());
-    let console = Console::new(config, bound, first, rooms.collect(), now);
+    let console = Console::new(config, bound, centres, now)?;
     // The first visitor should not wait for what can be known beforehand.
-    for room in console.rooms().values() {
-        if room.cache.known(now()).await.is_err() {
-            tracing::debug!(centre = room.centre.name, "console: nothing to show yet");
-        }
+    for room in console.rooms().values().cloned() {
+        tokio::spawn(async move { room.cache.known(now()).await.is_ok() });
     }
     accept(listener, tls, console, stop).await;
     Ok(())

@@ -22,7 +22,7 @@ pub(super) const LASTS: TimeDelta = TimeDelta::hours(12);
 /// How often it is written down that a session is in use.
 const WRITTEN_EVERY: TimeDelta = TimeDelta::minutes(1);
 /// Sessions whose last use is remembered apart from the file.
-const MOST: usize = 2_000;
+const MOST: usize = 200;
 
 /// Somebody who is signed in.
 #[derive(Debug, Clone)]

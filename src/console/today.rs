@@ -14,7 +14,7 @@ use crate::planner::fate;
 use crate::store::{DayCount, JournalRow, Part, Patient, RunRow, Span, Store};
 
 /// People that are listed before "all of them".
-const A_FEW: usize = 8;
+const A_FEW: usize = 6;
 /// Days that are shown.
 const DAYS: u64 = 7;
 /// Height of the tallest bar, in the units of the drawing.
@@ -50,8 +50,8 @@ pub(super) async fn page(view: View) -> Result<Page, Trouble> {
         (lead(&view, &known, &runs))
         (alarms(&view, &known, store.quarantine(Patient::Centre).await?.filter(Quarantine::entered).as_ref()))
         @if let Some(standing) = &standing { (standing.card(&view, &known)) }
-        (needs(&view, &known))
         (changed)
+        (needs(&view, &known))
         (week(&view, today, &days))
         section {
             h2 { "Last runs" }
@@ -126,8 +126,7 @@ fn needs(view: &View, known: &Known) -> Markup {
                         li {
                             (page::sign('!')) " "
                             @match &finding.person { Some(person) => (view.person(person, &finding.label)), None => (finding.label) }
-                            " " span { (finding.message) }
-                            span.hint { "→ " (finding.hint) }
+                            span.told { (finding.message) span.hint { "→ " (finding.hint) } }
                         }
                     }
                 }
@@ -165,7 +164,7 @@ async fn changed(view: &View, days: &[DayCount]) -> Result<Markup, Trouble> {
         let all = view.asking("/changes", &[("day", &date), ("fate", name)]);
         parts.push(html! {
             h3 { (page::sign(sign)) " " (page::people(people as usize, &all)) " " (past) }
-            ul.lines { @for row in &rows { li { (change_line(view, row)) } } }
+            ul.lines { @for row in &rows { li { (change_line(view, row, false)) } } }
             @if people as usize > rows.len() { p { a href=(all) { "All " (number(people)) } } }
         });
     }
@@ -188,14 +187,15 @@ async fn lately(store: &Store, span: Span<'_>) -> Result<Vec<JournalRow>, Troubl
     Ok(rows)
 }
 
-/// One change that took place, in a line.
-pub(super) fn change_line(view: &View, row: &JournalRow) -> Markup {
+/// One change that took place, in a line; with its sign where others stand beside it.
+pub(super) fn change_line(view: &View, row: &JournalRow, signed: bool) -> Markup {
     let JournalEntry::Change(record) = &row.entry else { return html! {} };
     let told = fate::told(&record.change, row.at);
     html! {
-        (page::sign(told.sign)) " " (view.person(&record.change.person, &told.label))
-        " " span.what { (told.what) } " " span { (told.detail) } " " span.why { (told.why) }
-        " " span.why { (view.when(row.at)) }
+        @if signed { (page::sign(told.sign)) " " }
+        (view.person(&record.change.person, &told.label))
+        @if told.sign != '+' { " " span.what { (told.what) } }
+        " " (told.detail) " " span.why { (told.why) " · " (view.when(row.at)) }
     }
 }
 

@@ -93,7 +93,9 @@ impl View {
     }
 
     pub(super) fn person(&self, person: &PersonKey, label: &str) -> Markup {
-        html! { a href=(self.person_url(person)) { (label) } }
+        // Where a name is too long for its column, it is broken before the @.
+        let (mailbox, rest) = label.find('@').map_or((label, ""), |at| label.split_at(at));
+        html! { a href=(self.person_url(person)) { (mailbox) @if !rest.is_empty() { wbr; (rest) } } }
     }
 
     /// A moment as people say it, with the exact one behind it.

@@ -16,7 +16,7 @@ use crate::model::Time;
 pub type Hash = [u8; 32];
 
 /// Sessions that are kept at most; whoever signs in beyond that ends the one that was used longest ago.
-const MOST_SESSIONS: i64 = 1_000;
+const MOST_SESSIONS: i64 = 100;
 /// Audit rows that are kept at most; at one a minute, two months.
 const MOST_AUDITED: i64 = 100_000;
 

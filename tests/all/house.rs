@@ -21,10 +21,13 @@ fn may_import() -> BTreeMap<&'static str, &'static [&'static str]> {
         // Pages over the state file: nothing that reaches a remote.
         ("console", &["model", "planner", "store", "serve"]),
         ("config", &["model", "planner", "aws", "connect", "report", "secrets", "serve", "console"]),
-        ("assemble", &["model", "config", "planner", "connect", "report", "secrets", "store", "reconcile", "serve"]),
+        (
+            "assemble",
+            &["model", "config", "planner", "connect", "console", "report", "secrets", "store", "reconcile", "serve"],
+        ),
         ("sandbox", &[]),
         // A page of documentation, with links.
-        ("threat_model", &["planner"]),
+        ("threat_model", &["planner", "console"]),
         // Entries for the fuzzer, beside the house like the sandbox.
         ("fuzzing", &["model", "planner", "config", "serve", "store"]),
         (

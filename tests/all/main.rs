@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 #![recursion_limit = "256"]
 
+mod console;
 mod contract;
 mod guard;
 mod house;

@@ -2,12 +2,13 @@
 //!
 //! `people N [KIND]`: N people pulled, stored and planned by `rollcall plan`, beside fetching and parsing the same pages
 //! with reqwest and serde; from every kind of source, or one (`microsoft`, `okta`, `scim`). `day`: a working day on 2,000 adopted Connect users at the documented quota, beside the least time
-//! the token buckets allow.
+//! the token buckets allow. `console N`: the milliseconds of each page of the console over N people.
 
 #![expect(clippy::print_stdout, reason = "figures are printed")]
 #![expect(clippy::disallowed_methods, reason = "a measurement is its own edge: it reads the clock")]
 #![recursion_limit = "256"]
 
+mod console;
 mod day;
 mod floor;
 mod people;
@@ -27,7 +28,10 @@ async fn main() {
             }
         }
         Some("day") => day::measure().await,
+        Some("console") => {
+            console::measure(arguments.next().and_then(|text| text.parse().ok()).unwrap_or(100_000)).await;
+        }
         // `cargo test --benches` and the like only see that it builds.
-        _ => println!("usage: scripts/bench people [N] | day"),
+        _ => println!("usage: scripts/bench people [N] | day | console [N]"),
     }
 }

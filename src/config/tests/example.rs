@@ -56,13 +56,15 @@ const PRECEDENCE: &str = "# precedence  = [\"entra\"]";
 /// With both further directories, in an order that is not the file's.
 fn of_three_directories() -> String {
     let order = "precedence = [\"partner\", \"entra\", \"okta\"]";
-    with_tables(&["source.okta", "source.partner"]).replace(PRECEDENCE, order)
+    with_tables(&["source.okta", "source.partner", "console"]).replace(PRECEDENCE, order)
 }
 
 #[test]
 fn the_commented_tables_are_right() {
     let config = read_text(&with_tables(&["report.file"])).unwrap_or_else(|problems| panic!("{problems}"));
     assert_eq!(config.reports.len(), 2);
+    let console = read_text(&with_tables(&["console"])).unwrap_or_else(|problems| panic!("{problems}")).console;
+    assert_eq!(console.map(|console| console.address()), Some("https://rollcall.example.com/".to_owned()));
     let config = read_text(&of_three_directories()).unwrap_or_else(|problems| panic!("{problems}"));
     let names: Vec<&str> = config.sources.iter().map(|source| source.name().as_str()).collect();
     assert_eq!(names, ["partner", "entra", "okta"]);

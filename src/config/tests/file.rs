@@ -26,7 +26,7 @@ user_type      = "supervisr"
 every = "2x"
 
 [console]
-listen = "127.0.0.1:7655"
+listn = "127.0.0.1:7655"
 "#;
     let problems = parse_with(text, Path::new("rollcall.toml"), Options { check_secrets: false }).unwrap_err();
     insta::assert_snapshot!(problems, @r#"
@@ -36,7 +36,7 @@ listen = "127.0.0.1:7655"
       line 16   [[mapping]] "care" routing_profil           unknown key → did you mean routing_profile?
       line 17   [[mapping]] "care" user_type = "supervisr"  expected a user type → did you mean "supervisor"?
       line 20   [schedule] every = "2x"                     expected a duration such as "90s", "2m", "1h"
-      line 22   console                                     not supported yet in this version → remove it
+      line 23   [console] listn                             unknown key → did you mean listen?
     "#);
 }
 
@@ -121,7 +121,7 @@ fn the_rest_is_checked() {
         &["name = \"support emea\": expected letters, digits, - _ and . (at most 64), for example \"support-emea\""],
     );
     check("@\nenabled = \"yes\"", &["enabled = \"yes\": expected true or false"]);
-    check("@\nconsole = true", &["console: not supported yet in this version → remove it"]);
+    check("@\nconsole = true", &["console = true: expected a table"]);
     check(
         "[notify.ops]\nkind = \"sns\"",
         &["notify: not supported yet in this version → remove it; [report.*] is supported"],

@@ -5,6 +5,7 @@ mod asking;
 mod crash;
 mod law;
 mod ledger;
+mod looking;
 mod opening;
 mod pulling;
 mod remembering;
