@@ -28,6 +28,7 @@ mod sync;
 mod sync_screen;
 mod token;
 mod undo;
+mod what_if;
 
 use std::path::PathBuf;
 
@@ -108,8 +109,8 @@ enum Verb {
         /// Username, e-mail or key (`source/id`).
         person: String,
     },
-    /// How many people each rule gives what, and departments without a rule.
-    Rules,
+    /// How many people each rule gives what, and departments without a rule; or what changed rules would do.
+    Rules(RulesArgs),
     /// The secret that opens the console.
     #[command(subcommand)]
     Token(TokenVerb),
@@ -184,6 +185,17 @@ pub struct UndoArgs {
     pub all: bool,
 }
 
+/// What `rules` takes.
+#[derive(Debug, Clone, Default, Args)]
+pub struct RulesArgs {
+    /// What changed rules would do: a file with the sections that would be others. Nothing is reached, nothing is written.
+    #[arg(long, value_name = "FILE")]
+    pub what_if: Option<PathBuf>,
+    /// With --what-if: show everybody, not only a screenful.
+    #[arg(long, requires = "what_if")]
+    pub all: bool,
+}
+
 /// What every verb has at hand.
 #[derive(Debug, Clone)]
 pub struct Door {
@@ -237,7 +249,8 @@ pub async fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exi
         Verb::History { run } => history::history(&door, run.as_deref()).await,
         Verb::Undo(args) => undo::undo(&door, &args).await,
         Verb::Explain { person } => explain::explain(&door, &person).await,
-        Verb::Rules => rules::rules(&door).await,
+        Verb::Rules(RulesArgs { what_if: Some(file), all }) => what_if::what_if(&door, &file, all).await,
+        Verb::Rules(RulesArgs { what_if: None, all: _ }) => rules::rules(&door).await,
         Verb::Token(TokenVerb::Rotate) => token::rotate(&door).await,
     };
     result.unwrap_or_else(|error| fail(&error))

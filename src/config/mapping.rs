@@ -8,8 +8,6 @@
 
 use std::collections::BTreeSet;
 
-use connectors::AttributeName;
-
 use super::attributes::attribute;
 use super::persona::{UserTypes, persona};
 use super::section::{Item, Section};
@@ -127,20 +125,5 @@ fn test(section: &Section<'_>) -> Option<TextTest> {
         "ends_with" => section.optional(test, Item::text).map(TextTest::EndsWith),
         "contains" => section.optional(test, Item::text).map(TextTest::Contains),
         _ => section.optional(test, Item::flag).map(TextTest::Present),
-    }
-}
-
-/// The groups and attributes a condition looks at.
-pub(super) fn needs(condition: &Condition, groups: &mut BTreeSet<String>, attributes: &mut BTreeSet<AttributeName>) {
-    match condition {
-        Condition::Always | Condition::Department(_) => {}
-        Condition::Group(name) => {
-            groups.insert(name.clone());
-        }
-        Condition::Attribute { name, test: _ } => {
-            attributes.insert(name.clone());
-        }
-        Condition::All(inner) | Condition::Any(inner) => inner.iter().for_each(|one| needs(one, groups, attributes)),
-        Condition::Not(inner) => needs(inner, groups, attributes),
     }
 }

@@ -6,6 +6,7 @@
 //! problem     what is wrong, all at once, each with line, place and one thing to do
 //! source · connect · tls · attributes · persona · mapping · policy · guard · schedule · report · console · example
 //!             one section of the file each
+//! changed     some sections of the rules replaced by those of another text
 //! ```
 //!
 //! One file is one contact centre. `config/rollcall.example.toml` is the reference of all keys; a test reads it.
@@ -16,6 +17,7 @@
 
 mod attributes;
 mod aws;
+mod changed;
 mod connect;
 mod console;
 mod example;
@@ -40,6 +42,7 @@ use sha2::{Digest, Sha256};
 use toml::de::DeTable;
 use url::Url;
 
+pub use self::changed::{Changed, rules_with};
 pub use self::problem::{Problem, Problems};
 use self::section::{Context, Item, Section};
 pub use self::source::SourceConfig;
@@ -139,20 +142,30 @@ pub fn parse(text: &str, path: &Path) -> Result<Config, Problems> {
 /// # Errors
 /// Every problem at once.
 pub fn parse_with(text: &str, path: &Path, options: Options) -> Result<Config, Problems> {
+    parsed(text, path, options, |root| read(root, path))
+}
+
+/// What `read` makes of a text, unless there was any problem.
+fn parsed<T>(
+    text: &str,
+    path: &Path,
+    options: Options,
+    read: impl FnOnce(&Section<'_>) -> Option<T>,
+) -> Result<T, Problems> {
     let (table, syntax_errors) = DeTable::parse_recoverable(text);
     let folder = path.parent().unwrap_or(Path::new(""));
     let context = Context::new(text, folder, options.check_secrets);
-    let config = if syntax_errors.is_empty() {
-        read(&Section::root(&context, table.get_ref()), path)
+    let value = if syntax_errors.is_empty() {
+        read(&Section::root(&context, table.get_ref()))
     } else {
         report_syntax(&context, text, &syntax_errors);
         None
     };
     let mut list = context.into_problems();
-    match config {
-        Some(config) if list.is_empty() => Ok(config),
-        config => {
-            if config.is_none() && list.is_empty() {
+    match value {
+        Some(value) if list.is_empty() => Ok(value),
+        value => {
+            if value.is_none() && list.is_empty() {
                 let message = "is incomplete".to_owned();
                 list.push(Problem { line: 0, place: String::new(), message, hint: None });
             }
@@ -224,10 +237,8 @@ fn read(root: &Section<'_>, path: &Path) -> Option<Config> {
     let trial = root.section("apply").optional("trial", |item| item.count(0)).unwrap_or(TRIAL);
     let reports = report::read(&root.section("report"), name.as_deref(), connect.as_ref(), &tls);
     let examples = example::read(root.sections("example"), &types);
-    let needs_mapping = rules.mappings.is_empty() && !rules.departments_are_security_profiles;
-    if needs_mapping && root.get("default").is_none() && root.get("mapping").is_none() {
-        let hint = "add [default] or [[mapping]]";
-        root.problem("", "no rule gives anybody anything", hint.to_owned());
+    if root.get("default").is_none() && root.get("mapping").is_none() {
+        somebody_gets_something(root, &rules);
     }
 
     Some(Config {
@@ -248,6 +259,13 @@ fn read(root: &Section<'_>, path: &Path) -> Option<Config> {
         console,
         examples,
     })
+}
+
+/// Reports rules that give nobody anything.
+fn somebody_gets_something(root: &Section<'_>, rules: &Rules) {
+    if rules.mappings.is_empty() && rules.default.is_none() && !rules.departments_are_security_profiles {
+        root.problem("", "no rule gives anybody anything", "add [default] or [[mapping]]".to_owned());
+    }
 }
 
 /// The stores of secrets are asked by whoever asks Amazon Connect.
@@ -275,12 +293,6 @@ fn centre_name(text: &str) -> Option<String> {
 /// The derived `Debug` form shows every field of every rule in a fixed order, so a field that is added later is in the
 /// digest without anybody having to think of it.
 fn digest(rules: &Rules) -> String {
-    let mut rules = rules.clone();
-    for mapping in &mut rules.mappings {
-        mapping.line = 0;
-    }
-    // They give nobody anything: a change because of the directory is not one because of the configuration.
-    rules.canaries.clear();
-    let bytes = Sha256::digest(format!("{rules:?}"));
+    let bytes = Sha256::digest(format!("{:?}", rules.spoken()));
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

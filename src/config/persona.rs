@@ -20,9 +20,16 @@ const MAX_LEVELS: usize = 5;
 /// The user types a rule may name.
 pub(super) struct UserTypes(BTreeSet<String>);
 
+impl UserTypes {
+    /// Those that are configured, and those that need not be.
+    pub(super) fn of<'n>(configured: impl IntoIterator<Item = &'n String>) -> Self {
+        let built_in = BUILT_IN_TYPES.iter().map(|name| (*name).to_owned());
+        Self(built_in.chain(configured.into_iter().cloned()).collect())
+    }
+}
+
 /// Reads `[user_type.*]`.
 pub(super) fn user_types(section: &Section<'_>) -> (UserTypes, BTreeMap<String, UserTypeExtras>) {
-    let mut names: BTreeSet<String> = BUILT_IN_TYPES.iter().map(|name| (*name).to_owned()).collect();
     let mut extras = BTreeMap::new();
     for (name, item) in section.entries() {
         let Some(section) = item.section() else { continue };
@@ -31,10 +38,9 @@ pub(super) fn user_types(section: &Section<'_>) -> (UserTypes, BTreeMap<String, 
             tags: section.optional("tags", tags).unwrap_or_default(),
             phone: phone(&section),
         };
-        names.insert(name.clone());
         extras.insert(name, extra);
     }
-    (UserTypes(names), extras)
+    (UserTypes::of(extras.keys()), extras)
 }
 
 /// Reads the persona keys of a section.

@@ -224,9 +224,14 @@ impl<'a> Section<'a> {
 
     /// A key of a later version.
     pub(super) fn not_yet(&self, key: &'static str, instead: &str) {
+        self.refuse(key, "not supported yet in this version", instead);
+    }
+
+    /// A key that is well known and does not belong here.
+    pub(super) fn refuse(&self, key: &'static str, message: &str, instead: &str) {
         self.refused.borrow_mut().push(key);
         if let Some(item) = self.find(key) {
-            item.problem("not supported yet in this version", instead.to_owned());
+            item.problem(message, instead.to_owned());
             if let Some(section) = item.value().as_table().and_then(|_| item.section()) {
                 section.all_known.set(true);
             }

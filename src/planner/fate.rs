@@ -180,6 +180,33 @@ pub fn persona(attributes: &AttributeSet) -> String {
     shown.join(" · ")
 }
 
+/// What a plan writes to one facet of one person, an update each.
+#[must_use]
+pub fn updates(plan: &Plan, person: &PersonKey, facet: Facet) -> Vec<String> {
+    let update = |change: &Change| match &change.action {
+        Action::Update(update) if update.facet == facet => Some(difference(update)),
+        _ => None,
+    };
+    plan.of(person).filter_map(update).collect()
+}
+
+/// From one value to another, short.
+#[must_use]
+pub fn between(attribute: Attribute, before: Option<&Value>, after: &Value) -> String {
+    match (before, after) {
+        (Some(Value::NamedSet(before)), Value::NamedSet(after)) => {
+            let added = after.difference(before).map(|named| format!("+ {}", named.name));
+            let gone = before.difference(after).map(|named| format!("- {}", named.name));
+            added.chain(gone).collect::<Vec<_>>().join(" ")
+        }
+        (Some(before), after) if matches!(attribute.facet(), Facet::Identity | Facet::Phone) => {
+            format!("{} {before} → {after}", attribute.name())
+        }
+        (Some(before), after) => format!("{before} → {after}"),
+        (None, after) => format!("{} → {after}", attribute.name()),
+    }
+}
+
 /// What one update makes different: `Care Voice → Sales Voice`, `+ CallCenterManager`.
 #[must_use]
 pub fn difference(update: &FacetUpdate) -> String {
@@ -189,21 +216,9 @@ pub fn difference(update: &FacetUpdate) -> String {
     }
     for (attribute, after) in update.wished.iter().filter(|_| update.untag.is_empty()) {
         let before = update.before.get(attribute);
-        if before == Some(after) {
-            continue;
+        if before != Some(after) {
+            parts.push(between(attribute, before, after));
         }
-        parts.push(match (before, after) {
-            (Some(Value::NamedSet(before)), Value::NamedSet(after)) => {
-                let added = after.difference(before).map(|named| format!("+ {}", named.name));
-                let gone = before.difference(after).map(|named| format!("- {}", named.name));
-                added.chain(gone).collect::<Vec<_>>().join(" ")
-            }
-            (Some(before), after) if update.facet == Facet::Identity || update.facet == Facet::Phone => {
-                format!("{} {before} → {after}", attribute.name())
-            }
-            (Some(before), after) => format!("{before} → {after}"),
-            (None, after) => format!("{} → {after}", attribute.name()),
-        });
     }
     parts.join(", ")
 }

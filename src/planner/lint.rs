@@ -10,7 +10,7 @@ use super::human::Humans;
 use super::leaver::Presence;
 use super::mapping::{Broken, Compiled, DEFAULT, Gives, Wish};
 use super::rule::{self, Facts};
-use super::rules::{Example, Persona, Rules, SourceRules};
+use super::rules::{Example, Mapping, Persona, Rules, SourceRules};
 use super::{Notes, listed};
 use crate::model::{Attribute, Catalogue, DirectoryView, IdentityManagement, Observation, ResourceId, Value};
 
@@ -129,10 +129,8 @@ pub fn coverage_with(seen: &Observation, rules: &Rules, told: &mut dyn FnMut(Cov
     let rows = rows(rules, &people);
     let mut problems: Vec<Problem> = unknown_names(&compiled).into_iter().collect();
     problems.extend(unknown_groups(rules, &seen.directory));
-    problems.extend(rows.iter().filter(|row| row.people == 0 && row.rule != DEFAULT).map(|row| Problem {
-        message: format!("rule \"{}\" matches nobody", row.rule),
-        hint: format!("remove it, or check its condition: {}", row.when),
-    }));
+    let idle = |name: &str| rows.iter().any(|row| row.people == 0 && row.rule == name);
+    problems.extend(rules.mappings.iter().filter(|mapping| idle(&mapping.name)).map(matches_nobody));
     let sources = (rules.sources.iter())
         .map(|SourceRules { name, .. }| {
             let (people, shadowed) = sources.get(name).copied().unwrap_or_default();
@@ -196,7 +194,16 @@ fn departments(rules: &Rules, unmapped: BTreeMap<Option<String>, (Option<&str>, 
     departments
 }
 
-fn unknown_names(compiled: &Compiled<'_>) -> BTreeSet<Problem> {
+/// A rule that applies to nobody.
+pub(super) fn matches_nobody(mapping: &Mapping) -> Problem {
+    Problem {
+        message: format!("rule \"{}\" matches nobody", mapping.name),
+        hint: format!("remove it, or check its condition: {}", rule::text(&mapping.when)),
+    }
+}
+
+/// Names in prepared rules that do not exist.
+pub(super) fn unknown_names(compiled: &Compiled<'_>) -> BTreeSet<Problem> {
     let mappings = compiled.mappings.iter().map(|mapping| &mapping.gives);
     let all = mappings.chain(&compiled.default).chain(compiled.user_types.values()).chain(&compiled.suspended);
     let broken = all.flat_map(|gives: &Gives<'_>| &gives.broken);
@@ -204,25 +211,22 @@ fn unknown_names(compiled: &Compiled<'_>) -> BTreeSet<Problem> {
 }
 
 fn unknown_groups(rules: &Rules, directory: &DirectoryView) -> BTreeSet<Problem> {
-    let names: Vec<&str> = directory.groups.values().filter_map(|group| group.name.as_deref()).collect();
-    let mut problems = BTreeSet::new();
-    for mapping in &rules.mappings {
-        for group in rule::groups(&mapping.when) {
-            if rule::group_keys(group, directory).is_empty() {
-                problems.insert(Problem {
-                    message: format!(
-                        "rule \"{}\" (line {}): group \"{group}\" is not known",
-                        mapping.name, mapping.line
-                    ),
-                    hint: match nearest(group, names.iter().copied()) {
-                        Some(near) => format!("did you mean \"{near}\"?"),
-                        None => "check the group's name in the directory".to_owned(),
-                    },
-                });
-            }
-        }
+    let unknown = |group: &&str| rule::group_keys(group, directory).is_empty();
+    let of = |mapping| move |group| unknown_group(mapping, group, directory);
+    let mappings = rules.mappings.iter();
+    mappings.flat_map(|mapping| rule::groups(&mapping.when).into_iter().filter(unknown).map(of(mapping))).collect()
+}
+
+/// A group that a rule names and nobody knows.
+pub(super) fn unknown_group(mapping: &Mapping, group: &str, directory: &DirectoryView) -> Problem {
+    let names = directory.groups.values().filter_map(|group| group.name.as_deref());
+    Problem {
+        message: format!("rule \"{}\" (line {}): group \"{group}\" is not known", mapping.name, mapping.line),
+        hint: match nearest(group, names) {
+            Some(near) => format!("did you mean \"{near}\"?"),
+            None => "check the group's name in the directory".to_owned(),
+        },
     }
-    problems
 }
 
 /// What a persona gives, as text: `Agent · Care Voice · supervisor`, or `+ CallCenterManager` where it only adds.

@@ -17,6 +17,7 @@
 //! rest        what Connect refused before and is not tried yet
 //! fate        what a plan does to people, in words · outlook: what becomes of one person
 //! explain     everything about one person · lint: coverage, unknown names, the rules' own examples
+//! what_if     what other rules would do
 //! ```
 //!
 //! Invariant: the same observation and the same rules give the same plan, byte for byte.
@@ -57,6 +58,7 @@ mod tests;
 pub mod undo;
 mod undone;
 mod validate;
+pub mod what_if;
 
 use connectors::{AttributeName, PersonKey, SourceName};
 
@@ -82,6 +84,7 @@ pub use guard::{Refusal, Verdict, digest, review};
 pub use lint::{
     Coverage, Covered, ExampleResult, SourceCoverage, check_examples, coverage, coverage_with, missing_names,
 };
+pub use what_if::{WhatIf, what_if};
 
 /// The quota of an operation: calls a second, and the burst.
 pub type Quota<'a> = dyn Fn(Operation) -> (f64, u32) + 'a;

@@ -215,11 +215,23 @@ pub(super) fn departments(condition: &Condition) -> Vec<&str> {
 }
 
 /// The group names or ids a condition asks for, as spelled.
-pub(super) fn groups(condition: &Condition) -> Vec<&str> {
+#[must_use]
+pub fn groups(condition: &Condition) -> Vec<&str> {
     match condition {
         Condition::Group(name) => vec![name],
         Condition::All(list) | Condition::Any(list) => list.iter().flat_map(groups).collect(),
         Condition::Not(inner) => groups(inner),
         Condition::Always | Condition::Department(_) | Condition::Attribute { .. } => Vec::new(),
+    }
+}
+
+/// The attributes a condition compares. The department is not among them: which attribute that is, the fields say.
+#[must_use]
+pub fn attributes(condition: &Condition) -> Vec<&AttributeName> {
+    match condition {
+        Condition::Attribute { name, test: _ } => vec![name],
+        Condition::All(list) | Condition::Any(list) => list.iter().flat_map(attributes).collect(),
+        Condition::Not(inner) => attributes(inner),
+        Condition::Always | Condition::Department(_) | Condition::Group(_) => Vec::new(),
     }
 }

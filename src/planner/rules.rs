@@ -46,6 +46,18 @@ impl Rules {
     /// What tells that two records are one human, unless the configuration says otherwise.
     pub const SAME_PERSON: [&str; 2] = [attributes::USERNAME, attributes::MAIL];
 
+    /// What the rules say, without where it is written; two rules that say the same are equal in this.
+    #[must_use]
+    pub fn spoken(&self) -> Self {
+        let mut rules = self.clone();
+        for mapping in &mut rules.mappings {
+            mapping.line = 0;
+        }
+        // They give nobody anything: a change because of the directory is not one because of the configuration.
+        rules.canaries.clear();
+        rules
+    }
+
     /// The place of a source in the order of precedence; `None` if it is not configured.
     #[must_use]
     pub fn rank(&self, source: &SourceName) -> Option<usize> {
@@ -86,6 +98,15 @@ pub struct FieldMapping {
     pub phone_region: Option<String>,
     /// First that is a valid number; goes to the desk phone number of personas with a desk phone.
     pub desk_phone: Vec<AttributeName>,
+}
+
+impl FieldMapping {
+    /// Every attribute that feeds a field.
+    pub fn attributes(&self) -> impl Iterator<Item = &AttributeName> {
+        let Self { username, given_name, family_name, email, department, phone, phone_region: _, desk_phone } = self;
+        let lists = [given_name, family_name, email, phone, desk_phone].into_iter().flatten();
+        [username, department].into_iter().chain(lists)
+    }
 }
 
 /// What a rule gives. Everything is optional; a union over the matching rules makes the persona.

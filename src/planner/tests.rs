@@ -10,3 +10,4 @@ mod resting;
 mod sources;
 mod telling;
 mod undoing;
+mod what_if;

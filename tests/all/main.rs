@@ -25,4 +25,5 @@ mod stored_secrets;
 mod stuck;
 mod tls;
 mod undo;
+mod what_if;
 mod world;

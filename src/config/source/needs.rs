@@ -8,7 +8,7 @@ use connectors::AttributeName;
 use connectors::attributes::{MAILBOX_NAME, USERNAME};
 
 use super::Kind;
-use crate::config::mapping;
+use crate::planner::rule;
 use crate::planner::rules::{FieldMapping, Mapping};
 
 /// What fields and rules look at.
@@ -21,13 +21,11 @@ pub(in crate::config) struct Needs {
 impl Needs {
     /// `same_person` is compared between directories: where there are several, all of them read it.
     pub(in crate::config) fn of(fields: &FieldMapping, mappings: &[Mapping], same_person: &[AttributeName]) -> Self {
-        let FieldMapping { username, given_name, family_name, email, department, phone, phone_region: _, desk_phone } =
-            fields;
-        let lists = [given_name, family_name, email, phone, desk_phone].into_iter().flatten();
-        let mut attributes: BTreeSet<_> = [username, department].into_iter().chain(lists).cloned().collect();
+        let mut attributes: BTreeSet<_> = fields.attributes().cloned().collect();
         let mut groups = BTreeSet::new();
         for Mapping { when, name: _, line: _, gives: _ } in mappings {
-            mapping::needs(when, &mut groups, &mut attributes);
+            groups.extend(rule::groups(when).into_iter().map(str::to_owned));
+            attributes.extend(rule::attributes(when).into_iter().cloned());
         }
         let mut same_person: BTreeSet<_> = same_person.iter().cloned().collect();
         // The mailbox name is a part of the username; no directory has it as such.

@@ -1,11 +1,12 @@
 //! Files in, problems or values out.
 //!
 //! ```text
-//! file · example · rules · guard · surroundings · console   everything but the directories
+//! file · example · rules · changed · guard · surroundings · console   everything but the directories
 //! microsoft · okta · scim · several       the directories
 //! secrets                                 references to secrets, and who is trusted
 //! ```
 
+mod changed;
 mod console;
 mod example;
 mod file;

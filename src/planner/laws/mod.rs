@@ -4,7 +4,7 @@
 //! worlds       what is generated             convergence  carrying a plan out leaves nothing to do
 //! function     same world, same plan         people       one decision each, and whom nobody may touch
 //! leaving      who may lose access, and when facets       who decides what is written
-//! renames      a new user before the old one goes
+//! renames      a new user before the old one goes         what_if      other rules, and the plan they would make
 //! ```
 //!
 //! Invariant: a law that was never tried on what it is about is no law. Each counts what it met and names what it must have
@@ -16,6 +16,7 @@ mod function;
 mod leaving;
 mod people;
 mod renames;
+mod what_if;
 pub(super) mod worlds;
 
 use std::cell::RefCell;
