@@ -3,7 +3,7 @@
 //! Deliberately absent: decisions.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use anyhow::Context;
 use aws_sdk_connect::config::SharedHttpClient;
@@ -19,9 +19,10 @@ use crate::console;
 use crate::model::{Operation, Time};
 use crate::reconcile::{Centre, RunCounts};
 use crate::report::Sink;
+use crate::report::metrics::Metrics;
 use crate::secrets::AwsVault;
 use crate::serve::Service;
-use crate::store::{RunLease, Store, StoreError, Turnstile};
+use crate::store::{Patient, RunLease, Store, StoreError, Turnstile};
 
 /// Everything that one contact centre needs, and the right to write.
 #[derive(Debug)]
@@ -86,8 +87,27 @@ pub async fn assemble_in(
         full_every_secs: config.schedule.full_every_secs,
         trial: config.trial,
     };
-    let service = Service { centre, sinks: tokio::sync::Mutex::new(sinks), schedule: config.schedule.clone(), now };
+    let metrics = Mutex::new(metrics(&centre, now()).await?);
+    let (sinks, schedule) = (tokio::sync::Mutex::new(sinks), config.schedule.clone());
+    let service = Service { centre, sinks, schedule, metrics, now };
     Ok(Assembled { service, lease })
+}
+
+/// Former runs that are asked how it stands.
+const FORMER_RUNS: u32 = 50;
+
+/// What monitoring may ask, beginning with how it stands after the last runs of former processes.
+async fn metrics(centre: &Centre<AmazonConnect>, now: Time) -> anyhow::Result<Metrics> {
+    let rate = |operation: &Operation| (*operation, quota(&centre.target, *operation).0);
+    let mut metrics = Metrics::starting(&centre.name, now, Operation::ALL.iter().map(rate));
+    for run in centre.store.runs(FORMER_RUNS).await?.iter().rev() {
+        if let (Some(summary), Some(finished)) = (&run.summary, run.finished) {
+            metrics.remember(summary, finished);
+        }
+    }
+    let quarantine = centre.store.quarantine(Patient::Centre).await?;
+    metrics.observe_quarantine(quarantine.is_some_and(|quarantine| quarantine.entered()));
+    Ok(metrics)
 }
 
 /// The directories, in the order of precedence.

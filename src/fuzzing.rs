@@ -7,7 +7,7 @@
 
 use std::path::Path;
 
-use crate::config::{Options, parse_with};
+use crate::config::{Options, parse_with, rules_with, template};
 use crate::model::Time;
 use crate::serve::next_after;
 
@@ -17,6 +17,7 @@ pub type Target = (&'static str, fn(&[u8]));
 /// Every entry of this crate.
 pub const TARGETS: &[Target] = &[
     ("configuration", configuration),
+    ("changed_rules", changed_rules),
     ("stored_body", crate::store::fuzzing::body),
     ("stored_attributes", crate::store::fuzzing::attributes),
     ("control_question", crate::serve::fuzzing::question),
@@ -49,5 +50,24 @@ fn configuration(input: &[u8]) {
             assert!(problems.list.iter().all(|problem| problem.line <= lines), "a problem beyond the end of the file");
             assert_eq!(problems.to_string(), read().expect_err("refused a moment ago").to_string());
         }
+    }
+}
+
+/// Changed rules, as somebody pastes them.
+fn changed_rules(input: &[u8]) {
+    let Ok(text) = std::str::from_utf8(input) else { return };
+    let path = Path::new("/nowhere/next.toml");
+    let config = parse_with(template(), path, Options { check_secrets: false }).expect("the template is right");
+    match rules_with(&config, text, path) {
+        Ok(changed) => {
+            assert!(!changed.sections.is_empty(), "read, and nothing is changed");
+            let plain: toml::Table = text.parse().expect("what was read is TOML");
+            let mappings = plain.get("mapping").and_then(toml::Value::as_array).map(Vec::len);
+            let expected = mappings.unwrap_or(config.rules.mappings.len());
+            assert_eq!(changed.rules.mappings.len(), expected, "a rule is dropped");
+            assert_eq!((&changed.rules.sources, &changed.rules.leaver), (&config.rules.sources, &config.rules.leaver));
+            assert_eq!(Ok(changed), rules_with(&config, text, path), "the same text is read in two ways");
+        }
+        Err(problems) => assert!(!problems.list.is_empty(), "refused without a reason"),
     }
 }

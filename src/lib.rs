@@ -122,6 +122,7 @@
 //! | --- | --- | --- |
 //! | connector | a folder in `connectors/src/` and a variant of [`connectors::Source`] | its arms; a line in `tests/all/contract` runs every case over it |
 //! | Connect attribute | a row in [`model::ATTRIBUTES`] and its variant | two arms in `connect/codec.rs` |
+//! | metric | a line in `report/metrics/exposition.rs`; for CloudWatch, a name in `report/emf.rs` | a test that it is a number |
 //! | report sink | a file in `report/` and a variant of [`report::SinkKind`] | its arm in `build` |
 //! | mapping condition | a variant of [`planner::rules::Condition`] | its evaluation and text form |
 //! | verb | a variant in `cli` | its arm and screen |

@@ -10,6 +10,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::attributes::{AttributeName, Attributes};
@@ -376,6 +377,9 @@ pub struct DirectoryDelta {
     pub relisted: BTreeMap<ExternalId, MemberList>,
     /// Groups whose name changed or that came along.
     pub groups: Vec<DirectoryGroup>,
+    /// When these records were changed last, by the directory's own word and clock; nobody, if it does not tell. Memberships do
+    /// not count.
+    pub modified: BTreeMap<ExternalId, DateTime<Utc>>,
     /// Records that could not be read.
     pub unreadable: Vec<Unreadable>,
     /// What an administrator should know about this pull, each with what to do; without personal values.

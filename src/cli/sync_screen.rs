@@ -6,7 +6,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::style::{self, Style, count, number};
-use crate::model::{Operation, Outcome, Quarantine, RunId, RunSummary, Trigger};
+use crate::model::{LongestWait, Operation, Outcome, Quarantine, RunId, RunSummary, Trigger};
 use crate::reconcile::{PlanCounts, Progress, Watch};
 
 /// Prints progress to standard error; standard output is for data.
@@ -212,6 +212,9 @@ pub(super) fn ending(summary: &RunSummary, style: Style) -> String {
             style::millis(p50 * 1_000),
             style::millis(p95 * 1_000)
         ));
+    }
+    if let Some(LongestWait { person, secs }) = &summary.propagation_longest {
+        text.push_str(&format!("; longest {} ({person})", style::millis(secs * 1_000)));
     }
     text
 }

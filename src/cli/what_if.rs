@@ -7,7 +7,7 @@ use std::path::Path;
 use serde_json::json;
 
 use super::observed::{self, Observed};
-use super::plan_screen::{self, NAME_WIDTH};
+use super::plan_screen::NAME_WIDTH;
 use super::style::{self, Style, column, count, number};
 use super::{Door, Exit};
 use crate::config::{self, Changed, Config};
@@ -266,7 +266,7 @@ impl Shown<'_> {
             0 => String::new(),
             n => format!("; with the rules as they are: {}", count(n, "call", "calls")),
         };
-        let _ = writeln!(out, "\n  {}{waiting}", plan_screen::forecast(then));
+        let _ = writeln!(out, "\n  {}{waiting}", fate::forecast(then));
         if let Some(refusal) = &self.refusal {
             let _ = writeln!(out, "  {}: {}", style.bad("the guard would refuse such a plan"), refusal.message);
         } else if self.config.trial > 0 && !then.is_empty() {

@@ -8,6 +8,8 @@
 
 use std::path::Path;
 
+use toml::de::DeTable;
+
 use super::persona::{UserTypes, user_types};
 use super::section::Section;
 use super::{Config, Options, Problems, attributes, example, mapping, parsed, persona, policy};
@@ -65,6 +67,9 @@ fn changed(root: &Section<'_>, config: &Config) -> Changed {
         rules.fields = read.fields;
         rules.departments_are_security_profiles = read.departments_are_security_profiles;
         sections.push("[attributes]".to_owned());
+    }
+    if let Some(item) = root.get("user_type").filter(|item| item.value().as_table().is_some_and(DeTable::is_empty)) {
+        item.problem("names no user type", "add a table such as [user_type.supervisor]".to_owned());
     }
     let (_, types) = user_types(&root.section("user_type"));
     sections.extend(types.keys().map(|name| format!("[user_type.{name}]")));

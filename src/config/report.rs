@@ -64,6 +64,7 @@ fn cloudwatch(
     let region = section.optional("region", |item| item.parsed(aws::REGION, aws::region));
     let profile = section.optional("profile", Item::text);
     let endpoint_url = section.optional("endpoint_url", Item::url);
+    let metrics = section.optional("metrics", Item::flag).unwrap_or(true);
     Some(CloudwatchConfig {
         // Without a name or an instance the file is refused anyway.
         group: group.or_else(|| Some(format!("/rollcall/{}", centre?)))?,
@@ -72,6 +73,7 @@ fn cloudwatch(
         profile: profile.or_else(|| connect?.profile.clone()),
         endpoint_url,
         tls: tls.clone(),
+        metrics,
     })
 }
 

@@ -71,6 +71,15 @@ pub struct FrozenSource {
     pub hint: String,
 }
 
+/// Who waited longest from the directory to Connect.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LongestWait {
+    /// Who.
+    pub person: PersonKey,
+    /// How long, in seconds.
+    pub secs: u64,
+}
+
 /// What a run did, in numbers.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunSummary {
@@ -119,8 +128,12 @@ pub struct RunSummary {
     pub apply_millis: u64,
     /// Least milliseconds the token buckets allowed for the apply stage.
     pub least_millis: u64,
-    /// Median and 95th percentile of the seconds from "first seen in the directory" to "confirmed in Connect".
+    /// Median and 95th percentile of the seconds from the change in the directory (by its own word, else when it was first
+    /// seen) to "confirmed in Connect"; a leaver's grace is no wait.
     pub propagation_p50_p95_secs: Option<(u64, u64)>,
+    /// The longest of these waits.
+    #[serde(default)]
+    pub propagation_longest: Option<LongestWait>,
 }
 
 impl RunSummary {
@@ -143,6 +156,12 @@ impl RunSummary {
             parts.push(self.message.clone());
         }
         parts.join(" · ")
+    }
+
+    /// Whether the run was carried out: it neither failed nor was refused, whatever is left for the next one.
+    #[must_use]
+    pub fn carried_out(&self) -> bool {
+        matches!(self.result.as_str(), "done" | "nothing_to_do" | "partly")
     }
 
     /// Whether something that was planned is not done.

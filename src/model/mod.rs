@@ -41,7 +41,7 @@ pub mod words;
 
 pub use attribute::{ATTRIBUTES, Attribute, AttributeSet, Authority, Facet, Named, OWNER_TAG, ResourceId, Value};
 pub use inventory::{Catalogue, IdentityManagement, Instance, Inventory, QuickConnect};
-pub use journal::{ChangeRecord, FrozenSource, JournalEntry, RunId, RunSummary, Trigger};
+pub use journal::{ChangeRecord, FrozenSource, JournalEntry, LongestWait, RunId, RunSummary, Trigger};
 pub use observation::{DirectoryView, Observation, SourceState, SourceView};
 pub use operation::Operation;
 pub use outcome::{CallError, Disposition, Done, NotAttempted, Outcome};

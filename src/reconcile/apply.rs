@@ -27,8 +27,8 @@ use crate::model::quarantine::Trouble;
 use crate::model::retry::Said;
 use crate::model::{
     Action, ApprovedPlan, CallError, Change, ConnectUser, ConnectUserId, Disposition, Done, Inventory, LeaveReason,
-    NotAttempted, Observation, Operation, Outcome, Remembered, Retry, RetryClock, RunSummary, Seen, Target, Time,
-    Value,
+    NotAttempted, Observation, Operation, Outcome, Reason, Remembered, Retry, RetryClock, RunSummary, Seen, Target,
+    Time, Value,
 };
 use crate::store::{InventoryPatch, Settlement, StoreError};
 
@@ -52,8 +52,8 @@ pub(super) struct Applied {
     pub(super) summary: RunSummary,
     /// People all of whose changes succeeded.
     pub(super) agreed: BTreeSet<PersonKey>,
-    /// Seconds from "first seen in the directory" to "confirmed in Connect", one per person.
-    pub(super) waited_secs: Vec<u64>,
+    /// Seconds from the change in the directory to "confirmed in Connect", by person. A leaver's grace is no wait.
+    pub(super) waited_secs: BTreeMap<PersonKey, u64>,
     /// What to say of a trial of the configuration that failed.
     pub(super) trial: Option<Trouble>,
 }
@@ -158,6 +158,7 @@ impl<T: Target> Job<'_, T> {
         let mut blocked = None;
         let mut succeeded = true;
         let mut created: Option<ConnectUserId> = None;
+        let leaves = chain.iter().any(|change| matches!(change.because, Reason::Left { .. }));
         for planned in chain {
             // The new user of a renamed person has its id only now.
             let change = &*planned.aimed_at(created.as_ref());
@@ -178,8 +179,9 @@ impl<T: Target> Job<'_, T> {
             let mut applied = self.applied.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             applied.agreed.insert(person.clone());
             if let Some(since) = self.changed_at.get(person) {
-                let waited = (self.run.clock.now() - *since).num_seconds();
-                applied.waited_secs.push(u64::try_from(waited).unwrap_or(0));
+                let waited = u64::try_from((self.run.clock.now() - *since).num_seconds()).unwrap_or(0);
+                let grace = if leaves { self.run.centre.rules.leaver.grace_secs } else { 0 };
+                applied.waited_secs.insert(person.clone(), waited.saturating_sub(grace));
             }
         }
         Ok(())

@@ -23,6 +23,8 @@ pub struct Delivery {
     pub rejected: Vec<(String, String)>,
     /// Why it stopped, if it did.
     pub failed: Option<SinkError>,
+    /// Since when the oldest entry waits that the sink has not taken; `None`: it has everything.
+    pub waiting_since: Option<Time>,
 }
 
 /// Brings every sink up to date as far as it lets itself.
@@ -32,7 +34,9 @@ pub struct Delivery {
 pub async fn deliver(store: &Store, sinks: &mut [Sink], now: Time) -> Result<Vec<Delivery>, StoreError> {
     let mut deliveries = Vec::new();
     for sink in sinks {
-        let mut delivery = Delivery { sink: sink.name().to_owned(), delivered: 0, rejected: Vec::new(), failed: None };
+        let name = sink.name().to_owned();
+        let mut delivery =
+            Delivery { sink: name, delivered: 0, rejected: Vec::new(), failed: None, waiting_since: None };
         for _ in 0..MOST_ROUNDS {
             let after = store.sink_cursor(sink.name()).await?;
             let rows = store.journal(after, ROWS_AT_A_TIME).await?;
@@ -60,6 +64,8 @@ pub async fn deliver(store: &Store, sinks: &mut [Sink], now: Time) -> Result<Vec
                 }
             }
         }
+        let after = store.sink_cursor(sink.name()).await?;
+        delivery.waiting_since = store.journal(after, 1).await?.first().map(|row| row.at);
         deliveries.push(delivery);
     }
     Ok(deliveries)

@@ -84,7 +84,7 @@ async fn carry_out<T: Target>(
     let mut applied = apply::apply(run, approved, seen, &changed_at).await?;
     summary.apply_millis = clock.millis() - started;
     summary.least_millis = plan.forecast.least_millis;
-    summary.propagation_p50_p95_secs = summary::p50_p95(std::mem::take(&mut applied.waited_secs));
+    summary::waited(summary, &applied.waited_secs);
     summary::add(summary, &applied.summary);
     summary::conclude(summary, plan);
     let store = &centre.store;

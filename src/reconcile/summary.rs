@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use connectors::SourceName;
+use connectors::{PersonKey, SourceName};
 
 use super::progress::SourcesSeen;
-use crate::model::{Action, Change, Decision, FrozenSource, NotAttempted, Operation, Outcome, Plan, RunSummary, Stage};
+use crate::model::{
+    Action, Change, Decision, FrozenSource, LongestWait, NotAttempted, Operation, Outcome, Plan, RunSummary, Stage,
+};
 
 /// Attempts so far, by operation. Taken before and after a run; the difference belongs to the run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -105,12 +107,37 @@ pub(super) fn conclude(summary: &mut RunSummary, plan: &Plan) {
     .to_owned();
 }
 
-/// Median and 95th percentile of a list of seconds.
-pub(super) fn p50_p95(mut seconds: Vec<u64>) -> Option<(u64, u64)> {
-    if seconds.is_empty() {
-        return None;
+/// How long people waited: median, 95th percentile and the longest wait.
+pub(super) fn waited(summary: &mut RunSummary, secs: &BTreeMap<PersonKey, u64>) {
+    let mut sorted: Vec<u64> = secs.values().copied().collect();
+    sorted.sort_unstable();
+    // The nearest rank below: of a few people the longest wait is told by name, not as a percentile.
+    let at = |percent: usize| sorted.get(sorted.len().checked_sub(1)? * percent / 100).copied();
+    summary.propagation_p50_p95_secs = at(50).zip(at(95));
+    // Of several who waited as long, the first by key: the same run is told in the same way.
+    let longest = secs.iter().rev().max_by_key(|(_, secs)| **secs);
+    summary.propagation_longest = longest.map(|(person, secs)| LongestWait { person: person.clone(), secs: *secs });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(waits: &[(&str, u64)]) -> (Option<(u64, u64)>, Option<(String, u64)>) {
+        let mut summary = RunSummary::default();
+        let secs = waits.iter().map(|(id, secs)| (PersonKey::new("entra", *id), *secs)).collect();
+        waited(&mut summary, &secs);
+        let longest = summary.propagation_longest.map(|longest| (longest.person.to_string(), longest.secs));
+        (summary.propagation_p50_p95_secs, longest)
     }
-    seconds.sort_unstable();
-    let at = |percent: usize| seconds[(seconds.len() - 1) * percent / 100];
-    Some((at(50), at(95)))
+
+    #[test]
+    fn waits_are_told_by_their_middle_their_tail_and_the_longest() {
+        assert_eq!(told(&[]), (None, None));
+        assert_eq!(told(&[("a", 7)]), (Some((7, 7)), Some(("entra/a".to_owned(), 7))));
+        assert_eq!(told(&[("b", 9), ("a", 9), ("c", 1)]), (Some((9, 9)), Some(("entra/a".to_owned(), 9))));
+        let hundred: Vec<(String, u64)> = (0..=100).map(|n| (format!("{n:03}"), n)).collect();
+        let hundred: Vec<(&str, u64)> = hundred.iter().map(|(id, n)| (id.as_str(), *n)).collect();
+        assert_eq!(told(&hundred), (Some((50, 95)), Some(("entra/100".to_owned(), 100))));
+    }
 }

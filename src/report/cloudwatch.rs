@@ -45,6 +45,7 @@ pub struct CloudwatchLogs {
     centre: String,
     group: String,
     retention_days: Option<u32>,
+    metrics: bool,
     client: Client,
     first_wait: Duration,
     /// The group exists and keeps events as long as configured, as far as we know.
@@ -80,7 +81,7 @@ impl CloudwatchLogs {
         centre: &str,
         http: Option<&SharedHttpClient>,
     ) -> Result<Self, SinkError> {
-        let CloudwatchConfig { group, retention_days, region, profile, endpoint_url, tls } = config;
+        let CloudwatchConfig { group, retention_days, region, profile, endpoint_url, tls, metrics } = config;
         let reach = Reach {
             region: region.clone(),
             profile: profile.clone(),
@@ -104,6 +105,7 @@ impl CloudwatchLogs {
             centre: centre.to_owned(),
             group: group.clone(),
             retention_days: *retention_days,
+            metrics: *metrics,
             client: Client::from_conf(client.build()),
             first_wait: FIRST_WAIT,
             group_ready: false,
@@ -117,11 +119,12 @@ impl CloudwatchLogs {
 
     pub(super) async fn deliver(&mut self, rows: &[Row], now: Time) -> Result<Delivered, SinkError> {
         let times: BTreeMap<i64, Time> = rows.iter().map(|(seq, _, at, _)| (*seq, *at)).collect();
+        let line = if self.metrics { event::line_with_metrics } else { event::line };
         let events = rows.iter().map(|row| Stamped {
             seq: row.0,
             event_id: row.1.clone(),
             stamp: batch::stamp(row.2, now, self.retention_days),
-            line: event::line(row, &self.centre, self.privacy, MAX_EVENT_BYTES),
+            line: line(row, &self.centre, self.privacy, MAX_EVENT_BYTES),
         });
         let mut delivered = Delivered::default();
         for batch in batch::batches(events.collect(), Limits::CLOUDWATCH) {

@@ -11,6 +11,7 @@ use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
 
 use super::*;
+use crate::model::{JournalEntry, RunId, RunSummary};
 use crate::report::event::tests::{approved, at, long_change};
 
 const GROUP: &str = "/rollcall/support";
@@ -196,11 +197,19 @@ impl Fake {
             centre: "support:emea".into(),
             group: GROUP.into(),
             retention_days,
+            metrics: true,
             client: Client::from_conf(config.build()),
             first_wait: Duration::from_micros(1),
             group_ready: false,
             stream_ready: None,
         }
+    }
+
+    /// Every stored line.
+    fn lines(&self) -> Vec<String> {
+        let world = self.world();
+        let streams = world.groups.get(GROUP).into_iter().flat_map(|group| group.streams.values());
+        streams.flatten().map(|(_, line)| line.clone()).collect()
     }
 
     /// Everything that is stored, as (stream, timestamp, event id).
@@ -246,6 +255,20 @@ async fn group_retention_and_stream_are_made_once() {
     fake.sink(Some(90)).deliver(&[approved(4, at(0))], at(0)).await.unwrap();
     assert_eq!(fake.calls(), ["DescribeLogGroups", "CreateLogStream", "PutLogEvents"]);
     assert_eq!(fake.ids(), ids(1..=4));
+}
+
+#[tokio::test]
+async fn the_end_of_a_run_brings_metrics_unless_they_are_switched_off() {
+    for wanted in [true, false] {
+        let fake = Fake::start().await;
+        let mut sink = CloudwatchLogs { metrics: wanted, ..fake.sink(None) };
+        let summary = Box::new(RunSummary { result: "done".into(), created: 3, ..RunSummary::default() });
+        let run = RunId(uuid::Uuid::from_u128(7));
+        let finished = (2, "e2".to_owned(), at(-1), JournalEntry::RunFinished { run, summary, next: None });
+        sink.deliver(&[approved(1, at(-2)), finished], at(0)).await.unwrap();
+        let with: Vec<bool> = fake.lines().iter().map(|line| line.contains("\"_aws\":{\"Timestamp\":")).collect();
+        assert_eq!(with, [false, wanted]);
+    }
 }
 
 #[tokio::test]
@@ -439,6 +462,7 @@ async fn plain_http_is_for_loopback_only() {
             profile: None,
             endpoint_url: Some(url.parse().unwrap()),
             tls: connectors::http::Tls::default(),
+            metrics: true,
         };
         let built = CloudwatchLogs::build("audit", Privacy::Keys, &config, "support", None).await;
         assert_eq!(built.is_ok(), accepted, "{url}");

@@ -54,6 +54,8 @@ pub struct CloudwatchConfig {
     pub endpoint_url: Option<Url>,
     /// Who is trusted.
     pub tls: Tls,
+    /// Whether the event of a finished run holds metrics that CloudWatch takes out by itself.
+    pub metrics: bool,
 }
 
 /// Retention periods CloudWatch Logs accepts, in days. Source: CloudWatch Logs API reference, `PutRetentionPolicy`.

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use chrono::SecondsFormat;
 
 use super::config::Privacy;
+use super::emf;
 use super::privacy::{Hidden, WITHHELD, sentence, shows_message, sides};
 use super::sink::Row;
 use super::wire::{Body, ChangeBody, Event, FinishedBody, FrozenBody, OutcomeBody, ReasonBody};
@@ -28,13 +29,28 @@ pub const VERSION: u32 = 1;
 /// in the end everything but its head; each is marked by `"shortened":true`. `max_bytes` is at least a few hundred.
 #[must_use]
 pub fn line(row: &Row, centre: &str, privacy: Privacy, max_bytes: usize) -> String {
+    told(row, centre, privacy, max_bytes, false)
+}
+
+/// The same for a log group of CloudWatch: the event of a finished run holds metrics, too.
+pub(super) fn line_with_metrics(row: &Row, centre: &str, privacy: Privacy, max_bytes: usize) -> String {
+    told(row, centre, privacy, max_bytes, true)
+}
+
+fn told(row: &Row, centre: &str, privacy: Privacy, max_bytes: usize, metrics: bool) -> String {
     let (_seq, event_id, at, entry) = row;
+    let metrics = |body: &Body<'_>| match (entry, body) {
+        // What is left out cannot be a metric.
+        (JournalEntry::RunFinished { summary, .. }, Body::RunFinished(_)) if metrics => Some(emf::of(summary, *at)),
+        _ => None,
+    };
     let head = |shortened, body| Event {
         v: VERSION,
         event_id,
         at: moment(*at),
         contact_centre: centre,
         shortened: if shortened { Some(true) } else { None },
+        metrics: metrics(&body),
         body,
     };
     let whole = head(false, body(entry, privacy)).to_json();
@@ -309,6 +325,7 @@ fn finished(run: RunId, summary: &RunSummary, next: Option<Time>, privacy: Priva
         apply_millis,
         least_millis,
         propagation_p50_p95_secs,
+        propagation_longest,
     } = summary;
     let by_name = |counts: &BTreeMap<Operation, u32>| counts.iter().map(|(o, count)| (o.name(), *count)).collect();
     // A refusal may quote protected people; what a run failed of never names anybody.
@@ -345,6 +362,8 @@ fn finished(run: RunId, summary: &RunSummary, next: Option<Time>, privacy: Priva
         least_millis: *least_millis,
         propagation_p50_secs: propagation_p50_p95_secs.map(|(p50, _)| p50),
         propagation_p95_secs: propagation_p50_p95_secs.map(|(_, p95)| p95),
+        propagation_longest_secs: propagation_longest.as_ref().map(|longest| longest.secs),
+        propagation_longest_person: propagation_longest.as_ref().map(|longest| &longest.person),
         next_run: next.map(moment),
     }
 }

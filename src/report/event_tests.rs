@@ -7,7 +7,7 @@ use connectors::PersonKey;
 use serde_json::Value as Json;
 
 use super::*;
-use crate::model::{Attribute, Facet, FindingCode, LeaveReason, Named, QuickConnectMove, Trigger, Value};
+use crate::model::{Attribute, Facet, FindingCode, LeaveReason, LongestWait, Named, QuickConnectMove, Trigger, Value};
 use crate::report::wire::{LEFT_OUT, SHORT_TEXT_CHARS};
 
 const FULL_LENGTH: usize = 1_000_000;
@@ -174,6 +174,7 @@ fn finished(result: &str, message: &str) -> JournalEntry {
         apply_millis: 4000,
         least_millis: 3900,
         propagation_p50_p95_secs: Some((61, 118)),
+        propagation_longest: Some(LongestWait { person: person(), secs: 131 }),
     };
     JournalEntry::RunFinished { run: run(), summary: Box::new(summary), next: Some(at(120)) }
 }
@@ -394,3 +395,81 @@ const ALL_FINDINGS: &[FindingCode] = &[
     FindingCode::NotUndone,
     FindingCode::KeptUndone,
 ];
+
+/// What CloudWatch would take for metrics, by the specification: name, unit and value of each.
+fn metrics(line: &str) -> Vec<(String, String, f64)> {
+    let event: Json = serde_json::from_str(line).unwrap();
+    let aws = event["_aws"].as_object().unwrap();
+    assert_eq!(aws.keys().collect::<BTreeSet<_>>().len(), 2, "nothing else may stand there: {aws:?}");
+    assert_eq!(aws["Timestamp"].as_i64(), Some(at(0).timestamp_millis()));
+    let [directive] = &aws["CloudWatchMetrics"].as_array().unwrap()[..] else { panic!("one directive: {aws:?}") };
+    assert_eq!(directive["Namespace"], "rollcall");
+    assert_eq!(directive["Dimensions"], serde_json::json!([["contact_centre"]]));
+    assert!(event["contact_centre"].as_str().is_some_and(|text| (1..=1_024).contains(&text.len())), "{event}");
+    let metrics = directive["Metrics"].as_array().unwrap();
+    assert!((1..=100).contains(&metrics.len()));
+    let metric = |metric: &Json| {
+        let (name, unit) = (metric["Name"].as_str().unwrap(), metric["Unit"].as_str().unwrap());
+        assert!(["Count", "Milliseconds", "Seconds"].contains(&unit), "{unit}");
+        let value = event[name].as_f64().unwrap_or_else(|| panic!("{name} is no number at the root: {event}"));
+        (name.to_owned(), unit.to_owned(), value)
+    };
+    let metrics: Vec<_> = metrics.iter().map(metric).collect();
+    let names: BTreeSet<&str> = metrics.iter().map(|(name, ..)| name.as_str()).collect();
+    assert_eq!(names.len(), metrics.len(), "a name stands there twice");
+    metrics
+}
+
+fn with_metrics(entry: JournalEntry, max_bytes: usize) -> String {
+    line_with_metrics(&(12, "0199-12".into(), at(0), entry), "support-emea", Privacy::Keys, max_bytes)
+}
+
+#[test]
+fn the_end_of_a_run_holds_metrics_for_cloudwatch_and_nothing_else_does() {
+    for (name, entry) in every_entry() {
+        let plain = text(entry.clone(), Privacy::Keys);
+        assert!(!plain.contains("_aws"), "{name}: only CloudWatch reads them");
+        let line = with_metrics(entry, FULL_LENGTH);
+        if !line.contains("\"event\":\"run_finished\"") {
+            assert_eq!(line, plain, "{name}");
+            continue;
+        }
+        let told = metrics(&line);
+        let value = |name: &str| told.iter().find(|(told, ..)| told == name).map(|(_, unit, value)| (&**unit, *value));
+        assert_eq!(value("created"), Some(("Count", 1.0)));
+        assert_eq!(value("connect_calls"), Some(("Count", 4.0)));
+        assert_eq!(value("millis"), Some(("Milliseconds", 4_321.0)));
+        assert_eq!(value("propagation_longest_secs"), Some(("Seconds", 131.0)));
+        let refused = line.contains("\"result\":\"refused\"");
+        let ended = ["run_succeeded", "run_refused", "run_failed"].map(|name| value(name).unwrap().1);
+        assert_eq!(ended, if refused { [0.0, 1.0, 0.0] } else { [1.0, 0.0, 0.0] });
+        // Everything else is as for everybody.
+        let (mut event, plain): (Json, Json) =
+            (serde_json::from_str(&line).unwrap(), serde_json::from_str(&plain).unwrap());
+        for (key, value) in plain.as_object().unwrap() {
+            assert_eq!(event.as_object_mut().unwrap().remove(key).as_ref(), Some(value), "{key}");
+        }
+        let more = event.as_object().unwrap().keys().filter(|key| *key != "_aws");
+        assert!(more.clone().all(|key| event[key].is_number()), "{event}");
+    }
+}
+
+#[test]
+fn what_has_no_value_is_no_metric() {
+    let JournalEntry::RunFinished { run, mut summary, next } = finished("failed", "no directory") else { panic!() };
+    (summary.propagation_p50_p95_secs, summary.propagation_longest) = (None, None);
+    let told = metrics(&with_metrics(JournalEntry::RunFinished { run, summary, next }, FULL_LENGTH));
+    assert!(told.iter().all(|(name, ..)| !name.starts_with("propagation")), "{told:?}");
+    assert!(told.contains(&("run_failed".to_owned(), "Count".to_owned(), 1.0)));
+}
+
+#[test]
+fn metrics_keep_the_limit_and_an_event_without_values_names_none() {
+    let long = || finished("failed", &"x".repeat(5_000));
+    let whole = with_metrics(long(), FULL_LENGTH).len();
+    let short = with_metrics(long(), whole - 1);
+    assert!(short.len() < whole && short.contains("\"shortened\":true"));
+    metrics(&short);
+    let head = with_metrics(long(), 600);
+    assert!(head.len() <= 600 && !head.contains("_aws"), "{head}");
+}

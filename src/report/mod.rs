@@ -4,11 +4,13 @@
 //! config      what the administrator says about reports
 //! event       what an event says of a journal entry
 //! wire        its versioned shape, and how it is shortened
+//! emf         metrics in the event of a finished run, for CloudWatch
 //! privacy     how much of a person an event shows
 //! sink        the one door: build, check, deliver
 //! batch       the limits of CloudWatch Logs as a pure function
 //! cloudwatch  Amazon CloudWatch Logs
 //! json_lines  a file or standard output
+//! metrics     what a monitoring system may ask, as text for Prometheus
 //! ```
 //!
 //! Invariant: a sink says how far it got ([`Delivered::through`]) only after the far side has confirmed it. An answer that
@@ -20,8 +22,10 @@
 mod batch;
 mod cloudwatch;
 mod config;
+mod emf;
 mod event;
 mod json_lines;
+pub mod metrics;
 mod privacy;
 mod sink;
 mod wire;

@@ -11,6 +11,7 @@ use connectors::{PersonKey, SourceName};
 use serde::Serialize;
 use serde_json::Value as Json;
 
+use super::emf;
 use super::privacy::Shown;
 use crate::model::{ConnectUserId, FindingCode, Operation, RunId, Stage, Trigger};
 
@@ -32,6 +33,9 @@ pub(super) struct Event<'a> {
     pub(super) shortened: Option<bool>,
     #[serde(flatten)]
     pub(super) body: Body<'a>,
+    /// Only for CloudWatch, and of a run that has ended.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub(super) metrics: Option<emf::Metrics>,
 }
 
 impl Event<'_> {
@@ -169,6 +173,8 @@ pub(super) struct FinishedBody<'a> {
     pub(super) least_millis: u64,
     pub(super) propagation_p50_secs: Option<u64>,
     pub(super) propagation_p95_secs: Option<u64>,
+    pub(super) propagation_longest_secs: Option<u64>,
+    pub(super) propagation_longest_person: Option<&'a PersonKey>,
     pub(super) next_run: Option<String>,
 }
 

@@ -4,6 +4,7 @@
 //! config    what the administrator says about the schedule
 //! schedule  ticks from tokio-cron-scheduler; a missed one coalesces with the next
 //! control   a socket beside the state file: another process asks for a run and follows it
+//! counting  what a run says at its end, for the metrics
 //! ```
 //!
 //! Invariant: one run at a time. A tick that comes during a run is kept, two are one.
@@ -12,20 +13,23 @@
 
 mod config;
 pub mod control;
+mod counting;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
 mod schedule;
 
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard, PoisonError};
 
 use tokio::sync::{Mutex, mpsc};
 
 pub use self::config::{Every, ScheduleConfig};
 use self::control::{Asked, Ending, Line};
+use self::counting::Counting;
 pub use self::schedule::{ScheduleError, Ticks, next_after};
 use crate::model::{RunId, Target, Time, Trigger};
 use crate::reconcile::{self, Centre, Ended, Order, Progress, RunClock, RunError, Stop, Watch};
 use crate::report::Sink;
+use crate::report::metrics::Metrics;
 use crate::store::RunLease;
 
 /// Everything the service works with.
@@ -36,6 +40,8 @@ pub struct Service<T> {
     pub sinks: Mutex<Vec<Sink>>,
     /// When.
     pub schedule: ScheduleConfig,
+    /// What monitoring may ask; told how each run ended.
+    pub metrics: std::sync::Mutex<Metrics>,
     /// The wall clock.
     pub now: fn() -> Time,
 }
@@ -56,10 +62,13 @@ impl<T: Target> Service<T> {
     /// See [`reconcile::run`]. A failing sink is no error.
     pub async fn run_once(&self, lease: &RunLease, order: &Order, stop: &Stop, watch: &dyn Watch) -> RunResult {
         let clock = RunClock::starting((self.now)());
-        let result = Box::pin(reconcile::run(&self.centre, lease, order, clock, stop, watch)).await;
+        let counting = Counting::beside(watch);
+        let result = Box::pin(reconcile::run(&self.centre, lease, order, clock, stop, &counting)).await;
+        counting.into(&mut self.metrics(), order.rehearse, (self.now)());
         if !order.rehearse {
             let mut sinks = self.sinks.lock().await;
             for delivery in reconcile::deliver(&self.centre.store, &mut sinks, (self.now)()).await? {
+                self.metrics().observe_sink(&delivery.sink, delivery.waiting_since);
                 if delivery.failed.is_some() || !delivery.rejected.is_empty() {
                     watch.tell(Progress::SinkBehind {
                         sink: delivery.sink,
@@ -70,6 +79,11 @@ impl<T: Target> Service<T> {
             }
         }
         result
+    }
+
+    /// What monitoring may ask.
+    fn metrics(&self) -> MutexGuard<'_, Metrics> {
+        self.metrics.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The order of a scheduled run.

@@ -163,11 +163,23 @@ impl Store {
         relisted: BTreeMap<ExternalId, BTreeSet<ExternalId>>,
         at: Time,
     ) -> Result<PullOutcome, StoreError> {
-        let DirectoryDelta { patches, records, joined, left, relisted: _, groups, unreadable, notes, cursor, requests } =
-            delta;
+        let DirectoryDelta {
+            patches,
+            records,
+            joined,
+            left,
+            relisted: _,
+            groups,
+            modified,
+            unreadable,
+            notes,
+            cursor,
+            requests,
+        } = delta;
         let mut writer = self.writer().await?;
         let mut tx = writer.begin_for(lease).await?;
         let mut step = Step::start(&mut tx, source, at).await?;
+        step.told_when(&mut tx, modified).await?;
         let scope = step.scope.take();
         let spoken_of: BTreeSet<&ExternalId> = (patches.iter().map(|patch| &patch.id))
             .chain(records.iter().map(|record| &record.id))

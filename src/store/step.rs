@@ -20,6 +20,8 @@ use crate::model::Time;
 
 /// Rows in one statement: few enough to stay small in memory, enough that the statement count does not matter.
 const BATCH: usize = 500;
+/// A directory may show a change so long after it was made, and its clock may differ from ours.
+const SEEN_LATE_MS: i64 = 5 * 60 * 1_000;
 
 /// One pull of one source on its way into the file.
 pub(super) struct Step<'s> {
@@ -28,6 +30,8 @@ pub(super) struct Step<'s> {
     /// The scope that was stored before.
     pub(super) scope: Option<Scope>,
     pub(super) names: Interner,
+    /// When a change was made, in milliseconds, where the directory says so and it can be the one of this pull.
+    made_at: BTreeMap<ExternalId, i64>,
     groups: BTreeMap<ExternalId, Option<String>>,
     /// People who came into scope, and who left it with or without a word.
     gained: u32,
@@ -63,7 +67,25 @@ impl<'s> Step<'s> {
                 .fetch_all(tx.conn()?)
                 .await?;
         let groups = rows.into_iter().map(|(id, name)| (id.into(), name)).collect();
-        Ok(Self { source, at: millis(at), scope, names: Interner::default(), groups, gained: 0, lost: 0 })
+        let (names, made_at) = (Interner::default(), BTreeMap::new());
+        Ok(Self { source, at: millis(at), scope, names, made_at, groups, gained: 0, lost: 0 })
+    }
+
+    /// Takes in when the directory says that records were changed. What was changed before the last pull was seen by it: then
+    /// something else is new now, a membership for example, and when that was nobody says. So it is with a time to come.
+    pub(super) async fn told_when(
+        &mut self,
+        tx: &mut Tx<'_>,
+        modified: BTreeMap<ExternalId, Time>,
+    ) -> Result<(), StoreError> {
+        let last_pull: Option<i64> = sqlx::query_scalar("SELECT last_pull FROM source WHERE name = ?1")
+            .bind(self.source.as_str())
+            .fetch_one(tx.conn()?)
+            .await?;
+        let Some(last_pull) = last_pull else { return Ok(()) };
+        let times = modified.into_iter().map(|(id, at)| (id, millis(at)));
+        self.made_at = times.filter(|(_, made)| (last_pull - SEEN_LATE_MS..=self.at).contains(made)).collect();
+        Ok(())
     }
 
     /// Who is stored as a member of these groups.
@@ -181,7 +203,8 @@ impl<'s> Step<'s> {
             _ => id.to_string(),
         };
         for (id, mut draft) in drafts {
-            let moved = draft.finish(scopes, &group_name, &mut self.names, self.at)?;
+            let at = self.made_at.get(&id).copied().unwrap_or(self.at);
+            let moved = draft.finish(scopes, &group_name, &mut self.names, at)?;
             self.tally(moved, &mut outcome);
             added.extend(draft.after.difference(&draft.before).map(|group| (id.clone(), group.clone())));
             removed.extend(draft.before.difference(&draft.after).map(|group| (id.clone(), group.clone())));

@@ -97,8 +97,8 @@ impl Store {
         Ok(view)
     }
 
-    /// When the value that is not applied yet was first seen, for everybody in [`DirectoryView::moved`]. A run computes
-    /// its propagation latency from it.
+    /// When what is not applied yet was changed by the directory's own word, else when it was first seen; for everybody in
+    /// [`DirectoryView::moved`]. A run computes its propagation latency from it.
     ///
     /// # Errors
     /// If the file cannot be read.

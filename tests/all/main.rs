@@ -9,6 +9,7 @@ mod guard;
 mod house;
 mod killed;
 mod mass_loss;
+mod metrics;
 mod okta_bad_days;
 mod okta_sign_in;
 mod policy;

@@ -97,7 +97,21 @@ pub(super) async fn poll(
     let patches = patches.into_values().collect();
     let (cursor, requests) = (state.renewed(at).write(), session.requests());
     let (relisted, notes) = (BTreeMap::new(), Vec::new());
-    Ok(DirectoryDelta { patches, records, joined, left, relisted, groups, unreadable, notes, cursor, requests })
+    // Graph knows when an account was made, and not when it was changed.
+    let modified = BTreeMap::new();
+    Ok(DirectoryDelta {
+        patches,
+        records,
+        joined,
+        left,
+        relisted,
+        groups,
+        modified,
+        unreadable,
+        notes,
+        cursor,
+        requests,
+    })
 }
 
 impl Memberships {

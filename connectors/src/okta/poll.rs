@@ -193,7 +193,9 @@ impl Round<'_, '_> {
         let gone: BTreeSet<&ExternalId> = self.patches.iter().map(|patch| &patch.id).collect();
         let unreadable =
             self.unreadable.into_iter().filter(|one| one.id.as_ref().is_none_or(|id| !gone.contains(id))).collect();
+        let changed = self.found.iter().filter_map(|(id, known)| Some((id.clone(), known.changed?)));
         DirectoryDelta {
+            modified: changed.collect(),
             records: self.found.into_values().map(|known| known.record).collect(),
             patches: self.patches,
             joined: self.joined,

@@ -353,6 +353,7 @@ impl Survey {
         let (joined, groups) = (self.edges(), self.groups());
         let cursor = State::new(source.fingerprint(), self.learned.clone(), self.scope.clone()).write();
         let people = std::mem::take(&mut self.people);
+        let modified = people.modified();
         let (users, unreadable) = people.records(wanted, source.config().absent_active, self.learned.active_said);
         Ok(DirectoryDelta {
             patches: Vec::new(),
@@ -361,6 +362,7 @@ impl Survey {
             left: BTreeSet::new(),
             relisted: BTreeMap::new(),
             groups,
+            modified,
             unreadable,
             notes: self.notes,
             cursor,

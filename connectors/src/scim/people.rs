@@ -153,6 +153,11 @@ impl People {
         self.persons.keys().chain(self.spoilt.keys())
     }
 
+    /// When each was changed last, as far as the server says so.
+    pub(super) fn modified(&self) -> BTreeMap<ExternalId, DateTime<Utc>> {
+        self.persons.iter().filter_map(|(id, person)| Some((id.clone(), person.modified?))).collect()
+    }
+
     /// The last change of anybody, and who it was. A date in the future is nobody's last change: a watermark there would
     /// hide every change until then.
     pub(super) fn newest(&self, at: DateTime<Utc>) -> Option<(DateTime<Utc>, &ExternalId)> {

@@ -95,6 +95,7 @@ pub(super) async fn poll(
     }
     state.learned.active_said |= people.says_active();
     let concerns_us = |id: &ExternalId| everybody || request.known.contains(id) || in_scope.contains(id);
+    let modified = people.modified();
     let (records, unreadable) = records(source, people, concerns_us, state.learned.active_said);
     let Relisted { lists, mut tags, groups } = relisted;
     for (id, (members, _)) in &lists {
@@ -120,6 +121,7 @@ pub(super) async fn poll(
         left: BTreeSet::new(),
         relisted: relisted.collect(),
         groups,
+        modified,
         unreadable,
         notes: Vec::new(),
         cursor: state.write(),

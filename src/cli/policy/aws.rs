@@ -223,10 +223,11 @@ fn connect(config: &ConnectConfig, rules: &Rules) -> Vec<Statement> {
 
 /// What a report needs of AWS.
 fn report(sink: &SinkConfig, connect: &ConnectConfig) -> Vec<Statement> {
-    let CloudwatchConfig { group, retention_days, region, profile: _, endpoint_url: _, tls: _ } = match &sink.kind {
-        SinkKind::CloudwatchLogs(config) => config,
-        SinkKind::JsonLines { .. } => return Vec::new(),
-    };
+    let CloudwatchConfig { group, retention_days, region, profile: _, endpoint_url: _, tls: _, metrics: _ } =
+        match &sink.kind {
+            SinkKind::CloudwatchLogs(config) => config,
+            SinkKind::JsonLines { .. } => return Vec::new(),
+        };
     let partition = connect.instance_arn.split(':').nth(1).unwrap_or("aws");
     let arn = format!("arn:{partition}:logs:{region}:{}:log-group:{group}", connect.account);
     let mut actions = vec![

@@ -68,7 +68,13 @@ fn schedule_and_reports_are_checked() {
     assert_eq!((reports[0].name.as_str(), reports[0].privacy), ("b", Privacy::Keys));
     assert_eq!(reports[0].kind, SinkKind::JsonLines { path: "/etc/rollcall/e.jsonl".into() });
     let SinkKind::CloudwatchLogs(logs) = &reports[1].kind else { panic!("another kind") };
-    assert_eq!((logs.retention_days, logs.region.as_str()), (None, "eu-west-2"));
+    assert_eq!((logs.retention_days, logs.region.as_str(), logs.metrics), (None, "eu-west-2", true));
+    let without = smallest_with("[report.a]\nkind = \"cloudwatch_logs\"\nmetrics = false").reports;
+    assert!(matches!(&without[0].kind, SinkKind::CloudwatchLogs(logs) if !logs.metrics));
+    check(
+        "[report.a]\nkind = \"json_lines\"\npath = \"e.jsonl\"\nmetrics = true",
+        &["[report.a] metrics: unknown key → known here: kind, privacy, path"],
+    );
 }
 
 #[test]

@@ -47,7 +47,8 @@ pub(super) fn problems(seen: &Observation, rules: &Rules, after: &Side<'_>) -> V
     }
     let at_work: BTreeSet<&str> = after.asked.values().flat_map(|asked| asked.wish.rules.iter().copied()).collect();
     // Of a rule about a group that was never read nobody knows whom it matches.
-    let known = |mapping: &&Mapping| rule::groups(&mapping.when).iter().all(|group| asked_for.contains(group));
+    let read = |group: &str| asked_for.contains(group) || !rule::group_keys(group, &seen.directory).is_empty();
+    let known = |mapping: &&Mapping| rule::groups(&mapping.when).into_iter().all(read);
     let idle = after.rules.mappings.iter().filter(|mapping| !at_work.contains(mapping.name.as_str())).filter(known);
     problems.extend(idle.map(lint::matches_nobody));
     problems

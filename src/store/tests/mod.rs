@@ -107,6 +107,7 @@ fn delta(cursor: &str) -> DirectoryDelta {
         left: BTreeSet::new(),
         relisted: BTreeMap::new(),
         groups: Vec::new(),
+        modified: BTreeMap::new(),
         unreadable: Vec::new(),
         notes: Vec::new(),
         cursor: Cursor::new(cursor.into()),

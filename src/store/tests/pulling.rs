@@ -264,3 +264,29 @@ async fn a_full_disk_loses_nothing() {
     limit_pages(&home, "PRAGMA max_page_count = 1000000").await;
     assert_eq!(full(&home, everybody(), 3).await.unwrap().people, 2_000);
 }
+
+#[tokio::test]
+async fn a_wait_begins_when_the_directory_says_the_record_was_changed() {
+    let home = Home::new().await;
+    let all = || listing(["a", "b", "c", "d", "e"].map(|id| worker(id, "Care")));
+    full(&home, all(), 10_000).await.unwrap();
+    home.clear_moved(&["a", "b", "c", "d", "e"].map(person).into()).await.unwrap();
+    pull(
+        &home,
+        DirectoryDelta {
+            records: ["a", "b", "c", "d"].map(|id| worker(id, "Sales")).into(),
+            joined: BTreeSet::from([edge("g-extra", "e")]),
+            // Since the last pull; shortly before, seen late; long before; in time to come.
+            modified: [("a", 10_030), ("b", 9_900), ("c", 10), ("d", 99_999)]
+                .map(|(id, secs)| (id.into(), at(secs)))
+                .into(),
+            ..delta("c2")
+        },
+        10_060,
+    )
+    .await
+    .unwrap();
+    let since = home.moved_since().await.unwrap();
+    let since: Vec<_> = ["a", "b", "c", "d", "e"].iter().map(|id| since[&person(id)]).collect();
+    assert_eq!(since, [10_030, 9_900, 10_060, 10_060, 10_060].map(at));
+}
