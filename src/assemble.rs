@@ -16,7 +16,7 @@ use connectors::{SecretVault, Source};
 use crate::config::{Config, SourceConfig};
 use crate::connect::{AmazonConnect, Quotas};
 use crate::console;
-use crate::model::{Operation, Time};
+use crate::model::{Operation, Time, Trigger};
 use crate::reconcile::{Centre, RunCounts};
 use crate::report::Sink;
 use crate::report::metrics::Metrics;
@@ -102,7 +102,8 @@ async fn metrics(centre: &Centre<AmazonConnect>, now: Time) -> anyhow::Result<Me
     let mut metrics = Metrics::starting(&centre.name, now, Operation::ALL.iter().map(rate));
     for run in centre.store.runs(FORMER_RUNS).await?.iter().rev() {
         if let (Some(summary), Some(finished)) = (&run.summary, run.finished) {
-            metrics.remember(summary, finished);
+            // By hand it may have been for one person; the schedule's runs are for everybody.
+            metrics.remember(summary, run.trigger == Trigger::Schedule, finished);
         }
     }
     let quarantine = centre.store.quarantine(Patient::Centre).await?;

@@ -123,21 +123,23 @@ pub(super) fn waited(summary: &mut RunSummary, secs: &BTreeMap<PersonKey, u64>) 
 mod tests {
     use super::*;
 
-    fn told(waits: &[(&str, u64)]) -> (Option<(u64, u64)>, Option<(String, u64)>) {
+    /// `median, 95th percentile, longest by whom`.
+    fn told(waits: &[(&str, u64)]) -> Option<String> {
         let mut summary = RunSummary::default();
         let secs = waits.iter().map(|(id, secs)| (PersonKey::new("entra", *id), *secs)).collect();
         waited(&mut summary, &secs);
-        let longest = summary.propagation_longest.map(|longest| (longest.person.to_string(), longest.secs));
-        (summary.propagation_p50_p95_secs, longest)
+        let ((p50, p95), LongestWait { person, secs }) =
+            summary.propagation_p50_p95_secs.zip(summary.propagation_longest)?;
+        Some(format!("{p50}, {p95}, {secs} by {person}"))
     }
 
     #[test]
     fn waits_are_told_by_their_middle_their_tail_and_the_longest() {
-        assert_eq!(told(&[]), (None, None));
-        assert_eq!(told(&[("a", 7)]), (Some((7, 7)), Some(("entra/a".to_owned(), 7))));
-        assert_eq!(told(&[("b", 9), ("a", 9), ("c", 1)]), (Some((9, 9)), Some(("entra/a".to_owned(), 9))));
+        assert_eq!(told(&[]), None);
+        assert_eq!(told(&[("a", 7)]).as_deref(), Some("7, 7, 7 by entra/a"));
+        assert_eq!(told(&[("b", 9), ("a", 9), ("c", 1)]).as_deref(), Some("9, 9, 9 by entra/a"));
         let hundred: Vec<(String, u64)> = (0..=100).map(|n| (format!("{n:03}"), n)).collect();
         let hundred: Vec<(&str, u64)> = hundred.iter().map(|(id, n)| (id.as_str(), *n)).collect();
-        assert_eq!(told(&hundred), (Some((50, 95)), Some(("entra/100".to_owned(), 100))));
+        assert_eq!(told(&hundred).as_deref(), Some("50, 95, 100 by entra/100"));
     }
 }

@@ -8,7 +8,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use crate::model::{RunSummary, Time};
-use crate::reconcile::{Progress, Watch};
+use crate::reconcile::{Order, Progress, Watch};
 use crate::report::metrics::{Metrics, RunEnd};
 
 /// What was heard so far.
@@ -31,10 +31,11 @@ impl<'a> Counting<'a> {
     }
 
     /// Tells the metrics what was heard. Nothing, if the run was not begun: while in quarantine the schedule begins few.
-    pub(super) fn into(self, metrics: &mut Metrics, rehearsal: bool, at: Time) {
+    pub(super) fn into(self, metrics: &mut Metrics, order: &Order, at: Time) {
         let Heard { summary, quarantine } = self.heard.into_inner().unwrap_or_else(PoisonError::into_inner);
         if let Some(summary) = summary {
-            metrics.observe(RunEnd { summary: &summary, rehearsal, quarantine, at });
+            let everybody = order.user.is_none() && order.source.is_none() && order.undo.is_none();
+            metrics.observe(RunEnd { summary: &summary, rehearsal: order.rehearse, everybody, quarantine, at });
         }
     }
 }

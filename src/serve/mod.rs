@@ -64,7 +64,7 @@ impl<T: Target> Service<T> {
         let clock = RunClock::starting((self.now)());
         let counting = Counting::beside(watch);
         let result = Box::pin(reconcile::run(&self.centre, lease, order, clock, stop, &counting)).await;
-        counting.into(&mut self.metrics(), order.rehearse, (self.now)());
+        counting.into(&mut self.metrics(), order, (self.now)());
         if !order.rehearse {
             let mut sinks = self.sinks.lock().await;
             for delivery in reconcile::deliver(&self.centre.store, &mut sinks, (self.now)()).await? {

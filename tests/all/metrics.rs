@@ -23,7 +23,7 @@ async fn the_service_counts_every_run_and_remembers_how_it_stands() {
     let named = |name: &str, labels: &str| format!("rollcall_{name}{{contact_centre=\"{centre}\"{labels}}}");
     let Assembled { service, lease } = assemble::assemble(&world.config(), now, "test").await.unwrap();
     let (_sender, stop) = watch::channel(false);
-    let run = || Order::new(RunId::fresh(), Trigger::Hand);
+    let run = || Order::new(RunId::fresh(), Trigger::Schedule);
     let rehearsal = Order { rehearse: true, ..run() };
     for order in [rehearsal, run(), run()] {
         service.run_once(&lease, &order, &stop, &Quiet).await.unwrap();

@@ -14,7 +14,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::{Last, Metrics, RESULTS, Waited};
-use crate::model::Time;
+use crate::model::{RunSummary, Time};
 
 /// What a server answers as `Content-Type` with this text.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -98,23 +98,21 @@ fn families() -> Vec<Family> {
 fn standing() -> Vec<Family> {
     vec![
         gauge("people", "People seen in a directory by the last run that read it", |metrics, _| {
-            of_last(metrics, |last| {
-                let people = last.summary.people.iter();
-                people.map(|(source, n)| (vec![("source", source.to_string())], f64::from(*n))).collect()
-            })
+            let people = metrics.people.iter();
+            people.map(|(source, n)| (vec![("source", source.to_string())], f64::from(*n))).collect()
         }),
         gauge("people_held", "People who are held until somebody looks", |metrics, _| {
-            of_last(metrics, |last| one(f64::from(last.summary.quarantined)))
+            planned(metrics, |summary| summary.quarantined)
         }),
         gauge("people_resting", "People for whom something rests that Connect refused", |metrics, _| {
-            of_last(metrics, |last| one(f64::from(last.summary.resting)))
+            planned(metrics, |summary| summary.resting)
         }),
         gauge("people_shadowed", "People whose record of another source decides", |metrics, _| {
-            of_last(metrics, |last| one(f64::from(last.summary.shadowed)))
+            planned(metrics, |summary| summary.shadowed)
         }),
         gauge("source_frozen", "1 for a source that the last run could not read", |metrics, _| {
             of_last(metrics, |last| {
-                let read = last.summary.people.keys().filter(|name| !last.summary.frozen.contains_key(*name));
+                let read = metrics.people.keys().filter(|name| !last.summary.frozen.contains_key(*name));
                 let frozen = last.summary.frozen.keys().map(|name| (name, 1.0));
                 let all = read.map(|name| (name, 0.0)).chain(frozen);
                 all.map(|(name, value)| (vec![("source", name.to_string())], value)).collect()
@@ -147,12 +145,12 @@ fn times() -> Vec<Family> {
         seconds("last_apply_duration", "How long the last run took to carry its plan out", |metrics, _| {
             of_last(metrics, |last| one(millis(last.summary.apply_millis)))
         }),
-        seconds("last_success_time", "When the last run was carried out, in Unix time", |metrics, _| {
+        seconds("last_success_time", "When a run for everybody was last carried out, in Unix time", |metrics, _| {
             metrics.last_success.map(|at| one(unix(at))).unwrap_or_default()
         }),
         seconds(
             "staleness",
-            "How long ago a run was last carried out; since the start, if none was",
+            "How long ago a run for everybody was last carried out; since the start, if none was",
             |metrics, now| one(age(metrics.last_success.unwrap_or(metrics.started), now)),
         ),
         seconds(
@@ -212,6 +210,11 @@ fn totals() -> Vec<Family> {
 
 fn of_last(metrics: &Metrics, series: impl Fn(&Last) -> Vec<Series>) -> Vec<Series> {
     metrics.last.as_ref().map(series).unwrap_or_default()
+}
+
+/// A number of people of the last run that came to a plan for everybody.
+fn planned(metrics: &Metrics, people: fn(&RunSummary) -> u32) -> Vec<Series> {
+    metrics.planned.as_ref().map(|summary| one(f64::from(people(summary)))).unwrap_or_default()
 }
 
 fn waited(metrics: &Metrics, secs: fn(&Waited) -> u64) -> Vec<Series> {

@@ -33,6 +33,8 @@ pub struct RunEnd<'a> {
     pub summary: &'a RunSummary,
     /// Whether nothing was written: then only its requests and calls count.
     pub rehearsal: bool,
+    /// Whether it was about everybody. A run for one person, or one that takes another back, says nothing about the others.
+    pub everybody: bool,
     /// Whether the contact centre is in quarantine after it; `None`: as before.
     pub quarantine: Option<bool>,
     /// When it ended.
@@ -49,6 +51,10 @@ pub struct Metrics {
     quota: BTreeMap<Operation, f64>,
     totals: Totals,
     last: Option<Last>,
+    /// The last run that came to a plan for everybody: a run that failed knows of nobody.
+    planned: Option<RunSummary>,
+    /// People by source, of the last run that read it.
+    people: BTreeMap<SourceName, u32>,
     /// Until when somebody's wait is told: the last run in which somebody waited.
     waited: Option<Waited>,
     last_success: Option<Time>,
@@ -99,6 +105,8 @@ impl Metrics {
             quota: quota.into_iter().collect(),
             totals: Totals::default(),
             last: None,
+            planned: None,
+            people: BTreeMap::new(),
             waited: None,
             last_success: None,
             quarantine: false,
@@ -106,25 +114,27 @@ impl Metrics {
         }
     }
 
-    /// Takes in a run of a former process: how things stand, not the totals, which begin with this process.
-    pub fn remember(&mut self, summary: &RunSummary, at: Time) {
-        if summary.carried_out() {
-            self.last_success = self.last_success.max(Some(at));
+    /// Takes in a run of a former process, oldest first: how things stand, not the totals, which begin with this process.
+    pub fn remember(&mut self, summary: &RunSummary, everybody: bool, at: Time) {
+        if everybody && summary.carried_out() {
+            self.last_success = Some(at);
         }
+        if everybody && (summary.carried_out() || summary.result == "refused") {
+            self.planned = Some(summary.clone());
+        }
+        self.people.extend(summary.people.iter().map(|(source, n)| (source.clone(), *n)));
         self.waited = Waited::of(summary).or(self.waited);
-        if self.last.as_ref().is_none_or(|last| last.at <= at) {
-            self.last = Some(Last { at, summary: summary.clone() });
-        }
+        self.last = Some(Last { at, summary: summary.clone() });
     }
 
     /// Takes in how a run ended. Called once for each.
     pub fn observe(&mut self, end: RunEnd<'_>) {
-        let RunEnd { summary, rehearsal, quarantine, at } = end;
+        let RunEnd { summary, rehearsal, everybody, quarantine, at } = end;
         self.totals.count_calls(summary);
         self.quarantine = quarantine.unwrap_or(self.quarantine);
         if !rehearsal {
             self.totals.count_run(summary);
-            self.remember(summary, at);
+            self.remember(summary, everybody, at);
         }
     }
 

@@ -38,7 +38,7 @@ fn starting(centre: &str) -> Metrics {
 }
 
 fn ended(metrics: &mut Metrics, summary: &RunSummary, secs: i64) {
-    metrics.observe(RunEnd { summary, rehearsal: false, quarantine: None, at: at(secs) });
+    metrics.observe(RunEnd { summary, rehearsal: false, everybody: true, quarantine: None, at: at(secs) });
 }
 
 /// The value of one series, by its name and labels as written.
@@ -79,7 +79,7 @@ fn totals_grow_with_every_run_and_how_it_stands_is_of_the_last() {
 #[test]
 fn a_failing_contact_centre_grows_stale_and_keeps_its_last_waits() {
     let mut metrics = starting("support");
-    metrics.remember(&summary("done"), at(-600));
+    metrics.remember(&summary("done"), true, at(-600));
     let failed = RunSummary { result: "failed".to_owned(), ..RunSummary::default() };
     ended(&mut metrics, &failed, 60);
     ended(&mut metrics, &summary("refused"), 90);
@@ -89,15 +89,30 @@ fn a_failing_contact_centre_grows_stale_and_keeps_its_last_waits() {
     assert_eq!(of("runs_total", r#",result="done""#), Some(0.0), "a run of a former process is not counted");
     assert_eq!(of("runs_total", r#",result="failed""#), Some(1.0));
     assert_eq!(of("propagation_longest_seconds", ""), Some(131.0));
+    assert_eq!((of("people_held", ""), of("people", r#",source="entra""#)), (Some(4.0), Some(1_200.0)));
     let never = exposition(&[&starting("support")], at(30));
     assert_eq!(value(&never, &format!("rollcall_staleness_seconds{{{CENTRE}}}")), Some(30.0));
     assert!(!never.contains("last_run"), "{never}");
 }
 
 #[test]
+fn a_run_for_one_person_says_nothing_about_the_others() {
+    let mut metrics = starting("support");
+    ended(&mut metrics, &summary("partly"), 60);
+    let for_one = RunSummary { quarantined: 0, ..summary("done") };
+    metrics.observe(RunEnd { summary: &for_one, rehearsal: false, everybody: false, quarantine: None, at: at(120) });
+    let text = exposition(&[&metrics], at(180));
+    let of = |name: &str, labels: &str| value(&text, &format!("rollcall_{name}{{{CENTRE}{labels}}}"));
+    assert_eq!((of("people_held", ""), of("staleness_seconds", "")), (Some(4.0), Some(120.0)));
+    assert_eq!(of("runs_total", r#",result="done""#), Some(1.0), "it is a run all the same");
+}
+
+#[test]
 fn a_rehearsal_counts_its_calls_and_nothing_else() {
     let mut metrics = starting("support");
-    metrics.observe(RunEnd { summary: &summary("planned"), rehearsal: true, quarantine: Some(true), at: at(60) });
+    let rehearsal = summary("planned");
+    let end = RunEnd { summary: &rehearsal, rehearsal: true, everybody: true, quarantine: Some(true), at: at(60) };
+    metrics.observe(end);
     let text = exposition(&[&metrics], at(60));
     let of = |name: &str, labels: &str| value(&text, &format!("rollcall_{name}{{{CENTRE}{labels}}}"));
     assert_eq!(of("connect_calls_total", r#",operation="CreateUser""#), Some(3.0));
