@@ -149,23 +149,28 @@ impl Cache {
     /// The newest that can be had without much waiting.
     pub(super) async fn known(&self, now: Time) -> Result<Arc<Known>, Unknown> {
         let mark = self.centre.look.mark().await?;
+        // What is under way may be of an older state of the file; then it is derived once more.
+        for _ in 0..2 {
+            if let Some(known) = self.current(mark)? {
+                return Ok(known);
+            }
+            self.derive(mark, now);
+            if !self.rested().await {
+                break;
+            }
+            if let Some(failed) = self.state.borrow().failed.clone() {
+                return Err(failed);
+            }
+        }
+        self.state.borrow().known.clone().ok_or(Unknown::NotLooked)
+    }
+
+    /// Waits for what is under way: as long as it takes if there is nothing to show, else not for long. Whether it is done.
+    async fn rested(&self) -> bool {
         let mut state = self.state.subscribe();
-        if let Some(known) = self.current(mark)? {
-            return Ok(known);
-        }
-        self.derive(mark, now);
-        let older = state.borrow().known.clone();
-        let idle = state.wait_for(|state| !state.busy);
-        let waited = match &older {
-            Some(_) => tokio::time::timeout(self.centre.patience, idle).await.is_ok(),
-            None => idle.await.is_ok(),
-        };
-        let state = self.state.borrow();
-        match (&state.known, &state.failed) {
-            (_, Some(failed)) if waited => Err(failed.clone()),
-            (Some(known), _) => Ok(known.clone()),
-            (None, _) => Err(Unknown::NotLooked),
-        }
+        let older = state.borrow().known.is_some();
+        let done = state.wait_for(|state| !state.busy);
+        if older { tokio::time::timeout(self.centre.patience, done).await.is_ok() } else { done.await.is_ok() }
     }
 
     fn current(&self, mark: Mark) -> Result<Option<Arc<Known>>, Unknown> {

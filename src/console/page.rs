@@ -20,6 +20,7 @@ use crate::store::StoreError;
 pub(super) const ROWS: u32 = 100;
 
 /// A whole page.
+#[derive(Debug)]
 pub(super) struct Page {
     status: StatusCode,
     html: Markup,
@@ -115,6 +116,8 @@ pub(super) enum Trouble {
     Store(#[from] StoreError),
     #[error("nothing is known yet")]
     Unknown(Unknown),
+    #[error("nothing was looked at yet")]
+    NotYet(Box<Page>),
     #[error("no session can be made")]
     NoRandomness(#[from] NoRandomness),
     #[error("there is no such {0}")]
@@ -139,12 +142,8 @@ pub(super) fn broken(trouble: &Trouble) -> Page {
     match trouble {
         Trouble::Store(error) => store(error),
         Trouble::Unknown(Unknown::Unreadable(error)) => store(error),
-        Trouble::Unknown(Unknown::NotLooked) => {
-            let hint = "wait for the first run, or look now with: rollcall plan";
-            Page::outside(
-                "Nothing yet",
-                html! { div.door { h1 { "Nothing yet" } p { "Nobody has looked at Amazon Connect yet." } p { "→ " (hint) } } },
-            )
+        Trouble::Unknown(Unknown::NotLooked) | Trouble::NotYet(_) => {
+            plain(StatusCode::SERVICE_UNAVAILABLE, "Nobody has looked at Amazon Connect yet.", NOT_YET)
         }
         Trouble::Unknown(Unknown::Broken) | Trouble::Unwritten => {
             tracing::error!("console: {trouble}");
@@ -160,9 +159,27 @@ pub(super) fn broken(trouble: &Trouble) -> Page {
     }
 }
 
+/// What to do before anything is known.
+const NOT_YET: &str = "wait for the first run, or look now with: rollcall plan";
+
+impl Trouble {
+    /// Nothing is known of this contact centre; its other pages are there all the same.
+    pub(super) fn not_yet(view: &View) -> Self {
+        let body = html! {
+            h1 { "Nothing yet" }
+            p { "Nobody has looked at Amazon Connect yet." }
+            p { "→ " (NOT_YET) }
+        };
+        Self::NotYet(Box::new(Page::of(view, Tab::Today, "Nothing yet", &body)))
+    }
+}
+
 impl IntoResponse for Trouble {
     fn into_response(self) -> Response {
-        broken(&self).into_response()
+        match self {
+            Self::NotYet(page) => page.into_response(),
+            other => broken(&other).into_response(),
+        }
     }
 }
 

@@ -48,7 +48,7 @@ pub(super) async fn page(view: View, Path(key): Path<Key>) -> Result<Page, Troub
     let (records, sources) = (known.records(&person), centre.sources());
     let seen = view.store().observed_about(&records, &users, &known.frozen, &sources, view.now).await?;
     let past = view.store().person_history(&person, HISTORY).await?;
-    let seen = seen.ok_or(super::known::Unknown::NotLooked)?;
+    let seen = seen.ok_or_else(|| Trouble::not_yet(&view))?;
     let stranger = !seen.directory.people.contains_key(&person) && !known.plan.decisions.contains_key(&person);
     if stranger && past.is_empty() {
         return Err(Trouble::Missing("person"));

@@ -195,7 +195,7 @@ fn members(view: &View, group: &Group<'_>, from: usize, most: usize) -> Markup {
                 @for member in group.members.iter().skip(from).take(most) {
                     @let (person, [label, what, detail, why]) = member.told(view);
                     tr {
-                        td.who { (page::sign(group.sign)) " " @match person { Some(person) => (view.person(person, &label)), None => (label) } }
+                        td.who { (page::sign(group.sign)) "\u{a0}\u{a0}" @match person { Some(person) => (view.person(person, &label)), None => (label) } }
                         td.what { (what) }
                         td { (detail) @if !why.is_empty() { span.why { (why) } } }
                     }

@@ -189,7 +189,7 @@ fn change_row(view: &View, change: &Change, outcome: &Outcome, at: Time) -> Mark
     let told = fate::told(change, at);
     html! {
         tr {
-            td.who { (page::sign(told.sign)) " " (view.person(&change.person, &told.label)) }
+            td.who { (page::sign(told.sign)) "\u{a0}\u{a0}" (view.person(&change.person, &told.label)) }
             td.what { (told.what) }
             td { (told.detail) span.why { (told.why) } }
             td.outcome { (ended(outcome)) }

@@ -242,7 +242,7 @@ fn bar(on: &dyn Fn(&str) -> u64, most: u64) -> Markup {
     let mut parts = Vec::new();
     let mut top = TALLEST;
     for (name, class) in
-        [("leave", "gone"), ("change", "change"), ("rename", "change"), ("adopt", "good"), ("join", "good")]
+        [("leave", "gone"), ("change", "change"), ("rename", "change"), ("adopt", "adopt"), ("join", "good")]
     {
         let high = height(on(name)).min(top);
         top -= high;

@@ -65,8 +65,12 @@ impl View {
         self.console.rooms().len() > 1
     }
 
-    pub(super) async fn known(&self) -> Result<Arc<Known>, Unknown> {
-        self.room.cache.known(self.now).await
+    pub(super) async fn known(&self) -> Result<Arc<Known>, Trouble> {
+        match self.room.cache.known(self.now).await {
+            Ok(known) => Ok(known),
+            Err(Unknown::NotLooked) => Err(Trouble::not_yet(self)),
+            Err(unknown) => Err(unknown.into()),
+        }
     }
 
     /// An address below this contact centre.

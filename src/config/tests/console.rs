@@ -32,9 +32,9 @@ fn beyond_this_machine_it_is_https() {
     check(
         "[console]\nlisten = \"0.0.0.0:7655\"",
         &[
+            "[console] public_host: missing → the name people type, for example public_host = \"rollcall.example.com\"",
             "[console] listen: plain http beyond this machine → add tls = { certificate = …, key = … }, or behind_proxy = \
              true, or listen on 127.0.0.1",
-            "[console] public_host: missing → the name people type, for example public_host = \"rollcall.example.com\"",
         ],
     );
     check(

@@ -139,8 +139,10 @@ async fn the_ledger_is_written_through_to_the_disk() {
 
 #[test]
 fn migrations_are_numbered_strict_and_take_nothing_away() {
-    for (at, migration) in MIGRATIONS.iter().enumerate() {
-        assert_eq!(migration.version, i64::try_from(at).unwrap() + 1, "{}", migration.description);
+    let mut before = 0;
+    for migration in MIGRATIONS.iter() {
+        assert!(migration.version > before, "{}", migration.description);
+        before = migration.version;
         let sql = migration.sql.as_str();
         for statement in sql.split(';').filter(|statement| statement.contains("CREATE TABLE")) {
             assert!(statement.contains("STRICT"), "not strict: {statement}");

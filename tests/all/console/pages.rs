@@ -209,7 +209,7 @@ async fn people_are_searched_narrowed_sorted_and_saved_alike() {
         csv::Reader::from_reader(csv.as_bytes()).records().map(|record| record.unwrap()[at].to_owned()).collect()
     };
     let all = csv("").await;
-    assert!(rows(&all) >= 60);
+    assert!(rows(&all) > 30);
     let username = column(&all, 0)[3].clone();
     let mailbox = username.split('@').next().unwrap().to_uppercase();
     assert!(column(&csv(&format!("?q={mailbox}")).await, 0).contains(&username), "case does not matter");
@@ -270,7 +270,9 @@ async fn a_person_reads_like_explain() {
     let (code, explained, _) = crate::process::output(&desk.world, &["explain", &key]).await;
     assert_eq!(code, 0);
     let shown = text(&page);
-    for line in explained.lines().filter(|line| !line.trim().is_empty()) {
+    // A request id is there for whoever points at the outcome.
+    let lines = explained.lines().map(|line| line.split(" (request ").next().unwrap_or(line));
+    for line in lines.filter(|line| !line.trim().is_empty()) {
         // The page has its own columns, headings and ways to say when; every other word of the terminal is on it.
         for word in line.split_whitespace().filter(|word| word.chars().any(char::is_alphabetic)) {
             let heading = ["directory", "attributes", "rules", "facets", "history", "next", "notes", "UTC", "ago"];
@@ -308,7 +310,7 @@ async fn a_plan_is_told_by_consequence_and_changes_with_the_directory() {
     says(&desk.get(&desk.at("/plan"), &cookie).await.ok(), &["Everybody is in agreement; there is nothing to do."]);
     let (_, login) = desk.world.hire("Sales");
     // Somebody rehearses elsewhere: the snapshot is newer than the last run.
-    assert_eq!(crate::process::output(&desk.world, &["plan"]).await.0, 4);
+    assert_eq!(crate::process::output(&desk.world, &["plan"]).await.0, 0);
     let plan = desk.get(&desk.at("/plan"), &cookie).await.ok();
     says(&plan, &["The next run would make 1 call", "Joins 1", &login, "by rule: sales 1", "Held"]);
     let narrowed = desk.get(&desk.at("/plan.csv?group=joins&q=sales"), &cookie).await.ok();
