@@ -17,9 +17,10 @@ use crate::config::{Config, SourceConfig};
 use crate::connect::{AmazonConnect, Quotas};
 use crate::console;
 use crate::model::{Operation, Time, Trigger};
-use crate::reconcile::{Centre, RunCounts};
+use crate::reconcile::{Centre, RunCounts, Teller};
 use crate::report::Sink;
 use crate::report::metrics::Metrics;
+use crate::report::notify::{Notifier, NotifierConfig, NotifyError};
 use crate::secrets::AwsVault;
 use crate::serve::Service;
 use crate::store::{Patient, RunLease, Store, StoreError, Turnstile};
@@ -36,7 +37,7 @@ pub struct Assembled {
 /// What the parts stand in. By default that is the network and the machine as they are; a simulation puts others there.
 #[derive(Debug, Clone, Default)]
 pub struct Surroundings {
-    /// Carries requests to the directories, instead of the network.
+    /// Carries requests to the directories and to webhooks, instead of the network.
     pub directories: Option<Arc<dyn Carrier>>,
     /// Carries requests to AWS, instead of the network.
     pub aws: Option<SharedHttpClient>,
@@ -63,15 +64,21 @@ pub async fn assemble_in(
     surroundings: &Surroundings,
 ) -> anyhow::Result<Assembled> {
     let Surroundings { directories, aws, turnstile } = surroundings;
+    let vault = vault(config);
     let store = Store::open_behind(turnstile.clone(), &config.state, now()).await?;
     let holder = format!("rollcall {purpose}, process {}", std::process::id());
     let lease = store.acquire(&holder, now()).await?;
-    let sources = sources_over(directories.as_ref(), config, now, &vault(config))?;
+    let sources = sources_over(directories.as_ref(), config, now, &vault)?;
     let target = Box::pin(AmazonConnect::over(aws.as_ref(), config.connect.clone(), &Quotas::new())).await?;
     let mut sinks = Vec::new();
     for sink in &config.reports {
         let built = Box::pin(Sink::over(aws.as_ref(), sink, &config.name)).await;
         sinks.push(built.with_context(|| format!("[report.{}]", sink.name))?);
+    }
+    let mut tellers = Vec::new();
+    for one in &config.notifiers {
+        let built = Box::pin(notifier(one, &config.name, &vault, surroundings)).await;
+        tellers.push(Teller::new(built.with_context(|| format!("[notify.{}]", one.name))?));
     }
     let centre = Centre {
         name: config.name.clone(),
@@ -88,8 +95,8 @@ pub async fn assemble_in(
         trial: config.trial,
     };
     let metrics = Mutex::new(metrics(&centre, now()).await?);
-    let (sinks, schedule) = (tokio::sync::Mutex::new(sinks), config.schedule.clone());
-    let service = Service { centre, sinks, schedule, metrics, now };
+    let (sinks, tellers) = (tokio::sync::Mutex::new(sinks), tokio::sync::Mutex::new(tellers));
+    let service = Service { centre, sinks, tellers, schedule: config.schedule.clone(), metrics, now };
     Ok(Assembled { service, lease })
 }
 
@@ -180,6 +187,22 @@ pub async fn console_centre(
 #[must_use]
 pub fn vault(config: &Config) -> Arc<dyn SecretVault> {
     Arc::new(AwsVault::new(config.secrets.clone()))
+}
+
+/// Somebody who is told of trouble. Nothing is read or sent yet.
+///
+/// # Errors
+/// If the configuration cannot be used.
+pub async fn notifier(
+    config: &NotifierConfig,
+    centre: &str,
+    vault: &Arc<dyn SecretVault>,
+    surroundings: &Surroundings,
+) -> Result<Notifier, NotifyError> {
+    let mut config = config.clone();
+    config.secrets_mut().into_iter().for_each(|secret| secret.bind(vault));
+    let Surroundings { directories, aws, turnstile: _ } = surroundings;
+    Notifier::over(aws.as_ref(), directories.as_ref(), &config, centre).await
 }
 
 /// Nothing is read or sent yet: a secret is read when the first request needs it.

@@ -1,13 +1,14 @@
 //! `check`: the file by itself, then every remote system with the smallest read that proves it; a line each, with what to do.
 
 use std::fmt::Write;
+use std::sync::Arc;
 
 use connectors::SecretVault;
 use serde_json::json;
 
 use super::style::{Style, column, count};
 use super::{Door, Exit};
-use crate::assemble;
+use crate::assemble::{self, Surroundings};
 use crate::config::Config;
 use crate::connect::{AmazonConnect, Quotas};
 use crate::model::IdentityManagement;
@@ -56,6 +57,7 @@ pub(super) async fn check(door: &Door) -> anyhow::Result<Exit> {
             }
         }
     }
+    lines.extend(notifiers(&config, &vault).await);
     let problems = lines.iter().filter(|line| !line.ok).count();
     if door.json {
         let lines: Vec<_> = lines
@@ -71,27 +73,43 @@ pub(super) async fn check(door: &Door) -> anyhow::Result<Exit> {
 
 fn configuration(config: &Config) -> Line {
     let text = format!(
-        "{}, {}, {}",
+        "{}, {}, {}, {}",
         count(config.sources.len(), "source", "sources"),
         count(config.rules.mappings.len(), "mapping", "mappings"),
-        count(config.reports.len(), "report", "reports")
+        count(config.reports.len(), "report", "reports"),
+        count(config.notifiers.len(), "notifier", "notifiers")
     );
     let names: Vec<&str> = config.sources.iter().map(|source| source.name().as_str()).collect();
     let order = if names.len() > 1 { format!("; precedence {}", names.join(" before ")) } else { String::new() };
     Line { place: "configuration".to_owned(), ok: true, text: text + &order, hint: None }
 }
 
-/// What is stored in AWS is read once, so that a missing permission has a line of its own; the directories then use what was
-/// read.
+/// What is stored in AWS is read once, so that a missing permission has a line of its own; whoever needs it then uses what
+/// was read.
 async fn secrets(config: &Config, vault: &dyn SecretVault) -> Vec<Line> {
     let mut lines = Vec::new();
-    for source in &config.sources {
-        for name in source.stored_secrets() {
-            let place = format!("source {}", source.name());
-            lines.push(match vault.fetch(&name, None).await {
-                Ok(_) => Line { place, ok: true, text: format!("{name} was read"), hint: None },
-                Err(error) => Line { place, ok: false, text: error.to_string(), hint: Some(error.hint()) },
-            });
+    for (place, name) in config.stored_secrets() {
+        lines.push(match vault.fetch(&name, None).await {
+            Ok(_) => Line { place, ok: true, text: format!("{name} was read"), hint: None },
+            Err(error) => Line { place, ok: false, text: error.to_string(), hint: Some(error.hint()) },
+        });
+    }
+    lines
+}
+
+/// Who is told of trouble: whether that would succeed, as far as it can be seen without telling anything.
+async fn notifiers(config: &Config, vault: &Arc<dyn SecretVault>) -> Vec<Line> {
+    let mut lines = Vec::new();
+    for notifier in &config.notifiers {
+        let name = &notifier.name;
+        let place = format!("notify {name}");
+        match assemble::notifier(notifier, &config.name, vault, &Surroundings::default()).await {
+            Ok(built) => lines.extend(built.check().await.into_iter().map(|line| {
+                // The place says it already.
+                let text = line.text.trim_start_matches(&format!("notify.{name}: ")).to_owned();
+                Line { place: place.clone(), ok: line.ok, text, hint: line.hint }
+            })),
+            Err(error) => lines.push(Line { place, ok: false, text: error.to_string(), hint: Some(error.hint) }),
         }
     }
     lines

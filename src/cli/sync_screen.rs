@@ -137,6 +137,10 @@ impl Watch for Screen {
                 let why = message.unwrap_or_else(|| format!("{rejected} events were rejected"));
                 self.line("report", &format!("sink {sink}: {why} (it catches up with the next run)"));
             }
+            Progress::Untold { notifier, message, hint } => {
+                self.line("notify", &style.bad(format!("{notifier} could not be told: {message}")));
+                self.line("", &format!("→ {hint}; it is tried again after the next runs"));
+            }
             Progress::Quarantined { quarantine } => self.quarantined(*quarantine),
             Progress::Lifted => self.line("", &style.good("out of quarantine: the schedule runs as usual")),
             Progress::Finished { .. } => self.end_bar(),

@@ -4,7 +4,8 @@
 //! section     tables and keys: whatever nobody asks for is a problem
 //! value       one value: text, numbers, durations, lists, addresses, secrets
 //! problem     what is wrong, all at once, each with line, place and one thing to do
-//! source · connect · tls · attributes · persona · mapping · policy · guard · schedule · report · console · example
+//! source · connect · tls · attributes · persona · mapping · policy · guard · schedule · report · notify · console
+//! example
 //!             one section of the file each
 //! changed     some sections of the rules replaced by those of another text
 //! ```
@@ -23,6 +24,7 @@ mod console;
 mod example;
 mod guard;
 mod mapping;
+mod notify;
 mod persona;
 mod policy;
 mod problem;
@@ -37,6 +39,7 @@ mod value;
 
 use std::path::{Path, PathBuf};
 
+use connectors::VaultName;
 use connectors::http::Tls;
 use sha2::{Digest, Sha256};
 use toml::de::DeTable;
@@ -51,6 +54,7 @@ use crate::connect::ConnectConfig;
 use crate::console::ConsoleConfig;
 use crate::planner::rules::{Example, Limits, Rules, SourceRules};
 use crate::report::SinkConfig;
+use crate::report::notify::NotifierConfig;
 use crate::serve::ScheduleConfig;
 
 /// One contact centre as its file describes it.
@@ -84,6 +88,8 @@ pub struct Config {
     pub reports: Vec<SinkConfig>,
     /// The web pages; absent: there are none.
     pub console: Option<ConsoleConfig>,
+    /// Who is told of trouble.
+    pub notifiers: Vec<NotifierConfig>,
     /// The rules' own tests.
     pub examples: Vec<Example>,
     /// SHA-256 of [`Config::rules`] without line numbers and canaries, in hex. Changes exactly if what the rules say changes.
@@ -95,6 +101,20 @@ pub struct Config {
 pub struct Options {
     /// Whether every referenced secret must be readable now.
     pub check_secrets: bool,
+}
+
+impl Config {
+    /// What the secrets are called that are in a store, each with who needs it: `source entra`, `notify ops`.
+    #[must_use]
+    pub fn stored_secrets(&self) -> Vec<(String, VaultName)> {
+        let of_sources = self.sources.iter().flat_map(|source| {
+            source.stored_secrets().into_iter().map(move |name| (format!("source {}", source.name()), name))
+        });
+        let of_notifiers = self.notifiers.iter().flat_map(|notifier| {
+            notifier.stored_secrets().into_iter().map(move |name| (format!("notify {}", notifier.name), name))
+        });
+        of_sources.chain(of_notifiers).collect()
+    }
 }
 
 impl Default for Options {
@@ -196,7 +216,6 @@ fn read(root: &Section<'_>, path: &Path) -> Option<Config> {
     let state = root.optional("state", Item::text).unwrap_or_else(|| "rollcall.db".to_owned());
     let enabled = root.optional("enabled", Item::flag).unwrap_or(true);
     let console = root.optional("console", console::read);
-    root.not_yet("notify", "remove it; [report.*] is supported");
 
     let tls = tls::tls(&root.section("tls"));
     let connect::Connect { config: connect, user_limit } = connect::read(&root.section("connect"), &tls);
@@ -236,6 +255,7 @@ fn read(root: &Section<'_>, path: &Path) -> Option<Config> {
     let schedule = schedule::read(&root.section("schedule"));
     let trial = root.section("apply").optional("trial", |item| item.count(0)).unwrap_or(TRIAL);
     let reports = report::read(&root.section("report"), name.as_deref(), connect.as_ref(), &tls);
+    let notifiers = notify::read(&root.section("notify"), connect.as_ref(), &tls);
     let examples = example::read(root.sections("example"), &types);
     if root.get("default").is_none() && root.get("mapping").is_none() {
         somebody_gets_something(root, &rules);
@@ -257,6 +277,7 @@ fn read(root: &Section<'_>, path: &Path) -> Option<Config> {
         trial,
         reports,
         console,
+        notifiers,
         examples,
     })
 }

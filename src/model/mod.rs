@@ -13,6 +13,7 @@
 //! quarantine  trouble with the configuration that lasts
 //! retry       what was refused for whom, and when it is tried again
 //! journal     what happened, in order: ledger and outbox
+//! notify      what somebody may be told of, and what a notifier has told so far
 //! observation everything a plan is made of
 //! undone      what an administrator has taken back, until the wish is another one
 //! words       how numbers, spans of time and moments are said
@@ -25,6 +26,7 @@
 pub mod attribute;
 pub mod inventory;
 pub mod journal;
+pub mod notify;
 pub mod observation;
 pub mod operation;
 pub mod outcome;
@@ -42,6 +44,7 @@ pub mod words;
 pub use attribute::{ATTRIBUTES, Attribute, AttributeSet, Authority, Facet, Named, OWNER_TAG, ResourceId, Value};
 pub use inventory::{Catalogue, IdentityManagement, Instance, Inventory, QuickConnect};
 pub use journal::{ChangeRecord, FrozenSource, JournalEntry, LongestWait, RunId, RunSummary, Trigger};
+pub use notify::{Book, Episode, Subject, SubjectKind};
 pub use observation::{DirectoryView, Observation, SourceState, SourceView};
 pub use operation::Operation;
 pub use outcome::{CallError, Disposition, Done, NotAttempted, Outcome};

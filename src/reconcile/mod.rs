@@ -14,6 +14,7 @@
 //! quarantine after the same trouble with the configuration in several runs, the schedule only probes
 //! trial      a changed configuration is tried on a few people first
 //! deliver    the journal to the sinks; a failing sink never fails a run
+//! notify     what is wrong after a run, told to whoever wants to know
 //! progress   what a run says while it works
 //! ```
 //!
@@ -24,6 +25,7 @@
 mod apply;
 mod deliver;
 mod look;
+mod notify;
 mod observe;
 mod order;
 mod progress;
@@ -45,6 +47,7 @@ use tokio::sync::watch;
 
 pub use self::apply::Slots;
 pub use self::deliver::{Delivery, deliver};
+pub use self::notify::{Aftermath, Teller, Untold, notify};
 pub use self::progress::{PlanCounts, Progress, Quiet, SourceSeen, Watch};
 pub use self::summary::RunCounts;
 use crate::model::{

@@ -168,6 +168,15 @@ pub enum Progress {
         /// Why it stopped, if it did.
         message: Option<String>,
     },
+    /// Somebody who should hear of trouble could not be told; it is tried again.
+    Untold {
+        /// The notifier.
+        notifier: String,
+        /// Why.
+        message: String,
+        /// One thing to do.
+        hint: String,
+    },
     /// The contact centre is in quarantine: the same trouble with the configuration once more.
     Quarantined {
         /// What, since when, and when the schedule tries again.
@@ -197,6 +206,7 @@ impl Progress {
             Self::Refused { .. } => "refused by the guard",
             Self::Applied { .. } => "applied a change",
             Self::SinkBehind { .. } => "a report sink is behind",
+            Self::Untold { .. } => "a notifier could not be told",
             Self::Quarantined { .. } => "in quarantine",
             Self::Lifted => "out of quarantine",
             Self::Finished { .. } => "finished",

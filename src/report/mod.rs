@@ -11,6 +11,7 @@
 //! cloudwatch  Amazon CloudWatch Logs
 //! json_lines  a file or standard output
 //! metrics     what a monitoring system may ask, as text for Prometheus
+//! notify      tells people of trouble, ever more rarely while it lasts
 //! ```
 //!
 //! Invariant: a sink says how far it got ([`Delivered::through`]) only after the far side has confirmed it. An answer that
@@ -26,6 +27,7 @@ mod emf;
 mod event;
 mod json_lines;
 pub mod metrics;
+pub mod notify;
 mod privacy;
 mod sink;
 mod wire;

@@ -7,6 +7,7 @@
 //! | `GET /connect/users`, `/connect/journal`, `/connect/calls` | what the instance holds and what was done to it |
 //! | `POST /connect/edit` | a hand edit: `{"username": .., "set": {"RoutingProfileId": ..}}` or `{"username": .., "delete": true}` |
 //! | `GET /logs/events` | what arrived in CloudWatch Logs |
+//! | `GET /sns/messages`, `GET /webhook/posts` | what was published, and what was posted |
 //! | `POST /secrets` | `{"name": .., "text": ..}` a secret, `{"name": .., "parameter": ..}` an encrypted parameter |
 //! | `POST /clock` | `{"at": ..}` sets, `{"advance_secs": ..}` moves the clock |
 
@@ -26,6 +27,8 @@ use super::connect::{ConnectState, User};
 use super::faults::{Fault, Faults};
 use super::logs::LogsState;
 use super::secrets::{Content, SecretsState};
+use super::sns::SnsState;
+use super::webhook::WebhookState;
 
 /// What the interface reaches.
 #[derive(Debug, Clone)]
@@ -36,6 +39,8 @@ pub(super) struct Reach {
     pub(super) connect: ConnectState,
     pub(super) logs: LogsState,
     pub(super) secrets: SecretsState,
+    pub(super) sns: SnsState,
+    pub(super) webhook: WebhookState,
 }
 
 /// The interface; other services merge their own routes into it.
@@ -48,6 +53,8 @@ pub(super) fn router(reach: Reach) -> Router {
         .route("/connect/calls", get(|State(reach): State<Reach>| async move { Json(reach.connect.quota().calls()) }))
         .route("/connect/edit", post(edit))
         .route("/logs/events", get(|State(reach): State<Reach>| async move { Json(reach.logs.events()) }))
+        .route("/sns/messages", get(|State(reach): State<Reach>| async move { Json(reach.sns.messages()) }))
+        .route("/webhook/posts", get(|State(reach): State<Reach>| async move { Json(reach.webhook.posts()) }))
         .route("/secrets", post(put_secret))
         .route("/clock", post(set_clock))
         .with_state(reach)

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 /// One fault.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Fault {
-    /// `graph`, `login`, `okta`, `scim`, `connect`, `logs` or `secrets`.
+    /// `graph`, `login`, `okta`, `scim`, `connect`, `logs`, `secrets`, `sns` or `webhook`.
     pub service: String,
     /// The operation (`CreateUser`, `GET /users/delta`); absent = any of the service.
     #[serde(default)]

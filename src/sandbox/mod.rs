@@ -20,9 +20,11 @@ mod quota;
 pub mod scene;
 pub mod scim;
 pub mod secrets;
+pub mod sns;
 pub mod tenant;
 #[cfg(test)]
 mod tests;
+pub mod webhook;
 mod wire;
 
 use std::collections::BTreeMap;
@@ -47,12 +49,14 @@ use logs::{LogsSettings, LogsState};
 use okta::OktaOrg;
 use scim::ScimServer;
 use secrets::SecretsState;
+use sns::SnsState;
 use tenant::{App, Tenant};
+use webhook::WebhookState;
 
 /// How long answers in progress may take at the end.
 const GRACE: Duration = Duration::from_secs(1);
 /// How many services there are.
-const SERVICES: usize = 8;
+const SERVICES: usize = 10;
 
 /// Loopback ports; 0 = any free one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -71,8 +75,19 @@ pub struct Ports {
     pub logs: u16,
     /// Secrets Manager and Parameter Store.
     pub secrets: u16,
+    /// Simple Notification Service.
+    pub sns: u16,
+    /// A receiver of webhooks.
+    pub webhook: u16,
     /// The sandbox's own interface.
     pub control: u16,
+}
+
+impl Ports {
+    fn in_order(self) -> [u16; SERVICES] {
+        let Self { login, graph, okta, scim, connect, logs, secrets, sns, webhook, control } = self;
+        [login, graph, okta, scim, connect, logs, secrets, sns, webhook, control]
+    }
 }
 
 /// What to start.
@@ -127,6 +142,10 @@ pub struct Addresses {
     pub logs_url: String,
     /// Secrets Manager and Parameter Store.
     pub secrets_url: String,
+    /// Simple Notification Service.
+    pub sns_url: String,
+    /// A receiver of webhooks.
+    pub webhook_url: String,
     /// The sandbox's own interface.
     pub control_url: String,
 }
@@ -146,6 +165,10 @@ pub struct Sandbox {
     pub logs: LogsState,
     /// Secrets Manager and Parameter Store, in the Region of the instance.
     pub secrets: SecretsState,
+    /// Simple Notification Service, in the Region of the instance.
+    pub sns: SnsState,
+    /// A receiver of webhooks.
+    pub webhook: WebhookState,
     /// The directory, as Microsoft Graph and Okta show it.
     pub tenant: Tenant,
     /// Who is on the SCIM server: the directory, or a partner's.
@@ -165,10 +188,9 @@ impl Sandbox {
     /// # Errors
     /// If a port cannot be listened on.
     pub async fn start(settings: Settings) -> io::Result<Self> {
-        let Ports { login, graph, okta, scim, connect, logs, secrets, control } = settings.ports;
         let mut listeners = Vec::with_capacity(SERVICES);
         let mut urls = Vec::with_capacity(SERVICES);
-        for port in [login, graph, okta, scim, connect, logs, secrets, control] {
+        for port in settings.ports.in_order() {
             let (listener, url) = listen(port).await?;
             listeners.push(listener);
             urls.push(url);
@@ -184,8 +206,7 @@ impl Sandbox {
     /// not given (0) are numbered; nobody listens there.
     #[must_use]
     pub fn indoors(settings: Settings) -> (Self, BTreeMap<u16, Router>) {
-        let Ports { login, graph, okta, scim, connect, logs, secrets, control } = settings.ports;
-        let given = [login, graph, okta, scim, connect, logs, secrets, control];
+        let given = settings.ports.in_order();
         let numbered = std::array::from_fn(|at| match given[at] {
             0 => u16::try_from(at + 1).unwrap_or(u16::MAX),
             port => port,
@@ -200,6 +221,8 @@ impl Sandbox {
         let clock = Clock::new(now);
         let faults = Faults::default();
         let secrets = SecretsState::new(&connect.region, &connect.account, clock.clone());
+        let sns = SnsState::new(&connect.region, &connect.account);
+        let webhook = WebhookState::default();
         let connect = ConnectState::new(connect, clock.clone());
         let logs = LogsState::new(logs, clock.clone());
         let tenant = Tenant::with_history(company, now);
@@ -208,7 +231,18 @@ impl Sandbox {
         if let Some(app) = app {
             tenant.set_app(app);
         }
-        let [login_url, graph_url, okta_url, scim_root, connect_url, logs_url, secrets_url, control_url] = urls;
+        let [
+            login_url,
+            graph_url,
+            okta_url,
+            scim_root,
+            connect_url,
+            logs_url,
+            secrets_url,
+            sns_url,
+            webhook_url,
+            control_url,
+        ] = urls;
         let scim_url = format!("{scim_root}/scim/v2");
         tenant.configure(|settings| settings.login_url = Some(login_url.clone()));
         let addresses = Addresses {
@@ -219,6 +253,8 @@ impl Sandbox {
             connect_url,
             logs_url,
             secrets_url,
+            sns_url,
+            webhook_url,
             control_url,
         };
         let reach = control::Reach {
@@ -228,6 +264,8 @@ impl Sandbox {
             connect: connect.clone(),
             logs: logs.clone(),
             secrets: secrets.clone(),
+            sns: sns.clone(),
+            webhook: webhook.clone(),
         };
         let levers = control::router(reach)
             .merge(tenant::control_router(tenant.clone()))
@@ -241,11 +279,27 @@ impl Sandbox {
             connect.router(faults.clone()),
             logs.router(faults.clone()),
             secrets.router(faults.clone()),
+            sns.router(faults.clone()),
+            webhook.router(faults.clone()),
             levers,
         ];
         let (stop, tasks) = (watch::Sender::new(false), Vec::new());
-        let sandbox =
-            Self { addresses, clock, faults, connect, logs, secrets, tenant, partner, okta, scim, stop, tasks };
+        let sandbox = Self {
+            addresses,
+            clock,
+            faults,
+            connect,
+            logs,
+            secrets,
+            sns,
+            webhook,
+            tenant,
+            partner,
+            okta,
+            scim,
+            stop,
+            tasks,
+        };
         (sandbox, routers)
     }
 

@@ -27,7 +27,9 @@ use self::control::{Asked, Ending, Line};
 use self::counting::Counting;
 pub use self::schedule::{ScheduleError, Ticks, next_after};
 use crate::model::{RunId, Target, Time, Trigger};
-use crate::reconcile::{self, Centre, Ended, Order, Progress, RunClock, RunError, Stop, Watch};
+use crate::reconcile::{
+    self, Aftermath, Centre, Delivery, Ended, Order, Progress, RunClock, RunError, Stop, Teller, Untold, Watch,
+};
 use crate::report::Sink;
 use crate::report::metrics::Metrics;
 use crate::store::RunLease;
@@ -38,6 +40,8 @@ pub struct Service<T> {
     pub centre: Centre<T>,
     /// Where reports go.
     pub sinks: Mutex<Vec<Sink>>,
+    /// Who is told of trouble.
+    pub tellers: Mutex<Vec<Teller>>,
     /// When.
     pub schedule: ScheduleConfig,
     /// What monitoring may ask; told how each run ended.
@@ -56,27 +60,38 @@ impl<T> std::fmt::Debug for Service<T> {
 pub type RunResult = Result<Ended, RunError>;
 
 impl<T: Target> Service<T> {
-    /// One run and the delivery of its reports.
+    /// One run, the delivery of its reports, and the messages about what is wrong.
     ///
     /// # Errors
-    /// See [`reconcile::run`]. A failing sink is no error.
+    /// See [`reconcile::run`]. A failing sink or notifier is no error.
     pub async fn run_once(&self, lease: &RunLease, order: &Order, stop: &Stop, watch: &dyn Watch) -> RunResult {
         let clock = RunClock::starting((self.now)());
         let counting = Counting::beside(watch);
-        let result = Box::pin(reconcile::run(&self.centre, lease, order, clock, stop, &counting)).await;
+        let mut result = Box::pin(reconcile::run(&self.centre, lease, order, clock, stop, &counting)).await;
         counting.into(&mut self.metrics(), order, (self.now)());
-        if !order.rehearse {
-            let mut sinks = self.sinks.lock().await;
-            for delivery in reconcile::deliver(&self.centre.store, &mut sinks, (self.now)()).await? {
-                self.metrics().observe_sink(&delivery.sink, delivery.waiting_since);
-                if delivery.failed.is_some() || !delivery.rejected.is_empty() {
-                    watch.tell(Progress::SinkBehind {
-                        sink: delivery.sink,
-                        rejected: u32::try_from(delivery.rejected.len()).unwrap_or(u32::MAX),
-                        message: delivery.failed.map(|error| error.to_string()),
-                    });
-                }
+        if order.rehearse {
+            return result;
+        }
+        let mut sinks = self.sinks.lock().await;
+        let delivered = reconcile::deliver(&self.centre.store, &mut sinks, (self.now)()).await;
+        drop(sinks);
+        let deliveries = match delivered {
+            Ok(deliveries) => Some(deliveries),
+            Err(error) => {
+                result = Err(error.into());
+                None
             }
+        };
+        for delivery in deliveries.iter().flatten() {
+            self.metrics().observe_sink(&delivery.sink, delivery.waiting_since);
+            tell_delivery(watch, delivery);
+        }
+        let aftermath = Aftermath { order, result: &result, deliveries: deliveries.as_deref() };
+        let mut tellers = self.tellers.lock().await;
+        let untold =
+            Box::pin(reconcile::notify(&self.centre.store, lease, &aftermath, &mut tellers, (self.now)())).await;
+        for Untold { notifier, message, hint } in untold {
+            watch.tell(Progress::Untold { notifier, message, hint });
         }
         result
     }
@@ -131,6 +146,17 @@ impl<T: Target> Service<T> {
     }
 }
 
+fn tell_delivery(watch: &dyn Watch, delivery: &Delivery) {
+    let Delivery { sink, delivered: _, rejected, failed } = delivery;
+    if failed.is_some() || !rejected.is_empty() {
+        watch.tell(Progress::SinkBehind {
+            sink: sink.clone(),
+            rejected: u32::try_from(rejected.len()).unwrap_or(u32::MAX),
+            message: failed.as_ref().map(ToString::to_string),
+        });
+    }
+}
+
 /// Passes progress on to whoever asked for the run.
 struct Follow(mpsc::UnboundedSender<Line>);
 
@@ -163,6 +189,9 @@ impl Watch for Log {
                 let hint = &quarantine.trouble.hint;
                 let message = &quarantine.trouble.message;
                 tracing::error!(%centre, hint, until = %quarantine.until, "`{centre}` is in quarantine: {message}");
+            }
+            Progress::Untold { notifier, message, hint } => {
+                tracing::warn!(%centre, notifier, hint, "notifier `{notifier}` could not be told: {message}");
             }
             Progress::Lifted => tracing::info!(%centre, "`{centre}` is out of quarantine"),
             other => tracing::debug!(%centre, progress = other.name(), "{}", other.name()),

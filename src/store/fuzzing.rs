@@ -12,8 +12,8 @@ use super::error::StoreError;
 use super::memory::key;
 use super::runs::run_id;
 use crate::model::{
-    Catalogue, Change, ConnectUser, Decision, Finding, Instance, JournalEntry, Outcome, Plan, QuickConnect, Remembered,
-    RunSummary, Trigger,
+    Book, Catalogue, Change, ConnectUser, Decision, Finding, Instance, JournalEntry, Outcome, Plan, QuickConnect,
+    Remembered, RunSummary, Trigger,
 };
 
 /// Law: no message, to its last cause, quotes what the file holds.
@@ -64,6 +64,7 @@ pub(crate) fn body(input: &[u8]) {
     stable::<Decision>(text);
     stable::<Remembered>(text);
     stable::<Plan>(text);
+    stable::<Book>(text);
 }
 
 /// The attributes of a person, a standing, a run's id, a person's key.

@@ -21,6 +21,7 @@
 //! approvals   held plans and who let them through
 //! inventory   Connect as last seen, kept true by our own confirmed writes
 //! undone      what was taken back, until the wish is another one
+//! notify      what each notifier has told so far
 //! history     what happened to whom, for people who ask · days: on which day, a page at a time · about: one person whole
 //! console     who may look at the console, and what was done there
 //! ```
@@ -48,6 +49,7 @@ mod journal;
 mod lease;
 mod memory;
 mod notes;
+mod notify;
 mod person;
 mod quarantine;
 mod retry;

@@ -10,6 +10,7 @@ mod house;
 mod killed;
 mod mass_loss;
 mod metrics;
+mod notify;
 mod okta_bad_days;
 mod okta_sign_in;
 mod policy;

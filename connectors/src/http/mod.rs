@@ -21,13 +21,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::redirect::Policy;
-use reqwest::{Method, StatusCode};
 use url::{Host, Url};
 use uuid::Uuid;
 
 pub use carrier::{Carried, Carrier, Cause, Parcel};
+pub use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+pub use reqwest::{Method, StatusCode};
 pub use retry::{Attempt, GaveUp, RetryRules, Tried, retry_after, retrying};
 pub use tls::{MOST_CERTIFICATES, Roots, Tls, TlsError};
 

@@ -1,7 +1,7 @@
 //! IAM: operations this configuration can come to, and the statements that allow exactly them.
 //!
 //! Resource types and dependent actions: Service Authorization Reference, "Actions, resources, and condition keys for Amazon
-//! Connect", "… for Amazon CloudWatch Logs", "… for AWS Security Token Service". Form of the ARNs of log groups: CloudWatch
+//! Connect", "… for Amazon CloudWatch Logs", "… for Amazon SNS", "… for AWS Security Token Service". Form of the ARNs of log groups: CloudWatch
 //! Logs user guide, "Overview of managing access permissions".
 //!
 //! One place to add an operation: its arm in [`connect_action`].
@@ -11,10 +11,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use connectors::secret::VaultName;
 
 use super::{Grant, Permission, Statement};
-use crate::config::{Config, SourceConfig};
+use crate::config::Config;
 use crate::connect::ConnectConfig;
 use crate::model::{Authority, Facet, Operation};
 use crate::planner::rules::{Persona, PhoneSettings, RenamePolicy, Rules, UserTypeExtras};
+use crate::report::notify::{NotifierConfig, NotifierKind, SnsConfig};
 use crate::report::{CloudwatchConfig, SinkConfig, SinkKind};
 use crate::secrets::AWS_SECRET;
 
@@ -177,6 +178,7 @@ fn connect_action(operation: Operation, rules: &Rules, can: &Can) -> Option<Need
 pub(super) fn grants(config: &Config) -> Vec<Grant> {
     let connect = connect(&config.connect, &config.rules);
     let mut own: Vec<Statement> = config.reports.iter().flat_map(|sink| report(sink, &config.connect)).collect();
+    own.extend(config.notifiers.iter().filter_map(notifier));
     let connect: Vec<Statement> = connect.into_iter().chain(secrets(config)).collect();
     let runs_as = "the identity rollcall runs as".to_owned();
     match &config.connect.assume_role {
@@ -247,13 +249,29 @@ fn report(sink: &SinkConfig, connect: &ConnectConfig) -> Vec<Statement> {
     ]
 }
 
+/// What a notifier needs of AWS.
+fn notifier(notifier: &NotifierConfig) -> Option<Statement> {
+    let SnsConfig { topic, reach: _ } = match &notifier.kind {
+        NotifierKind::Sns(config) => config,
+        NotifierKind::Webhook(_) => return None,
+    };
+    let actions = vec![
+        Permission::new(
+            "sns:Publish",
+            "messages of trouble; for a topic with a key of your own also kms:GenerateDataKey and kms:Decrypt on it",
+        ),
+        Permission::new("sns:GetTopicAttributes", "rollcall check: is the topic there, and does anybody listen"),
+    ];
+    Some(Statement { sid: format!("Notify{}", word(&notifier.name)), actions, resources: vec![topic.clone()] })
+}
+
 /// What the secrets need that are stored in AWS. They are read by whoever calls Amazon Connect.
 fn secrets(config: &Config) -> Vec<Statement> {
     let connect = &config.connect;
     let partition = connect.instance_arn.split(':').nth(1).unwrap_or("aws");
     let place = format!("{}:{}", connect.region, connect.account);
     let (mut stored, mut parameters) = (BTreeSet::new(), BTreeSet::new());
-    for VaultName { store, name, key: _ } in config.sources.iter().flat_map(SourceConfig::stored_secrets) {
+    for VaultName { store, name, key: _ } in config.stored_secrets().into_iter().map(|(_, name)| name) {
         let arn = name.starts_with("arn:");
         match store {
             AWS_SECRET if arn => stored.insert(name.clone()),
@@ -266,7 +284,7 @@ fn secrets(config: &Config) -> Vec<Statement> {
     let statement = |sid: &str, action: &str, resources: BTreeSet<String>| {
         // A key of the customer's own also wants kms:Decrypt on that key, which no configuration names.
         let actions =
-            vec![Permission::new(action, "the directory's secret; with a key of your own also kms:Decrypt on it")];
+            vec![Permission::new(action, "what is stored there; with a key of your own also kms:Decrypt on it")];
         (!resources.is_empty()).then(|| Statement {
             sid: sid.to_owned(),
             actions,

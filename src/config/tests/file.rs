@@ -123,10 +123,6 @@ fn the_rest_is_checked() {
     check("@\nenabled = \"yes\"", &["enabled = \"yes\": expected true or false"]);
     check("@\nconsole = true", &["console = true: expected a table"]);
     check(
-        "[notify.ops]\nkind = \"sns\"",
-        &["notify: not supported yet in this version → remove it; [report.*] is supported"],
-    );
-    check(
         "[attributes]\nphone_region = \"UK\"\ngiven_name = []\nemail = [\"a b\"]",
         &[
             "[attributes] phone_region = \"UK\": expected a country code such as \"GB\"",

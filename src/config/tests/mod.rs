@@ -1,7 +1,7 @@
 //! Files in, problems or values out.
 //!
 //! ```text
-//! file · example · rules · changed · guard · surroundings · console   everything but the directories
+//! file · example · rules · changed · guard · surroundings · notify · console   everything but the directories
 //! microsoft · okta · scim · several       the directories
 //! secrets                                 references to secrets, and who is trusted
 //! ```
@@ -12,6 +12,7 @@ mod example;
 mod file;
 mod guard;
 mod microsoft;
+mod notify;
 mod okta;
 mod rules;
 mod scim;

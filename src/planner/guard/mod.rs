@@ -67,8 +67,11 @@ pub struct Refusal {
     pub digest: String,
     /// Whether an approval would let it through.
     pub approvable: bool,
-    /// The numbers of everything that is exceeded, in one line.
+    /// The numbers of everything that is exceeded, in one line. May name protected people and canaries.
     pub message: String,
+    /// The same without anybody's name.
+    #[serde(default)]
+    pub numbers: String,
     /// Lines of detail.
     pub why: Vec<String>,
     /// Departments that lose most: name, managed people before and after.
@@ -98,9 +101,33 @@ pub fn review(plan: Plan, limits: &Limits, approval: Option<&Approval>, at: Time
     };
     over.splice(0..0, never);
     // An approval could not help here, so what became of one is no news.
-    over.extend(standing.told(&digest, limits.approval_secs).filter(|_| approvable));
-    let message = over.join("; ");
-    Verdict::Refused(Box::new(plan), Refusal { digest, approvable, message, why, largest, hint })
+    over.extend(standing.told(&digest, limits.approval_secs).filter(|_| approvable).map(Said::from));
+    let message = joined(&over, |said| &said.text);
+    let numbers = joined(&over, |said| said.unnamed.as_ref().unwrap_or(&said.text));
+    Verdict::Refused(Box::new(plan), Refusal { digest, approvable, message, numbers, why, largest, hint })
+}
+
+fn joined(over: &[Said], of: fn(&Said) -> &String) -> String {
+    over.iter().map(|said| of(said).as_str()).collect::<Vec<_>>().join("; ")
+}
+
+/// One thing that is exceeded, with its numbers.
+struct Said {
+    text: String,
+    /// The same without names of people, if the text has any.
+    unnamed: Option<String>,
+}
+
+impl Said {
+    fn naming(text: String, unnamed: String) -> Self {
+        Self { text, unnamed: Some(unnamed) }
+    }
+}
+
+impl From<String> for Said {
+    fn from(text: String) -> Self {
+        Self { text, unnamed: None }
+    }
 }
 
 /// Everybody to whom the plan gives a privileged profile they do not have, with the names of these profiles.
@@ -113,9 +140,9 @@ pub fn raised(plan: &Plan, limits: &Limits) -> BTreeMap<PersonKey, String> {
 #[derive(Default)]
 struct Weighed {
     /// What no approval lets through.
-    never: Vec<String>,
-    /// What is exceeded, each with its numbers.
-    over: Vec<String>,
+    never: Vec<Said>,
+    /// What is exceeded.
+    over: Vec<Said>,
     /// Whether a canary is among it.
     canaries: bool,
     why: Vec<String>,
@@ -144,7 +171,7 @@ fn weigh(plan: &Plan, limits: &Limits) -> Weighed {
     weighed.canaries = !silent.is_empty();
     let over_all = |people: usize, how: &str, limit: &Limit| {
         let numbers = over(limit, people, managed, Limit::FRACTION_FLOOR)?;
-        Some(format!("{people} of {managed} managed people would be {how} ({numbers})"))
+        Some(Said::from(format!("{people} of {managed} managed people would be {how} ({numbers})")))
     };
     weighed.over.extend(silent);
     weighed.over.extend(over_all(counted.removed.len(), "removed", max_removed));
@@ -152,24 +179,25 @@ fn weigh(plan: &Plan, limits: &Limits) -> Weighed {
     weighed.why.extend(changed.as_ref().map(|_| counted.facets(plan)));
     weighed.over.extend(changed);
     let raised = privilege::raised(plan, &Privileged::of(privileged, &plan.stakes));
-    weighed.over.extend(raised.over(max_raised, managed));
+    weighed.over.extend(raised.over(max_raised, managed).map(Said::from));
     for leaving in floors::leaving(plan, &counted, max_leaving_profile) {
-        weighed.over.push(leaving.message);
+        weighed.over.push(leaving.message.into());
         weighed.why.push(leaving.why);
     }
-    weighed.over.extend(floors::emptied(plan, &counted, *max_emptied));
-    weighed.over.extend(floors::below(plan, &counted, never_below));
+    weighed.over.extend(floors::emptied(plan, &counted, *max_emptied).map(Said::from));
+    weighed.over.extend(floors::below(plan, &counted, never_below).into_iter().map(Said::from));
     weighed.over.extend(protected::lowered(plan, protected));
-    weighed.over.extend(counted.first_run(plan));
+    weighed.over.extend(counted.first_run(plan).map(Said::from));
     weighed
 }
 
 /// Canaries that are gone, where the plan touches anybody: then the listing may be one that lost more than them.
-fn silent_canaries(plan: &Plan, counted: &Counted<'_>) -> Vec<String> {
+fn silent_canaries(plan: &Plan, counted: &Counted<'_>) -> Vec<Said> {
     let told = |(text, canary): (&String, &Canary)| match canary {
-        Canary::Silent { why } => {
-            Some(format!("canary {text} is missing ({why}): the directory may not have told everything"))
-        }
+        Canary::Silent { why } => Some(Said::naming(
+            format!("canary {text} is missing ({why}): the directory may not have told everything"),
+            "a canary is missing: the directory may not have told everything".to_owned(),
+        )),
         Canary::Seen | Canary::NotAsked => None,
     };
     if counted.nobody() { Vec::new() } else { plan.stakes.canaries.iter().filter_map(told).collect() }

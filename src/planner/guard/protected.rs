@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::fold::fold;
+use super::Said;
 use super::counted::removes;
 use crate::model::{Action, Attribute, Change, Facet, FacetUpdate, Plan, Value};
 
@@ -32,14 +33,14 @@ impl<'a> Protected<'a> {
 }
 
 /// The protected people who would be removed.
-pub(super) fn removed(plan: &Plan, protected: &BTreeSet<String>) -> Option<String> {
+pub(super) fn removed(plan: &Plan, protected: &BTreeSet<String>) -> Option<Said> {
     let people = found(plan, protected, |change| removes(change).then(BTreeSet::new));
-    let people: Vec<&str> = people.into_keys().collect();
-    (!people.is_empty()).then(|| format!("protected people would be removed: {}", people.join(", ")))
+    let people: Vec<String> = people.into_keys().map(str::to_owned).collect();
+    said(&people, "protected people would be removed")
 }
 
 /// The protected people who would lose a security profile and are not removed.
-pub(super) fn lowered(plan: &Plan, protected: &BTreeSet<String>) -> Option<String> {
+pub(super) fn lowered(plan: &Plan, protected: &BTreeSet<String>) -> Option<Said> {
     let people = found(plan, protected, |change| match &change.action {
         Action::Update(update) if update.facet == Facet::Security && !removes(change) => lost(update),
         _ => None,
@@ -47,7 +48,12 @@ pub(super) fn lowered(plan: &Plan, protected: &BTreeSet<String>) -> Option<Strin
     let told =
         |(name, lost): (&str, BTreeSet<&str>)| format!("{name} ({})", lost.into_iter().collect::<Vec<_>>().join(", "));
     let people: Vec<String> = people.into_iter().map(told).collect();
-    (!people.is_empty()).then(|| format!("protected people would lose a security profile: {}", people.join(", ")))
+    said(&people, "protected people would lose a security profile")
+}
+
+fn said(people: &[String], what: &str) -> Option<Said> {
+    let named = format!("{what}: {}", people.join(", "));
+    (!people.is_empty()).then(|| Said::naming(named, format!("{what}: {} of them", people.len())))
 }
 
 /// Protected people of the changes that `hits` says something of, with all that it says.

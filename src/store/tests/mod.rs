@@ -9,6 +9,7 @@ mod looking;
 mod opening;
 mod pulling;
 mod remembering;
+mod telling;
 mod undone;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,0 +1,125 @@
+//! A topic of Amazon SNS, whose subscribers (e-mail addresses, functions, queues) are told.
+//!
+//! Invariant: one attempt per message; the SDK's own retries are off.
+//! Sources: SNS API reference, `Publish` (size of a message, subject), `GetTopicAttributes`, "Common errors".
+//!
+//! Deliberately absent: message attributes, FIFO topics (e-mail addresses cannot subscribe to them).
+
+use aws_sdk_sns::Client;
+use aws_sdk_sns::config::{Builder, SharedHttpClient};
+use aws_sdk_sns::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_sns::operation::RequestId as _;
+use connectors::CheckLine;
+
+use super::NotifyError;
+use super::config::SnsConfig;
+use crate::aws;
+
+/// A topic.
+#[derive(Debug)]
+pub(super) struct Sns {
+    name: String,
+    topic: String,
+    client: Client,
+}
+
+impl Sns {
+    pub(super) async fn build(
+        name: &str,
+        config: &SnsConfig,
+        http: Option<&SharedHttpClient>,
+    ) -> Result<Self, NotifyError> {
+        let SnsConfig { topic, reach } = config;
+        // Missing credentials are found when there is something to tell: a notifier never stops a run.
+        let shared = aws::prepare(reach).await.map_err(|error| NotifyError {
+            message: format!("notify.{name}: {error}"),
+            hint: error.hint(),
+            source: None,
+        })?;
+        let mut client = Builder::from(&shared);
+        if let Some(http) = http {
+            client = client.http_client(http.clone());
+        }
+        Ok(Self { name: name.to_owned(), topic: topic.clone(), client: Client::from_conf(client.build()) })
+    }
+
+    pub(super) async fn deliver(&self, subject: &str, text: &str) -> Result<(), NotifyError> {
+        let call = self.client.publish().topic_arn(&self.topic).subject(subject).message(text);
+        let answer = call.send().await.map_err(|error| self.judge("Publish", error))?;
+        // Whatever answers 200 without the id of a message is not the service.
+        if answer.message_id().is_none_or(str::is_empty) {
+            return Err(NotifyError {
+                message: format!("notify.{}: Publish: an answer without the id of a message", self.name),
+                hint: "check endpoint_url, and any proxy between here and AWS".to_owned(),
+                source: None,
+            });
+        }
+        Ok(())
+    }
+
+    /// Whether the topic is there and somebody listens. Nothing is published.
+    pub(super) async fn check(&self) -> Vec<CheckLine> {
+        let topic = self.topic.rsplit(':').next().unwrap_or_default();
+        let answer = self.client.get_topic_attributes().topic_arn(&self.topic).send().await;
+        let attributes = match answer {
+            Ok(answer) => answer.attributes.unwrap_or_default(),
+            Err(error) => {
+                let NotifyError { message, hint, source: _ } = self.judge("GetTopicAttributes", error);
+                return vec![CheckLine { ok: false, text: message, hint: Some(hint) }];
+            }
+        };
+        let number = |name: &str| attributes.get(name).and_then(|text| text.parse::<u64>().ok());
+        let (confirmed, pending) = (number("SubscriptionsConfirmed"), number("SubscriptionsPending").unwrap_or(0));
+        let waiting = if pending > 0 { format!(", {pending} not confirmed yet") } else { String::new() };
+        let (ok, text, hint) = match confirmed {
+            Some(0) => (
+                false,
+                format!("topic {topic} has no confirmed subscription{waiting}: nobody would be told"),
+                Some("subscribe an address to the topic, and confirm it by the link it is sent".to_owned()),
+            ),
+            Some(n) => (true, format!("topic {topic}, confirmed subscriptions: {n}{waiting}"), None),
+            None => (true, format!("topic {topic}"), None),
+        };
+        vec![CheckLine { ok, text: format!("notify.{}: {text}", self.name), hint }]
+    }
+
+    fn judge<E>(&self, operation: &str, error: SdkError<E>) -> NotifyError
+    where
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    {
+        let status = error.raw_response().map(|response| response.status().as_u16());
+        let code = error.code().map(ToOwned::to_owned);
+        let nothing_sent = matches!(error, SdkError::ConstructionFailure(_))
+            || matches!(&error, SdkError::DispatchFailure(failure) if failure.is_other());
+        let what = code.clone().unwrap_or_else(|| match status {
+            Some(status) => format!("status {status}"),
+            None if nothing_sent => "the request could not be made".to_owned(),
+            None => "no reply".to_owned(),
+        });
+        let request = error.request_id().map(|id| format!(" (request {id})")).unwrap_or_default();
+        let topic = &self.topic;
+        let hint = match code.as_deref() {
+            Some("AuthorizationError" | "AccessDenied" | "AccessDeniedException") => {
+                format!("allow sns:{operation} on {topic} for this AWS identity")
+            }
+            Some("NotFound") => format!("create the topic {topic}, or correct `topic`"),
+            Some("KMSAccessDenied" | "KMSDisabled" | "KMSInvalidState" | "KMSNotFound" | "KMSOptInRequired") => {
+                "allow kms:GenerateDataKey and kms:Decrypt on the key of the topic, and see that it is enabled"
+                    .to_owned()
+            }
+            Some("InvalidClientTokenId" | "ExpiredToken" | "SignatureDoesNotMatch" | "InvalidSecurity") => {
+                "renew the AWS credentials".to_owned()
+            }
+            _ if nothing_sent => {
+                "check the AWS credentials (environment, profile, container or instance role)".to_owned()
+            }
+            _ if status.is_none() => "check the network, the Region of the topic and endpoint_url".to_owned(),
+            _ if matches!(status, Some(429 | 500..)) || code.as_deref().is_some_and(|code| code.contains("Thrott")) => {
+                "nothing; a later run tells it again".to_owned()
+            }
+            _ => "see the cause".to_owned(),
+        };
+        let message = format!("notify.{}: {operation}: {what}{request}", self.name);
+        NotifyError { message, hint, source: Some(error.into()) }
+    }
+}
