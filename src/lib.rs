@@ -50,7 +50,7 @@
 //! 13. **Secrets and personal values never reach a log line**; people are named by key there. A secret is read late, from where
 //!     the configuration says ([`connectors::SecretSource`]), and lives in memory that is wiped.
 //! 14. **Time and ids come in as values.** The wall clock is read in `cli`; waits use tokio's clock.
-//! 15. **A failing report never fails a run.** The ledger is the outbox; each sink has a cursor of its own.
+//! 15. **A failing report or message never fails a run.** The ledger is the outbox; each sink has a cursor of its own.
 //! 16. **Every loop over a remote system has an upper bound, and reaching it is an error.** Credentials go to the configured
 //!     host only, over TLS beyond this machine ([`connectors::http::Tls`]).
 //!
@@ -116,6 +116,13 @@
 //! centre in quarantine ([`model::Quarantine`]): the schedule only probes, by hand it is always tried, a success ends it. A
 //! directory that refuses us beside others rests alone. What passes by itself does none of this.
 //!
+//! # Who is told of trouble
+//!
+//! After each run, failed ones included, what is wrong is compared with what each notifier has told ([`model::Book`]), as a
+//! pure function ([`report::notify::decide`]): at once, after 1, 6 and 24 hours, then daily; the end of it once. It bounds
+//! messages by time, whatever the number of runs. A message counts once the far side has confirmed it; a notifier that fails
+//! fails no run, and is tried less and less often, once an hour at the least.
+//!
 //! # One-place additions
 //!
 //! | New | The place | Then the compiler or a test asks for |
@@ -124,6 +131,8 @@
 //! | Connect attribute | a row in [`model::ATTRIBUTES`] and its variant | two arms in `connect/codec.rs` |
 //! | metric | a line in `report/metrics/exposition.rs`; for CloudWatch, a name in `report/emf.rs` | a test that it is a number |
 //! | report sink | a file in `report/` and a variant of [`report::SinkKind`] | its arm in `build` |
+//! | way of telling of trouble | a file in `report/notify/` and a variant of [`report::notify::NotifierKind`] | its arms |
+//! | kind of trouble that is told | a variant of [`model::Subject`] | its word, its title, where `reconcile/notify.rs` meets it |
 //! | mapping condition | a variant of [`planner::rules::Condition`] | its evaluation and text form |
 //! | verb | a variant in `cli` | its arm and screen |
 //! | parser of foreign bytes | a line in `fuzzing.rs` of its crate | a folder in `tests/fuzz/corpus` |

@@ -16,7 +16,7 @@
 //!
 //! ```text
 //!   directories ──https──▶ ┌──────────────┐ ──https──▶ Amazon Connect
-//!   (answers are foreign)  │   rollcall   │ ──https──▶ CloudWatch Logs, secret stores
+//!   (answers are foreign)  │   rollcall   │ ──https──▶ CloudWatch Logs, secret stores, SNS, webhooks
 //!   configuration ───────▶ │  one process │ ◀──socket── other processes of the same user
 //!   (its owner is trusted) │              │ ◀──http(s)─ browsers, with the console's token
 //!                          └──────┬───────┘
@@ -28,6 +28,8 @@
 //! - The **configuration file** is trusted: whoever may write it decides who gets what. It holds no secret.
 //! - **Amazon Connect** is believed about what it holds. Whoever has its console can do whatever rollcall can, and more.
 //! - The **state file** is ours alone. A damaged or foreign one is an error; an old or lost one costs history, not people.
+//! - A **webhook** receives texts without personal values, and is believed about nothing but having taken them. Whoever has its
+//!   address may post there: the address is treated like a secret, and what is posted can be signed.
 //! - **Other users of the machine** are not trusted. Other processes of the same user are: they could read our memory.
 //!
 //! # Threats
@@ -52,6 +54,9 @@
 //! | Somebody floods the console | bounded connections, headers, bodies and waits; pages read from memory made once for each run; what fails there stops nothing else | `console::server`, `console::known` |
 //! | Nobody knows who approved | sign-ins, refused tokens, sign-outs and approvals are kept in the state file and logged, by session and address | `tests/all/console` |
 //! | The record is thinned out by making the report fail | the ledger is the outbox; a sink that was down catches up; a failing report never stops or hides a change | `tests/all/spine`, `tests/all/killed` |
+//! | People stop reading the messages because there are too many, or are not told because somebody makes it fail | how much is told depends on time, never on the number of runs; what was not confirmed is due again; a clock that is set back silences nothing for long | `report::notify::laws`, `tests/all/notify` |
+//! | Somebody reads a directory or a person out of a message, or makes one give commands in a chat system | messages name people by key; texts from elsewhere are cut, without control characters and without the signs that chat systems read as markup | `report::notify::message`, `tests/all/redaction` |
+//! | Somebody else posts messages in rollcall's name, or learns where they go | HMAC-SHA256 over time and body; address, header and key of a webhook are in no error and no log; no redirect is followed | `tests/all/notify::wire`, `tests/all/redaction` |
 //! | A dependency turns bad | pinned by `Cargo.lock`, checked for advisories, licences, doubles and origin by `cargo deny` | `scripts/test` |
 //! | The AWS role does more than rollcall needs, and is stolen | `rollcall check --policy` prints the least policy for this configuration | `cli::policy` |
 //!

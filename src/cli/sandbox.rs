@@ -110,6 +110,7 @@ pub(super) async fn sandbox(args: &SandboxArgs) -> anyhow::Result<Exit> {
         quota: args.unlimited.then_some((10_000.0, 10_000, 1.0)),
         everybody: args.everybody,
         first_run_applies: args.first_run_applies,
+        more: scene::notifier(&sandbox),
         ..ConfigText::default()
     };
     let configuration = scene::configuration(&sandbox, &sandbox.tenant, &text);
@@ -142,7 +143,8 @@ fn addresses(sandbox: &Sandbox, directory: Directory) -> String {
         Directory::Scim => format!("scim {}", at.scim_url),
         Directory::Both => format!("login {} · graph {} · scim {}", at.login_url, at.graph_url, at.scim_url),
     };
-    format!("{directories} · connect {} · logs {} · control {}", at.connect_url, at.logs_url, at.control_url)
+    let (connect, logs, webhook) = (&at.connect_url, &at.logs_url, &at.webhook_url);
+    format!("{directories} · connect {connect} · logs {logs} · webhook {webhook} · control {}", at.control_url)
 }
 
 /// Writes a configuration and the secret it refers to, readable by their owner only.

@@ -150,6 +150,37 @@ pub struct Addresses {
     pub control_url: String,
 }
 
+impl Addresses {
+    /// In the order of [`Ports`].
+    fn of(urls: [String; SERVICES]) -> Self {
+        let [
+            login_url,
+            graph_url,
+            okta_url,
+            scim_root,
+            connect_url,
+            logs_url,
+            secrets_url,
+            sns_url,
+            webhook_url,
+            control_url,
+        ] = urls;
+        let scim_url = format!("{scim_root}/scim/v2");
+        Self {
+            login_url,
+            graph_url,
+            okta_url,
+            scim_url,
+            connect_url,
+            logs_url,
+            secrets_url,
+            sns_url,
+            webhook_url,
+            control_url,
+        }
+    }
+}
+
 /// Remote systems that are running. Dropping it stops them.
 #[derive(Debug)]
 pub struct Sandbox {
@@ -231,32 +262,9 @@ impl Sandbox {
         if let Some(app) = app {
             tenant.set_app(app);
         }
-        let [
-            login_url,
-            graph_url,
-            okta_url,
-            scim_root,
-            connect_url,
-            logs_url,
-            secrets_url,
-            sns_url,
-            webhook_url,
-            control_url,
-        ] = urls;
-        let scim_url = format!("{scim_root}/scim/v2");
-        tenant.configure(|settings| settings.login_url = Some(login_url.clone()));
-        let addresses = Addresses {
-            login_url,
-            graph_url: graph_url.clone(),
-            okta_url: okta_url.clone(),
-            scim_url: scim_url.clone(),
-            connect_url,
-            logs_url,
-            secrets_url,
-            sns_url,
-            webhook_url,
-            control_url,
-        };
+        let addresses = Addresses::of(urls);
+        let Addresses { login_url, graph_url, okta_url, scim_url, .. } = addresses.clone();
+        tenant.configure(|settings| settings.login_url = Some(login_url));
         let reach = control::Reach {
             addresses: addresses.clone(),
             clock: clock.clone(),

@@ -339,6 +339,13 @@ pub fn configuration(sandbox: &Sandbox, tenant: &Tenant, text: &ConfigText) -> S
     words.iter().fold(template, |text, (word, value)| text.replace(&format!("@{word}@"), value))
 }
 
+/// A `[notify.*]` that posts to the scene's receiver of webhooks.
+#[must_use]
+pub fn notifier(sandbox: &Sandbox) -> String {
+    let url = &sandbox.addresses.webhook_url;
+    format!("\n[notify.chat]\nkind = \"webhook\"\nurl  = \"{url}/chat\"\n")
+}
+
 const LEAVER: &str = r#"grace   = "0d"
 suspend = { security_profiles = ["No Access"], routing_profile = "Holding", for = "30d" }
 delete  = true"#;

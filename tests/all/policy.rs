@@ -130,6 +130,25 @@ fn resources_are_this_instance_and_this_log_group() {
     assert_eq!(anything, ["ds:DescribeDirectories", "logs:DescribeLogGroups"].into());
 }
 
+/// A notifier may publish to its topic and look at it, and nothing else; a webhook needs nothing of AWS but its secrets.
+#[test]
+fn a_notifier_may_do_two_things_to_its_own_topic() {
+    let topic = "arn:aws-us-gov:sns:us-gov-east-1:444455556666:rollcall";
+    let sns = format!("[notify.on-call]\nkind = \"sns\"\ntopic = \"{topic}\"\n");
+    let hook = "[notify.chat]\nkind = \"webhook\"\nurl = { aws_secret = \"ops/hook\" }\n";
+    let policy = policy(&format!("assume_role = \"arn:aws-us-gov:iam::111122223333:role/r\"\n{DEFAULT}{sns}{hook}"));
+    let [own, assumed] = &policy.aws[..] else { panic!("{:?}", policy.aws) };
+    let statement = own.statements.iter().find(|statement| statement.sid == "Notifyoncall").unwrap();
+    let actions: Vec<&str> = statement.actions.iter().map(|action| action.name.as_str()).collect();
+    assert_eq!(
+        (actions, &statement.resources),
+        (vec!["sns:Publish", "sns:GetTopicAttributes"], &vec![topic.to_owned()])
+    );
+    let secrets = assumed.statements.iter().find(|statement| statement.sid == "Secrets").unwrap();
+    assert!(secrets.resources[0].ends_with(":secret:ops/hook-??????"), "{secrets:?}");
+    check("", &[], &["sns:Publish", "sns:GetTopicAttributes"]);
+}
+
 /// A role to assume divides the policy: the identity may take the role and report, the role may work on Connect.
 #[test]
 fn an_assumed_role_has_a_document_of_its_own() {

@@ -7,7 +7,7 @@
 //! | where | secrets and tokens | personal values |
 //! | --- | --- | --- |
 //! | log lines | none | none |
-//! | reports, `keys` | none | none |
+//! | reports, `keys`; messages of trouble | none | none |
 //! | reports, `usernames` | none | usernames only |
 //! | reports, `full`; screens; the state file | none | yes |
 
@@ -23,6 +23,29 @@ use tokio::io::AsyncReadExt as _;
 use tokio::process::Command;
 
 use crate::world::World;
+
+/// The secrets of a webhook: the file each is in, what it holds, and what of it must be found nowhere else.
+const HOOK: [(&str, &str, &str); 3] = [
+    ("hook-address", "@/hooks/hook-path-0f9a2c77?sig=hook-query-3b1d", "hook-path-0f9a2c77"),
+    ("hook-authorization", "Bearer hook-header-71c2e6aa", "hook-header-71c2e6aa"),
+    ("hook-signing-key", "hook-signing-55d19e04", "hook-signing-55d19e04"),
+];
+
+/// A webhook all of whose secrets are in private files; everything is told.
+fn with_webhook(world: &mut World) {
+    use std::os::unix::fs::PermissionsExt;
+    for (name, content, _) in HOOK {
+        let path = world.folder.path().join(name);
+        std::fs::write(&path, content.replace('@', &world.sandbox.addresses.webhook_url)).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    let [address, authorization, key] = HOOK.map(|(name, ..)| format!("{{ file = \"{name}\" }}"));
+    world.text.more.push_str(&format!(
+        "\n[notify.chat]\nkind = \"webhook\"\nurl = {address}\nauthorization = {authorization}\nsigning_key = {key}\n\
+         newly_held = 0\n"
+    ));
+    world.write_config();
+}
 
 /// Texts to look for, each with what it is.
 #[derive(Default)]
@@ -111,12 +134,18 @@ fn bad_day(world: &World, somebody: &str) {
     world.fault("graph", "GET /users/delta", 0, 1, FaultKind::Truncated);
     world.fault("graph", "GET /groups/delta", 0, 1, refused("Request_BadRequest"));
     world.fault("logs", "PutLogEvents", 0, 1, refused("InvalidParameterException"));
+    world.fault("webhook", "POST", 0, 1, refused("no"));
+    world.fault("webhook", "POST", 0, 1, FaultKind::LostReply);
 }
 
 async fn needles(world: &World) -> (Needles, Needles, Needles) {
     let (mut secrets, mut usernames, mut personal) = (Needles::default(), Needles::default(), Needles::default());
     secrets.add("the client secret", CLIENT_SECRET);
     secrets.add("the client secret in base64", &base64::engine::general_purpose::STANDARD.encode(CLIENT_SECRET));
+    for (_, _, needle) in HOOK {
+        secrets.add("a secret of the webhook", needle);
+    }
+    secrets.add("a secret of the webhook", "hook-query-3b1d");
     for token in world.sandbox.tenant.tokens() {
         secrets.add("an access token", &token);
     }
@@ -140,9 +169,14 @@ async fn needles(world: &World) -> (Needles, Needles, Needles) {
     (secrets, usernames, personal)
 }
 
+fn is_secret(entry: &std::fs::DirEntry) -> bool {
+    let name = entry.file_name();
+    name == "client-secret" || HOOK.iter().any(|(secret, ..)| name == *secret)
+}
+
 fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
-    let files = entries.filter(|entry| entry.file_type().unwrap().is_file() && entry.file_name() != "client-secret");
+    let files = entries.filter(|entry| entry.file_type().unwrap().is_file() && !is_secret(entry));
     files.map(|file| (file.file_name().into_string().unwrap(), std::fs::read(file.path()).unwrap())).collect()
 }
 
@@ -156,6 +190,7 @@ async fn no_secret_is_written_anywhere_and_nobody_is_named_where_keys_are_meant(
         scene.existing = 8;
     };
     let mut world = World::with(120, scenery, |text| text.more = more.concat()).await;
+    with_webhook(&mut world);
     let somebody = world.sandbox.tenant.users()[7].user_principal_name.clone();
     let mut streams = Vec::new();
     streams.push(("check", run(&world, &["check"]).await));
@@ -201,6 +236,12 @@ async fn no_secret_is_written_anywhere_and_nobody_is_named_where_keys_are_meant(
     assert!(refused.contains("InvalidParameterException"), "nothing was refused");
     for event in world.sandbox.logs.events() {
         scan.read("CloudWatch Logs", event.message.as_bytes(), &[&secrets, &personal]);
+    }
+    let posts = world.sandbox.webhook.posts();
+    assert!(posts.len() > 2 && posts.iter().any(|post| post.body.contains("\"people\":[\"entra/")), "{posts:?}");
+    for post in posts {
+        assert_eq!(post.headers["authorization"], HOOK[1].1);
+        scan.read("a message", post.body.as_bytes(), &[&secrets, &usernames, &personal]);
     }
     let Scan { bytes, places, hits } = scan;
     assert!(usernames.0.len() > 100 && personal.0.len() > 100, "there must be something to look for");

@@ -107,6 +107,11 @@ impl Walk {
         history::history(&self.door, None).await?;
         self.typed("status");
         status::status(&self.door).await?;
+        self.tell("And this is what the chat channel was told of trouble, by [notify.chat]:");
+        for post in self.sandbox.webhook.posts() {
+            let message: serde_json::Value = serde_json::from_str(&post.body)?;
+            println!("  {}", message["subject"].as_str().unwrap_or_default());
+        }
         Ok(())
     }
 }

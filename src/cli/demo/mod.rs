@@ -103,7 +103,8 @@ impl Walk {
         let sandbox = scene::start(settings).await.context("the sandbox cannot listen on loopback")?;
         let folder = std::env::temp_dir().join(format!("rollcall-demo-{}", std::process::id()));
         let sources = directory.sources(Character::Strict);
-        let text = ConfigText { sources, quota: Some((PER_SECOND, BURST, 1.0)), ..ConfigText::default() };
+        let (quota, more) = (Some((PER_SECOND, BURST, 1.0)), scene::notifier(&sandbox));
+        let text = ConfigText { sources, quota, more, ..ConfigText::default() };
         sandbox::write_files(&folder, &scene::configuration(&sandbox, &sandbox.tenant, &text))?;
         let door = Door { config: folder.join("rollcall.toml"), json: false };
         Ok(Self { folder, door, sandbox, directory, style: Style::of_stdout() })

@@ -56,7 +56,7 @@ const PRECEDENCE: &str = "# precedence  = [\"entra\"]";
 /// With both further directories, in an order that is not the file's.
 fn of_three_directories() -> String {
     let order = "precedence = [\"partner\", \"entra\", \"okta\"]";
-    with_tables(&["source.okta", "source.partner", "console"]).replace(PRECEDENCE, order)
+    with_tables(&["source.okta", "source.partner", "notify.ops", "notify.chat", "console"]).replace(PRECEDENCE, order)
 }
 
 #[test]
@@ -65,6 +65,13 @@ fn the_commented_tables_are_right() {
     assert_eq!(config.reports.len(), 2);
     let console = read_text(&with_tables(&["console"])).unwrap_or_else(|problems| panic!("{problems}")).console;
     assert_eq!(console.map(|console| console.address()), Some("https://rollcall.example.com/".to_owned()));
+    let config =
+        read_text(&with_tables(&["notify.ops", "notify.chat"])).unwrap_or_else(|problems| panic!("{problems}"));
+    let [ops, chat] = &config.notifiers[..] else { panic!("{:?}", config.notifiers) };
+    let bare =
+        read_text(&edit("[notify.ops]\nkind = \"sns\"\ntopic = \"arn:aws:sns:eu-west-2:111122223333:rollcall\""));
+    assert_eq!(ops.hears, bare.unwrap().notifiers[0].hears, "what stands in comments is what happens without it");
+    assert_eq!((ops.name.as_str(), chat.name.as_str()), ("ops", "chat"));
     let config = read_text(&of_three_directories()).unwrap_or_else(|problems| panic!("{problems}"));
     let names: Vec<&str> = config.sources.iter().map(|source| source.name().as_str()).collect();
     assert_eq!(names, ["partner", "entra", "okta"]);

@@ -81,9 +81,9 @@ pub struct Hears {
 #[must_use]
 pub fn decide(book: &Book, seen: &Circumstances, hears: &Hears, now: Time) -> (Book, Option<Message>) {
     let mut book = set_right(book.clone(), now);
-    let (met, left_out) = met(&mut book, seen, hears);
+    let Heard { met, left_out } = heard(&mut book, seen, hears);
     book.subjects.retain(|subject, _| hears.on.contains(&subject.kind()));
-    for (subject, (condition, _)) in &met {
+    for (subject, Met { condition, people: _ }) in &met {
         meet(&mut book.subjects, subject, condition.since, now);
     }
     let gone = |subject: &Subject| {
@@ -96,7 +96,8 @@ pub fn decide(book: &Book, seen: &Circumstances, hears: &Hears, now: Time) -> (B
     if book.rests_until.is_some_and(|until| now < until) {
         return (book, None);
     }
-    let troubles = met.into_iter().filter_map(|(subject, (Condition { what, hint, .. }, people))| {
+    let troubles = met.into_iter().filter_map(|(subject, Met { condition, people })| {
+        let Condition { what, hint, .. } = condition;
         let episode = book.subjects.get(&subject).filter(|episode| episode.due <= now)?;
         let Episode { since, last, times, told, .. } = *episode;
         Some(Trouble { subject, what, hint, people, since, last, times, number: told + 1 })
@@ -137,12 +138,20 @@ pub fn failed(mut book: Book, now: Time) -> Book {
     book
 }
 
-/// Trouble that this notifier hears of, one for each subject, with the people it is about; and what is a part of other trouble.
-fn met(
-    book: &mut Book,
-    seen: &Circumstances,
-    hears: &Hears,
-) -> (BTreeMap<Subject, (Condition, Vec<PersonKey>)>, BTreeSet<Subject>) {
+/// Trouble that one notifier hears of.
+struct Heard {
+    met: BTreeMap<Subject, Met>,
+    /// What is a part of other trouble that it hears of.
+    left_out: BTreeSet<Subject>,
+}
+
+struct Met {
+    condition: Condition,
+    /// Some of the people it is about.
+    people: Vec<PersonKey>,
+}
+
+fn heard(book: &mut Book, seen: &Circumstances, hears: &Hears) -> Heard {
     let heard_of: BTreeSet<SubjectKind> =
         seen.met.iter().map(|one| one.subject.kind()).filter(|kind| hears.on.contains(kind)).collect();
     let mut left_out = BTreeSet::new();
@@ -153,7 +162,7 @@ fn met(
         if condition.part_of.iter().any(|kind| heard_of.contains(kind)) {
             left_out.insert(condition.subject.clone());
         } else if heard_of.contains(&condition.subject.kind()) {
-            met.insert(condition.subject.clone(), (condition.clone(), Vec::new()));
+            met.insert(condition.subject.clone(), Met { condition: condition.clone(), people: Vec::new() });
         }
     }
     if let Some(held) = seen.held.as_ref().filter(|_| hears.on.contains(&SubjectKind::People)) {
@@ -162,12 +171,12 @@ fn met(
             let whole = seen.looked.contains(&SubjectKind::People);
             book.held.retain(|person| !whole || held.contains(person));
             let condition = people(fresh.len(), held.len());
-            met.insert(Subject::People, (condition, fresh.into_iter().take(NAMED).collect()));
+            met.insert(Subject::People, Met { condition, people: fresh.into_iter().take(NAMED).collect() });
         } else if seen.looked.contains(&SubjectKind::People) {
             book.held.clone_from(held);
         }
     }
-    (met, left_out)
+    Heard { met, left_out }
 }
 
 fn people(fresh: usize, all: usize) -> Condition {

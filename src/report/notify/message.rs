@@ -240,8 +240,37 @@ mod tests {
             troubles: vec![trouble(Subject::Source("entra".into())), trouble(Subject::People)],
             over: vec![over(Subject::Approval)],
         };
-        insta::assert_snapshot!(message.text("support-emea"), @"");
-        insta::assert_snapshot!(serde_json::to_string_pretty(&message.json("support-emea")["troubles"][1]).unwrap(), @"");
+        insta::assert_snapshot!(message.text("support-emea"), @r"
+        rollcall support-emea: 2 troubles, 1 over
+
+        ! source entra cannot be read
+          GET /users: answered with status 403
+          since 2026-03-01 00:00 UTC (6 hours), met in 180 runs
+          → give the credential the right to read users
+
+        ! more people are held
+          GET /users: answered with status 403
+          entra/7
+          since 2026-03-01 00:00 UTC (6 hours), met in 180 runs
+          → give the credential the right to read users
+
+        = over: a plan waits for approval
+          it lasted from 2026-03-01 00:00 UTC to 2026-03-01 01:30 UTC, met in 1 run
+
+        While it lasts this is told again after 1 hour, 6 hours, 24 hours, then daily.
+        ");
+        let json = message.json("support-emea");
+        assert_eq!(json["troubles"][1]["id"].as_str().map(str::len), Some(16));
+        let fields = serde_json::json!({
+            "id": json["troubles"][1]["id"], "kind": "people", "subject": "people", "title": "more people are held",
+            "what": "GET /users: answered with status 403", "hint": "give the credential the right to read users",
+            "people": ["entra/7"], "since": "2026-03-01T00:00:00.000Z", "last": "2026-03-01T06:00:00.000Z",
+            "runs": 180, "message": 3,
+        });
+        assert_eq!(json["troubles"][1], fields);
+        let over = &json["over"][0];
+        assert_eq!((&over["subject"], &over["until"]), (&"approval".into(), &"2026-03-01T01:30:00.000Z".into()));
+        assert_eq!((&json["v"], &json["text"]), (&VERSION.into(), &message.text("support-emea").into()));
     }
 
     #[test]

@@ -7,7 +7,7 @@
 
 use aws_sdk_sns::Client;
 use aws_sdk_sns::config::{Builder, SharedHttpClient};
-use aws_sdk_sns::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_sns::error::{ConnectorError, ProvideErrorMetadata, SdkError};
 use aws_sdk_sns::operation::RequestId as _;
 use connectors::CheckLine;
 
@@ -89,8 +89,14 @@ impl Sns {
     {
         let status = error.raw_response().map(|response| response.status().as_u16());
         let code = error.code().map(ToOwned::to_owned);
-        let nothing_sent = matches!(error, SdkError::ConstructionFailure(_))
-            || matches!(&error, SdkError::DispatchFailure(failure) if failure.is_other());
+        // Before anything was sent: no credentials, or a request that cannot be built.
+        let nothing_sent = match &error {
+            SdkError::ConstructionFailure(_) => true,
+            SdkError::DispatchFailure(failure) => {
+                failure.is_other() && failure.as_connector_error().and_then(ConnectorError::as_other).is_none()
+            }
+            _ => false,
+        };
         let what = code.clone().unwrap_or_else(|| match status {
             Some(status) => format!("status {status}"),
             None if nothing_sent => "the request could not be made".to_owned(),

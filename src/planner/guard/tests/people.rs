@@ -48,6 +48,23 @@ fn a_canary_that_is_not_there_holds_every_plan_that_touches_somebody() {
     );
 }
 
+/// What is sent away names nobody: the numbers are those of the message, without the names.
+#[test]
+fn the_numbers_of_a_refusal_name_nobody() {
+    let mut world = directory_decides(with_canary("entra/99 canary.bird standing=disabled", ""));
+    world.rules.canaries = set(["canary.bird"]);
+    let limits = Limits { protected: set(["entra/0", "entra/1"]), max_removed: count(0), ..lax() };
+    let refused = refusal(world.plan(), &limits, None).unwrap();
+    assert!(refused.message.contains("canary.bird is missing"), "{}", refused.message);
+    assert!(refused.message.contains("protected people would be removed: entra/"), "{}", refused.message);
+    let numbers: Vec<&str> = refused.numbers.split("; ").collect();
+    assert!(numbers.contains(&"protected people would be removed: 1 of them"), "{numbers:?}");
+    assert!(numbers.contains(&"a canary is missing: the directory may not have told everything"), "{numbers:?}");
+    assert_eq!(numbers.len(), refused.message.split("; ").count());
+    assert!(numbers.iter().any(|one| one.contains("managed people would be removed")), "{numbers:?}");
+    assert!(!refused.numbers.contains("canary.bird") && !refused.numbers.contains("entra/"), "{}", refused.numbers);
+}
+
 #[test]
 fn a_canary_of_a_directory_that_was_not_read_says_nothing() {
     let bird = "okta/99 canary.bird dept=Care";
