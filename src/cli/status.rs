@@ -56,6 +56,8 @@ struct Known {
     retries: BTreeMap<PersonKey, Retry>,
     findings: Vec<Finding>,
     quarantine: Option<Quarantine>,
+    /// Notifiers that could not be told lately, and how often in a row.
+    untold: BTreeMap<String, u32>,
     /// Who works on the state file, and since when.
     holder: Option<(String, Time)>,
 }
@@ -67,6 +69,11 @@ impl Known {
             Some(held) => store.approval(&held.digest).await?.map(|at| approve::runs_out(config, at)),
             None => None,
         };
+        let mut untold = BTreeMap::new();
+        for notifier in &config.notifiers {
+            let failures = store.notify_book(&notifier.name).await?.failures;
+            untold.extend((failures > 0).then(|| (notifier.name.clone(), failures)));
+        }
         let decisions = store.decisions().await?;
         let waiting = decisions.values().filter(|decision| matches!(decision, Decision::Waiting { .. })).count();
         let quarantined = decisions.into_values().filter_map(|decision| match decision {
@@ -86,6 +93,7 @@ impl Known {
             retries: store.retries().await?,
             findings: store.findings().await?,
             quarantine: store.quarantine(Patient::Centre).await?.filter(Quarantine::entered),
+            untold,
             holder: if store.is_held() { store.holder().await? } else { None },
         })
     }
@@ -112,6 +120,7 @@ impl Known {
             "quarantined": self.quarantined,
             "refused": self.retries,
             "quarantine": self.quarantine,
+            "untold": self.untold,
             "waiting": self.waiting,
             "kept_undone": self.kept,
             "in_doubt": self.doubts,
@@ -154,6 +163,11 @@ impl Known {
         if let Some(held) = &self.held {
             line("held", style.bad(&held.message));
             line("", held_line(&held.digest, self.approved, now));
+        }
+        for (notifier, failures) in &self.untold {
+            let times = count(*failures as usize, "time", "times in a row");
+            line("notify", style.bad(format!("{notifier} could not be told of trouble, {times}")));
+            line("", "→ see why with: rollcall check; it is tried again by later runs".to_owned());
         }
         if self.doubts > 0 {
             line("in doubt", format!("{}, settled by the next run", count(self.doubts, "call", "calls")));

@@ -102,7 +102,9 @@ pub fn decide(book: &Book, seen: &Circumstances, hears: &Hears, now: Time) -> (B
         let Episode { since, last, times, told, .. } = *episode;
         Some(Trouble { subject, what, hint, people, since, last, times, number: told + 1 })
     });
-    let overs = book.subjects.iter().filter_map(|(subject, episode)| {
+    // What goes on as a part of something else is not over.
+    let ended = book.subjects.iter().filter(|(subject, _)| !left_out.contains(subject));
+    let overs = ended.filter_map(|(subject, episode)| {
         let Episode { since, times, told, over, .. } = *episode;
         (told > 0).then_some(Over { subject: subject.clone(), since, until: over?, times })
     });
