@@ -3,7 +3,7 @@
 //! Deliberately absent: decisions.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context;
 use aws_sdk_connect::config::SharedHttpClient;
@@ -22,7 +22,7 @@ use crate::report::Sink;
 use crate::report::metrics::Metrics;
 use crate::report::notify::{Notifier, NotifierConfig, NotifyError};
 use crate::secrets::AwsVault;
-use crate::serve::Service;
+use crate::serve::{Maker, Service};
 use crate::store::{Patient, RunLease, Store, StoreError, Turnstile};
 
 /// Everything that one contact centre needs, and the right to write.
@@ -63,13 +63,35 @@ pub async fn assemble_in(
     purpose: &str,
     surroundings: &Surroundings,
 ) -> anyhow::Result<Assembled> {
-    let Surroundings { directories, aws, turnstile } = surroundings;
-    let vault = vault(config);
-    let store = Store::open_behind(turnstile.clone(), &config.state, now()).await?;
+    begin(config, now, purpose, surroundings, &Quotas::new()).await
+}
+
+async fn begin(
+    config: &Config,
+    now: fn() -> Time,
+    purpose: &str,
+    surroundings: &Surroundings,
+    quotas: &Quotas,
+) -> anyhow::Result<Assembled> {
+    let store = Store::open_behind(surroundings.turnstile.clone(), &config.state, now()).await?;
     let holder = format!("rollcall {purpose}, process {}", std::process::id());
     let lease = store.acquire(&holder, now()).await?;
+    let service = parts(config, now, store, surroundings, quotas).await?;
+    Ok(Assembled { service, lease })
+}
+
+/// The parts over a state file that is open.
+async fn parts(
+    config: &Config,
+    now: fn() -> Time,
+    store: Store,
+    surroundings: &Surroundings,
+    quotas: &Quotas,
+) -> anyhow::Result<Service<AmazonConnect>> {
+    let Surroundings { directories, aws, turnstile: _ } = surroundings;
+    let vault = vault(config);
     let sources = sources_over(directories.as_ref(), config, now, &vault)?;
-    let target = Box::pin(AmazonConnect::over(aws.as_ref(), config.connect.clone(), &Quotas::new())).await?;
+    let target = Box::pin(AmazonConnect::over(aws.as_ref(), config.connect.clone(), quotas)).await?;
     let mut sinks = Vec::new();
     for sink in &config.reports {
         let built = Box::pin(Sink::over(aws.as_ref(), sink, &config.name)).await;
@@ -95,9 +117,62 @@ pub async fn assemble_in(
         trial: config.trial,
     };
     let metrics = Mutex::new(metrics(&centre, now()).await?);
-    let (sinks, tellers) = (tokio::sync::Mutex::new(sinks), tokio::sync::Mutex::new(tellers));
-    let service = Service { centre, sinks, tellers, schedule: config.schedule.clone(), metrics, now };
-    Ok(Assembled { service, lease })
+    Ok(Service {
+        centre,
+        sinks: tokio::sync::Mutex::new(sinks),
+        tellers: tokio::sync::Mutex::new(tellers),
+        schedule: config.schedule.clone(),
+        metrics,
+        enabled: config.enabled,
+        digest: config.digest.clone(),
+        now,
+    })
+}
+
+/// A contact centre that is built again whenever it has to be, by the configuration that is in force.
+#[derive(Debug)]
+pub struct Blueprint {
+    config: Mutex<Arc<Config>>,
+    now: fn() -> Time,
+    quotas: Arc<Quotas>,
+}
+
+impl Blueprint {
+    /// By this configuration, until there is another one. `quotas` is shared by all contact centres of the process.
+    #[must_use]
+    pub fn new(config: Config, now: fn() -> Time, quotas: Arc<Quotas>) -> Self {
+        Self { config: Mutex::new(Arc::new(config)), now, quotas }
+    }
+
+    /// The configuration in force.
+    #[must_use]
+    pub fn config(&self) -> Arc<Config> {
+        Arc::clone(&self.config.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// From now on by this one.
+    pub fn replace(&self, config: Config) {
+        *self.config.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
+    }
+
+    /// The parts by another configuration, over the state file that is open already. Nothing is replaced yet.
+    ///
+    /// # Errors
+    /// If a part cannot be built.
+    pub async fn parts_by(&self, config: &Config, store: Store) -> anyhow::Result<Service<AmazonConnect>> {
+        parts(config, self.now, store, &Surroundings::default(), &self.quotas).await
+    }
+}
+
+impl Maker for Blueprint {
+    type Target = AmazonConnect;
+
+    async fn make(&self) -> anyhow::Result<(Service<AmazonConnect>, RunLease)> {
+        let config = self.config();
+        let Assembled { service, lease } =
+            begin(&config, self.now, "serve", &Surroundings::default(), &self.quotas).await?;
+        Ok((service, lease))
+    }
 }
 
 /// Former runs that are asked how it stands.

@@ -8,9 +8,9 @@ use serde_json::json;
 
 use super::observed::{self, Observed};
 use super::style::{self, Style, column};
-use super::{Door, Exit, plan_screen};
+use super::{Door, Exit, pause, plan_screen};
 use crate::assemble;
-use crate::model::{Decision, JournalEntry, Observation, Operation, RetryClock, Time};
+use crate::model::{Decision, JournalEntry, Observation, Operation, Pause, RetryClock, Time};
 use crate::planner::{self, Explanation, OtherRecord, outlook};
 use crate::store::JournalRow;
 
@@ -56,10 +56,11 @@ pub(super) async fn explain(door: &Door, person: &str) -> anyhow::Result<Exit> {
         source.map_or_else(|| attribute.to_string(), |source| source.field_of(attribute))
     });
     let past = store.person_history(key, HISTORY).await?;
+    let halted = halted(config.enabled, store.paused().await?, super::now());
     if door.json {
         println!("{}", as_json(&explanation));
     } else {
-        print!("{}", screen(&explanation, &seen, &past, super::now(), Style::of_stdout()));
+        print!("{}", screen(&explanation, &seen, &past, halted.as_deref(), super::now(), Style::of_stdout()));
     }
     Ok(Exit::Done)
 }
@@ -92,7 +93,23 @@ fn as_json(explanation: &Explanation) -> serde_json::Value {
     })
 }
 
-fn screen(explanation: &Explanation, seen: &Observation, past: &[JournalRow], now: Time, style: Style) -> String {
+/// Why the clock starts no run, if that is so.
+fn halted(enabled: bool, paused: Option<Pause>, now: Time) -> Option<String> {
+    if !enabled {
+        return Some("switched off (enabled = false): nothing runs by the clock".to_owned());
+    }
+    let pause = paused.filter(|pause| pause.holds(now))?;
+    Some(format!("{} → go on with: rollcall resume", pause::until(&pause, now)))
+}
+
+fn screen(
+    explanation: &Explanation,
+    seen: &Observation,
+    past: &[JournalRow],
+    halted: Option<&str>,
+    now: Time,
+    style: Style,
+) -> String {
     let mut out = String::new();
     heading(&mut out, explanation, style);
     directory(&mut out, explanation, seen);
@@ -120,7 +137,8 @@ fn screen(explanation: &Explanation, seen: &Observation, past: &[JournalRow], no
         explanation.refused.iter().flat_map(|(call, clock)| refused(&explanation.person, *call, clock, now, style)),
     );
     section(&mut out, "notes", explanation.findings.iter().map(|f| format!("{}  → {}", f.message, f.hint)));
-    section(&mut out, "next", next(explanation, now, style).into_iter());
+    let next = next(explanation, now, style).into_iter();
+    section(&mut out, "next", next.chain(halted.map(|why| style.bad(why))));
     section(&mut out, "history", past.iter().filter_map(|row| past_line(row, now, style)));
     out
 }

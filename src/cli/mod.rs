@@ -15,6 +15,7 @@ mod explain;
 mod history;
 pub mod logging;
 mod observed;
+mod pause;
 mod plan_screen;
 mod plan_sources;
 pub mod policy;
@@ -22,6 +23,7 @@ mod rename_screen;
 mod rules;
 mod sandbox;
 mod serve;
+mod signals;
 mod status;
 mod style;
 mod sync;
@@ -59,9 +61,9 @@ pub enum Exit {
 #[derive(Debug, Parser)]
 #[command(name = "rollcall", version, about, disable_help_subcommand = true)]
 pub struct Cli {
-    /// The configuration file of the contact centre.
+    /// The configuration file of the contact centre. `serve` takes several.
     #[arg(long, global = true, env = "ROLLCALL_CONFIG", default_value = "rollcall.toml", value_name = "FILE")]
-    config: PathBuf,
+    config: Vec<PathBuf>,
     /// Print data as JSON.
     #[arg(long, global = true)]
     json: bool,
@@ -93,8 +95,16 @@ enum Verb {
         /// The digest the guard named.
         digest: String,
     },
-    /// Run by the clock until stopped.
+    /// Run by the clock until stopped. SIGHUP reads the configuration anew. Several --config FILE: several contact centres.
     Serve,
+    /// Let nothing run by the clock, for a time or until `resume`.
+    Pause {
+        /// How long, such as "90s", "2h", "3d"; absent: until `resume`.
+        #[arg(long = "for", value_name = "DURATION", value_parser = pause::lasts)]
+        lasts: Option<std::time::Duration>,
+    },
+    /// End a pause.
+    Resume,
     /// What is held, what waits, how the last run ended.
     Status,
     /// The last runs, or what one of them changed.
@@ -160,6 +170,9 @@ pub struct SyncArgs {
     /// Approve this digest.
     #[arg(long, value_name = "DIGEST")]
     pub approve: Option<String>,
+    /// Also while it is paused.
+    #[arg(long)]
+    pub while_paused: bool,
 }
 
 /// What `undo` takes.
@@ -234,7 +247,19 @@ pub async fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exi
             return if error.use_stderr() { Exit::Usage } else { Exit::Done };
         }
     };
-    let door = Door { config: cli.config, json: cli.json };
+    let config = match &cli.config[..] {
+        [one] => one.clone(),
+        several if matches!(cli.verb, Verb::Serve) => several.first().cloned().unwrap_or_default(),
+        several => {
+            eprintln!(
+                "--config stands there {} times: every verb but serve is about one contact centre",
+                several.len()
+            );
+            eprintln!("→ name the file of the one that is meant");
+            return Exit::Usage;
+        }
+    };
+    let door = Door { config, json: cli.json };
     let result = match cli.verb {
         Verb::Demo(args) => demo::demo(&args).await,
         Verb::Sandbox(args) => sandbox::sandbox(&args).await,
@@ -244,7 +269,9 @@ pub async fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exi
         Verb::Plan(args) => sync::plan(&door, &args).await,
         Verb::Sync(SyncVerb::Now(args)) => sync::now(&door, &args).await,
         Verb::Approve { digest } => approve::approve(&door, &digest).await,
-        Verb::Serve => serve::serve(&door).await,
+        Verb::Serve => serve::serve(&cli.config).await,
+        Verb::Pause { lasts } => pause::pause(&door, lasts).await,
+        Verb::Resume => pause::resume(&door).await,
         Verb::Status => status::status(&door).await,
         Verb::History { run } => history::history(&door, run.as_deref()).await,
         Verb::Undo(args) => undo::undo(&door, &args).await,

@@ -7,9 +7,9 @@ use connectors::{PersonKey, SourceName};
 use serde_json::json;
 
 use super::style::{self, Style, column, count, number};
-use super::{Door, Exit, approve, explain};
+use super::{Door, Exit, approve, explain, pause};
 use crate::config::{Config, SourceConfig};
-use crate::model::{Decision, Finding, FindingCode, Quarantine, Retry, RunSummary, Time};
+use crate::model::{Decision, Finding, FindingCode, InForce, Pause, Quarantine, Retry, RunSummary, Time};
 use crate::store::{Held, Patient, RunRow, Store};
 
 /// Findings that are listed before "and so many more".
@@ -58,6 +58,10 @@ struct Known {
     quarantine: Option<Quarantine>,
     /// Notifiers that could not be told lately, and how often in a row.
     untold: BTreeMap<String, u32>,
+    /// The pause, if one holds.
+    paused: Option<Pause>,
+    /// What a service works by, while one is up.
+    in_force: Option<InForce>,
     /// Who works on the state file, and since when.
     holder: Option<(String, Time)>,
 }
@@ -80,8 +84,11 @@ impl Known {
             Decision::Quarantined(finding) => Some(finding),
             _ => None,
         });
+        let now = super::now();
+        let holder = if store.is_held() { store.holder().await? } else { None };
+        let served = holder.as_ref().is_some_and(|(holder, _)| holder.starts_with("rollcall serve"));
         Ok(Self {
-            now: super::now(),
+            now,
             last: store.runs(1).await?.into_iter().next(),
             held,
             approved,
@@ -94,7 +101,9 @@ impl Known {
             findings: store.findings().await?,
             quarantine: store.quarantine(Patient::Centre).await?.filter(Quarantine::entered),
             untold,
-            holder: if store.is_held() { store.holder().await? } else { None },
+            paused: store.paused().await?.filter(|pause| pause.holds(now)),
+            in_force: if served { store.in_force().await? } else { None },
+            holder,
         })
     }
 
@@ -113,6 +122,8 @@ impl Known {
             "contact_centre": config.name,
             "sources": config.sources.iter().map(|source| source.name().as_str()).collect::<Vec<_>>(),
             "enabled": config.enabled,
+            "paused": self.paused,
+            "configuration": json!({"file": config.digest, "in_force": self.in_force}),
             "people": self.people,
             "last_run": last,
             "held_plan": held,
@@ -144,8 +155,19 @@ impl Known {
         }
         let by = |(holder, since): &(String, Time)| format!("{holder}, {}", style::relative(*since, now));
         line("worked on", format!("by {}", self.holder.as_ref().map_or("nobody".to_owned(), by)));
+        if let Some(InForce { digest, since }) = &self.in_force {
+            let short = InForce::short(digest);
+            line("by", format!("configuration {short}, in force since {}", style::relative(*since, now)));
+            if *digest != config.digest {
+                line("", style.bad("the file has been changed since → systemctl reload, or SIGHUP to the process"));
+            }
+        }
         if !config.enabled {
             line("switch", style.bad("off (enabled = false): nothing runs by the clock"));
+        }
+        if let Some(pause) = &self.paused {
+            line("switch", style.bad(format!("{}: nothing runs by the clock", pause::until(pause, now))));
+            line("", "→ go on with: rollcall resume; one run in between: rollcall sync now --while-paused".to_owned());
         }
     }
 

@@ -5,7 +5,7 @@ use tokio::sync::watch;
 
 use super::style::{Style, number};
 use super::sync_screen::{self, Screen};
-use super::{Door, Exit, PlanArgs, SyncArgs, plan_screen, plan_sources};
+use super::{Door, Exit, PlanArgs, SyncArgs, plan_screen, plan_sources, signals};
 use crate::assemble::{self, Assembled};
 use crate::planner::guard::Refusal;
 use crate::reconcile::{Progress, Quiet, Watch};
@@ -34,9 +34,9 @@ pub(super) async fn plan(door: &Door, args: &PlanArgs) -> anyhow::Result<Exit> {
 /// # Errors
 /// If the run could not be carried out.
 pub(super) async fn now(door: &Door, args: &SyncArgs) -> anyhow::Result<Exit> {
-    let SyncArgs { full, source, user, approve } = args.clone();
+    let SyncArgs { full, source, user, approve, while_paused } = args.clone();
     let source = source.as_deref().map(Into::into);
-    let ask = Ask { full, source, user, approve, ..Ask::default() };
+    let ask = Ask { full, source, user, approve, while_paused, ..Ask::default() };
     let (_, ending) = one_run(door, &ask).await?;
     show(door, &ending, None, false);
     Ok(match &ending {
@@ -65,10 +65,19 @@ pub(super) async fn one_run(door: &Door, ask: &Ask) -> anyhow::Result<(Vec<Sourc
         return Ok((order, ending));
     }
     let Assembled { service, lease } = assemble::assemble(&config, super::now, "by hand").await?;
+    if let Some(refused) = service.refuses(ask).await? {
+        service.centre.store.release(lease).await?;
+        return Ok((order, refused));
+    }
     let (stop_sender, stop) = watch::channel(false);
-    let interrupted = tokio::spawn(super::serve::stop_on_signal(stop_sender));
-    let result = service.run_once(&lease, &ask.order(), &stop, screen.as_ref()).await;
-    interrupted.abort();
+    let asked = ask.order();
+    let result = tokio::select! {
+        result = service.run_once(&lease, &asked, &stop, screen.as_ref()) => result,
+        () = signals::asked_twice(stop_sender) => {
+            eprintln!("stopped at once; what was under way is in doubt, the next run settles it by looking");
+            return Err(Exit::Partly.into());
+        }
+    };
     service.centre.store.release(lease).await?;
     Ok((order, Ending::of(result)))
 }

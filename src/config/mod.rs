@@ -4,6 +4,7 @@
 //! section     tables and keys: whatever nobody asks for is a problem
 //! value       one value: text, numbers, durations, lists, addresses, secrets
 //! problem     what is wrong, all at once, each with line, place and one thing to do
+//! several     several files in one process
 //! source · connect · tls · attributes · persona · mapping · policy · guard · schedule · report · notify · console
 //! example
 //!             one section of the file each
@@ -31,6 +32,7 @@ mod problem;
 mod report;
 mod schedule;
 mod section;
+mod several;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -48,7 +50,9 @@ use url::Url;
 pub use self::changed::{Changed, rules_with};
 pub use self::problem::{Problem, Problems};
 use self::section::{Context, Item, Section};
+pub use self::several::load_all;
 pub use self::source::SourceConfig;
+pub use self::value::duration_secs;
 use crate::aws::Reach;
 use crate::connect::ConnectConfig;
 use crate::console::ConsoleConfig;
@@ -94,6 +98,8 @@ pub struct Config {
     pub examples: Vec<Example>,
     /// SHA-256 of [`Config::rules`] without line numbers and canaries, in hex. Changes exactly if what the rules say changes.
     pub rules_digest: String,
+    /// SHA-256 of the file, in hex, as `sha256sum` prints it.
+    pub digest: String,
 }
 
 /// How strictly a file is read.
@@ -162,7 +168,7 @@ pub fn parse(text: &str, path: &Path) -> Result<Config, Problems> {
 /// # Errors
 /// Every problem at once.
 pub fn parse_with(text: &str, path: &Path, options: Options) -> Result<Config, Problems> {
-    parsed(text, path, options, |root| read(root, path))
+    parsed(text, path, options, |root| read(root, path)).map(|config| Config { digest: hex(text), ..config })
 }
 
 /// What `read` makes of a text, unless there was any problem.
@@ -271,6 +277,7 @@ fn read(root: &Section<'_>, path: &Path) -> Option<Config> {
         connect: connect?,
         tls,
         rules_digest: digest(&rules),
+        digest: String::new(),
         rules,
         limits,
         schedule,
@@ -314,6 +321,10 @@ fn centre_name(text: &str) -> Option<String> {
 /// The derived `Debug` form shows every field of every rule in a fixed order, so a field that is added later is in the
 /// digest without anybody having to think of it.
 fn digest(rules: &Rules) -> String {
-    let bytes = Sha256::digest(format!("{:?}", rules.spoken()));
+    hex(&format!("{:?}", rules.spoken()))
+}
+
+fn hex(text: &str) -> String {
+    let bytes = Sha256::digest(text);
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -31,6 +31,23 @@ pub struct Problems {
     pub list: Vec<Problem>,
 }
 
+impl Problem {
+    /// The same in one line without anything that stands in the file as a value, for a log: values may name people.
+    #[must_use]
+    pub fn without_values(&self) -> String {
+        let Self { line, place, message, hint: _ } = self;
+        let key = place.split(" = ").next().unwrap_or_default();
+        // A message that is about one value begins with it.
+        let message = match message.strip_prefix('"').and_then(|rest| rest.split_once('"')) {
+            Some((_, rest)) => format!("a value{rest}"),
+            None => message.clone(),
+        };
+        let line = if *line == 0 { String::new() } else { format!("line {line}: ") };
+        let key = if key.is_empty() { String::new() } else { format!("{key}: ") };
+        format!("{line}{key}{message}")
+    }
+}
+
 impl std::error::Error for Problems {}
 
 impl fmt::Display for Problems {
@@ -75,6 +92,23 @@ pub(super) fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c s
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_log_line_shows_no_value() {
+        let problem = |line, place: &str, message: &str| {
+            Problem { line, place: place.to_owned(), message: message.to_owned(), hint: Some("use \"ada\"".to_owned()) }
+                .without_values()
+        };
+        assert_eq!(
+            problem(7, "[guard] canaries[1] = \"ada\"", "expected a key such as \"entra/9f3e\""),
+            "line 7: [guard] canaries[1]: expected a key such as \"entra/9f3e\""
+        );
+        assert_eq!(
+            problem(7, "[guard] canaries[1]", "\"hr/ada\": there is no [source.hr]"),
+            "line 7: [guard] canaries[1]: a value: there is no [source.hr]"
+        );
+        assert_eq!(problem(0, "", "cannot be read"), "cannot be read");
+    }
 
     #[test]
     fn the_nearest_word_is_near_or_none() {

@@ -262,7 +262,9 @@ pub(super) fn alternatives(words: &[String]) -> String {
     }
 }
 
-fn duration_secs(text: &str) -> Option<u64> {
+/// A duration such as `90s`, `2m`, `1h`, `30d`, in seconds.
+#[must_use]
+pub fn duration_secs(text: &str) -> Option<u64> {
     let unit_at = text.find(|c: char| !c.is_ascii_digit())?;
     let (number, unit) = text.split_at(unit_at);
     let unit_secs = match unit.trim() {

@@ -12,6 +12,7 @@
 //! outcome     what one call did
 //! quarantine  trouble with the configuration that lasts
 //! retry       what was refused for whom, and when it is tried again
+//! service     what a service remembers: a pause, and which configuration is in force
 //! journal     what happened, in order: ledger and outbox
 //! notify      what somebody may be told of, and what a notifier has told so far
 //! observation everything a plan is made of
@@ -35,6 +36,7 @@ pub mod quarantine;
 pub mod reason;
 pub mod rename;
 pub mod retry;
+pub mod service;
 pub mod stakes;
 pub mod target;
 pub mod undone;
@@ -53,6 +55,7 @@ pub use quarantine::{Quarantine, Trouble};
 pub use reason::{LeaveReason, Reason};
 pub use rename::QuickConnectMove;
 pub use retry::{Retry, RetryClock};
+pub use service::{InForce, Pause};
 pub use stakes::{Canary, Headcount, Holding, ProfileUse, Stakes};
 pub use target::{Look, Target};
 pub use undone::{Undone, UndoneLeave, UndoneWish};

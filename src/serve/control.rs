@@ -42,6 +42,9 @@ pub struct Ask {
     /// Take this run back.
     #[serde(default)]
     pub undo: Option<RunId>,
+    /// Also while it is paused.
+    #[serde(default)]
+    pub while_paused: bool,
 }
 
 impl Ask {
@@ -56,7 +59,7 @@ impl Ask {
     /// The order of the run.
     #[must_use]
     pub fn order(&self) -> Order {
-        let Self { rehearse, full, source, user, approve, undo } = self.clone();
+        let Self { rehearse, full, source, user, approve, undo, while_paused: _ } = self.clone();
         let trigger = if undo.is_some() { Trigger::Undo } else { Trigger::Hand };
         Order { rehearse, full, source, user, approve, undo, ..Order::new(RunId::fresh(), trigger) }
     }

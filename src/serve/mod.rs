@@ -2,37 +2,64 @@
 //!
 //! ```text
 //! config    what the administrator says about the schedule
+//! next      when the schedule ticks: time zones, changes of clocks
 //! schedule  ticks from tokio-cron-scheduler; a missed one coalesces with the next
+//! rounds    one contact centre: ticks, questions, a new configuration, a pause
+//! bounded   one run, with a bound and a way to stop it
+//! keeper    starts a contact centre, and starts it again; a thread for each
+//! handle    a contact centre as seen from outside: ask, listen, look, pause
+//! live      what the run that is going on says, to whoever listens
+//! standing  how it stands, and whether that is well
+//! said      what runs say, as log lines
 //! control   a socket beside the state file: another process asks for a run and follows it
 //! counting  what a run says at its end, for the metrics
+//! systemd   ready, reloading, stopping, alive
 //! ```
 //!
 //! Invariant: one run at a time. A tick that comes during a run is kept, two are one.
 //! Invariant: after a stop signal what is in flight finishes and is written down, and nothing new starts.
+//! Invariant: contact centres of one process share the buckets of their quota and nothing else. One that fails, panics or
+//! hangs stops no other one.
 //! Deliberately absent: what a run does (see [`crate::reconcile`]), configuration files, AWS.
 
+mod bounded;
 mod config;
 pub mod control;
 mod counting;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
+mod handle;
+mod keeper;
+mod live;
+mod next;
+mod rounds;
+mod said;
 mod schedule;
+mod standing;
+pub mod systemd;
+#[cfg(test)]
+mod tests;
 
-use std::sync::{Arc, MutexGuard, PoisonError};
+use std::sync::{MutexGuard, PoisonError};
 
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::Mutex;
 
 pub use self::config::{Every, ScheduleConfig};
-use self::control::{Asked, Ending, Line};
+use self::control::{Ask, Ending};
 use self::counting::Counting;
-pub use self::schedule::{ScheduleError, Ticks, next_after};
-use crate::model::{RunId, Target, Time, Trigger};
+pub use self::handle::{Handle, HandleError, starting};
+pub use self::keeper::{Departure, Maker, Serving, serve};
+pub use self::live::{Follower, News, SoFar};
+pub use self::next::{next_after, nth_after, shortest_gap_secs};
+pub use self::schedule::{Bell, ScheduleError, Scheduler, Ticks};
+pub use self::standing::{HUNG_SECS, Health, LastRun, Phase, Reason, Standing, health, one_line};
+use crate::model::{Target, Time};
 use crate::reconcile::{
     self, Aftermath, Centre, Delivery, Ended, Order, Progress, RunClock, RunError, Stop, Teller, Untold, Watch,
 };
 use crate::report::Sink;
 use crate::report::metrics::Metrics;
-use crate::store::RunLease;
+use crate::store::{RunLease, StoreError};
 
 /// Everything the service works with.
 pub struct Service<T> {
@@ -46,6 +73,10 @@ pub struct Service<T> {
     pub schedule: ScheduleConfig,
     /// What monitoring may ask; told how each run ended.
     pub metrics: std::sync::Mutex<Metrics>,
+    /// Whether anything runs, as the file says.
+    pub enabled: bool,
+    /// Digest of the file.
+    pub digest: String,
     /// The wall clock.
     pub now: fn() -> Time,
 }
@@ -101,48 +132,29 @@ impl<T: Target> Service<T> {
         self.metrics.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The order of a scheduled run.
-    fn scheduled(&self) -> Order {
-        Order { next: next_after(&self.schedule.every, (self.now)()), ..Order::new(RunId::fresh(), Trigger::Schedule) }
-    }
-
-    /// Runs until asked to stop. `asks` come from the control socket.
+    /// Why a run that somebody asks for is refused: it is switched off, or paused. What writes nothing, and what takes an
+    /// earlier run back, is let through: that is what somebody wants who has just stopped everything else.
     ///
     /// # Errors
-    /// Only if the schedule cannot be started; a failing run is logged and the next one looks again.
-    pub async fn serve(
-        self: Arc<Self>,
-        lease: RunLease,
-        mut asks: mpsc::Receiver<Asked>,
-        stop: Stop,
-    ) -> Result<RunLease, ScheduleError> {
-        let mut stopping = stop.clone();
-        let mut ticks = Ticks::start(&self.schedule.every).await?;
-        tracing::info!(centre = %self.centre.name, "serving `{}`", self.centre.name);
-        loop {
-            tokio::select! {
-                biased;
-                _ = stopping.wait_for(|stop| *stop) => break,
-                Some(asked) = asks.recv() => self.answer(&lease, asked, &stop).await,
-                () = ticks.next() => {
-                    let log = Log { centre: self.centre.name.clone() };
-                    log_end(&self.centre.name, &self.run_once(&lease, &self.scheduled(), &stop, &log).await);
-                }
-            }
+    /// If the state file cannot be read.
+    pub async fn refuses(&self, ask: &Ask) -> Result<Option<Ending>, StoreError> {
+        if ask.rehearse || ask.undo.is_some() {
+            return Ok(None);
         }
-        ticks.stop().await;
-        tracing::info!(centre = %self.centre.name, "stopped serving `{}`", self.centre.name);
-        Ok(lease)
-    }
-
-    async fn answer(&self, lease: &RunLease, asked: Asked, stop: &Stop) {
-        let Asked { ask, answers } = asked;
-        let order = Order { next: next_after(&self.schedule.every, (self.now)()), ..ask.order() };
-        let watch = Follow(answers.clone());
-        let result = self.run_once(lease, &order, stop, &watch).await;
-        log_end(&self.centre.name, &result);
-        // Whoever asked may have gone; the run counts all the same.
-        let _ = answers.send(Line::Ended(Ending::of(result)));
+        let name = &self.centre.name;
+        if !self.enabled {
+            let message = format!("`{name}` is switched off (enabled = false); nothing was done");
+            let hint = "set enabled = true, then reload or restart the service".to_owned();
+            return Ok(Some(Ending::Failed { message, hint, told: false }));
+        }
+        let paused = self.centre.store.paused().await?.filter(|pause| pause.holds((self.now)()));
+        Ok(paused.filter(|_| !ask.while_paused).map(|pause| {
+            let until = pause.until.map(|until| format!(" until {}", until.format("%Y-%m-%d %H:%M UTC")));
+            let message = format!("`{name}` is paused{}; nothing was done", until.unwrap_or_default());
+            let hint =
+                "end the pause with: rollcall resume, or run once with: rollcall sync now --while-paused".to_owned();
+            Ending::Failed { message, hint, told: false }
+        }))
     }
 }
 
@@ -154,65 +166,5 @@ fn tell_delivery(watch: &dyn Watch, delivery: &Delivery) {
             rejected: u32::try_from(rejected.len()).unwrap_or(u32::MAX),
             message: failed.as_ref().map(ToString::to_string),
         });
-    }
-}
-
-/// Passes progress on to whoever asked for the run.
-struct Follow(mpsc::UnboundedSender<Line>);
-
-impl Watch for Follow {
-    fn tell(&self, progress: Progress) {
-        let _ = self.0.send(Line::Progress(Box::new(progress)));
-    }
-}
-
-/// Progress of a scheduled run, as log lines. People are named by key only.
-struct Log {
-    centre: String,
-}
-
-impl Watch for Log {
-    fn tell(&self, progress: Progress) {
-        let centre = &self.centre;
-        match progress {
-            Progress::SourceFailed { source, message, hint } => {
-                tracing::error!(%centre, %source, hint, "source `{source}` could not be read: {message}");
-            }
-            // The message may name protected people as they are configured; a log names nobody.
-            Progress::Refused { digest, message: _ } => {
-                tracing::error!(%centre, digest, "plan {digest} refused by the guard; see: rollcall status");
-            }
-            Progress::SinkBehind { sink, rejected, message } => {
-                tracing::warn!(%centre, sink, rejected, "report sink `{sink}` is behind: {}", message.unwrap_or_default());
-            }
-            Progress::Quarantined { quarantine } => {
-                let hint = &quarantine.trouble.hint;
-                let message = &quarantine.trouble.message;
-                tracing::error!(%centre, hint, until = %quarantine.until, "`{centre}` is in quarantine: {message}");
-            }
-            Progress::Untold { notifier, message, hint } => {
-                tracing::warn!(%centre, notifier, hint, "notifier `{notifier}` could not be told: {message}");
-            }
-            Progress::Lifted => tracing::info!(%centre, "`{centre}` is out of quarantine"),
-            other => tracing::debug!(%centre, progress = other.name(), "{}", other.name()),
-        }
-    }
-}
-
-fn log_end(centre: &str, result: &RunResult) {
-    match result {
-        Ok(Ended { summary, .. }) => tracing::info!(
-            %centre, run.result = summary.result, run.millis = summary.millis,
-            created = summary.created, updated = summary.updated, deleted = summary.deleted,
-            failed = summary.failed, in_doubt = summary.in_doubt, quarantined = summary.quarantined,
-            "run ended: {}", summary.result
-        ),
-        // Said when it was entered; not at every tick.
-        Err(RunError::Quarantined(quarantine)) => {
-            tracing::debug!(%centre, until = %quarantine.until, "in quarantine");
-        }
-        Err(error) => tracing::error!(
-            %centre, hint = error.hint(), "run failed: {}", reconcile::chain(error)
-        ),
     }
 }

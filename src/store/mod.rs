@@ -20,6 +20,7 @@
 //! findings    what was found and decided by the last run
 //! approvals   held plans and who let them through
 //! inventory   Connect as last seen, kept true by our own confirmed writes
+//! service     a pause, and which configuration is in force
 //! undone      what was taken back, until the wish is another one
 //! notify      what each notifier has told so far
 //! history     what happened to whom, for people who ask · days: on which day, a page at a time · about: one person whole
@@ -55,6 +56,7 @@ mod quarantine;
 mod retry;
 mod runs;
 mod same;
+mod service;
 mod snapshot;
 mod step;
 mod turn;
@@ -175,7 +177,9 @@ impl Store {
         Ok(Self { inner: Arc::new(Inner { path: path.to_owned(), writer, readers, turnstile }) })
     }
 
-    fn path(&self) -> &Path {
+    /// Where the state file is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
         &self.inner.path
     }
 

@@ -1,0 +1,79 @@
+//! The web pages beside the contact centres that are served.
+//!
+//! Files that say the same of `[console]` share one console; the first one's state file says who may look.
+//!
+//! Invariant: a console that fails is told in the log and stops nothing else.
+//! Invariant: pages have handles of their own on the state file, so that one is there also while its contact centre is not.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use super::Centre;
+use crate::assemble;
+use crate::config::Config;
+use crate::console::{self, ConsoleConfig};
+use crate::store::Store;
+
+/// How long a console may take to end what it answers.
+const CLOSING: Duration = Duration::from_secs(5);
+
+/// Every console of the process.
+pub(super) struct Consoles {
+    stop: watch::Sender<bool>,
+    running: Vec<JoinHandle<()>>,
+}
+
+impl Consoles {
+    /// Opens the consoles that the configurations in force want.
+    pub(super) fn open(centres: &[Centre]) -> Self {
+        let (stop, stopped) = watch::channel(false);
+        let mut wanted: Vec<(ConsoleConfig, Vec<Arc<Config>>)> = Vec::new();
+        for config in centres.iter().map(|centre| centre.blueprint.config()) {
+            let Some(console) = config.console.clone() else { continue };
+            match wanted.iter_mut().find(|(known, _)| *known == console) {
+                Some((_, shown)) => shown.push(config),
+                None => wanted.push((console, vec![config])),
+            }
+        }
+        let show = |(console, configs)| tokio::spawn(tell(console, configs, stopped.clone()));
+        Self { running: wanted.into_iter().map(show).collect(), stop }
+    }
+
+    /// The consoles of other configurations instead of these. Sessions are in the state file, so nobody is signed out.
+    pub(super) async fn reopen(&mut self, centres: &[Centre]) {
+        self.close().await;
+        *self = Self::open(centres);
+    }
+
+    /// Ends them all.
+    pub(super) async fn close(&mut self) {
+        let _ = self.stop.send(true);
+        for console in self.running.drain(..) {
+            let abort = console.abort_handle();
+            if timeout(CLOSING, console).await.is_err() {
+                abort.abort();
+            }
+        }
+    }
+}
+
+async fn tell(console: ConsoleConfig, configs: Vec<Arc<Config>>, stop: watch::Receiver<bool>) {
+    let listen = console.listen;
+    if let Err(error) = show(console, &configs, stop).await {
+        tracing::error!(%listen, "the console does not run: {}", crate::reconcile::chain(error.as_ref()));
+    }
+}
+
+async fn show(console: ConsoleConfig, configs: &[Arc<Config>], stop: watch::Receiver<bool>) -> anyhow::Result<()> {
+    let mut shown = Vec::new();
+    for config in configs {
+        let keep = Store::open(&config.state, crate::cli::now()).await?;
+        let sources = assemble::sources(config, crate::cli::now)?;
+        shown.push(assemble::console_centre(config, keep, sources).await?);
+    }
+    Ok(console::run(console, shown, crate::cli::now, stop).await?)
+}
