@@ -77,7 +77,9 @@ fn unknown_keys_name_the_nearest() {
     check("[schedules]\nevery = \"1m\"", &["schedules: unknown key → did you mean schedule?"]);
     check(
         "[schedule]\ncolour = 1",
-        &["[schedule] colour: unknown key → known here: every, cron, full_every, audit_every"],
+        &[
+            "[schedule] colour: unknown key → known here: every, cron, time_zone, jitter, stop_within, full_every, audit_every",
+        ],
     );
     check(
         "[connect.quota.CreateUsr]\nburst = 1",

@@ -1,5 +1,7 @@
 //! `[connect]`, `[schedule]` and `[report.*]`.
 
+use chrono_tz::Tz;
+
 use super::*;
 
 #[test]
@@ -47,8 +49,36 @@ fn schedule_and_reports_are_checked() {
     );
     for cron in ["*/5 * * * *", "0 */5 * * * *", "0 6 * * MON-FRI"] {
         let config = smallest_with(&format!("[schedule]\ncron = \"{cron}\""));
-        assert_eq!(config.schedule.every, Every::Cron(cron.to_owned()));
+        assert_eq!(config.schedule.every, Every::Cron { expression: cron.to_owned(), zone: Tz::UTC });
     }
+    let local =
+        smallest_with("[schedule]\ncron = \"0 6 * * *\"\ntime_zone = \"Europe/London\"\njitter = \"5m\"").schedule;
+    assert_eq!(local.every, Every::Cron { expression: "0 6 * * *".to_owned(), zone: Tz::Europe__London });
+    assert_eq!((local.jitter_millis, local.stop_within_secs), (300_000, 30));
+    let zone = |name: &str, hint: &str| {
+        let expected = format!(
+            "[schedule] time_zone = \"{name}\": expected the IANA name of a time zone such as \"Europe/London\" → did you \
+             mean \"{hint}\"?"
+        );
+        check(&format!("[schedule]\ncron = \"0 6 * * *\"\ntime_zone = \"{name}\""), &[&expected]);
+    };
+    zone("Europe/Londn", "Europe/London");
+    zone("London", "Europe/London");
+    zone("new york", "America/New_York");
+    check(
+        "[schedule]\nevery = \"1m\"\ntime_zone = \"Europe/London\"",
+        &["[schedule] time_zone: says in which local time cron is meant; there is no cron → remove it"],
+    );
+    check(
+        "[schedule]\nevery = \"1m\"\njitter = \"60s\"",
+        &["[schedule] jitter: must be less than the time between two runs → at most \"59s\""],
+    );
+    check(
+        "[schedule]\ncron = \"*/5 * * * *\"\njitter = \"6m\"",
+        &["[schedule] jitter: must be less than the time between two runs → at most \"299s\""],
+    );
+    check("[schedule]\ncron = \"0 0 30 2 *\"", &["[schedule] cron: never comes: there is no such day"]);
+    check("[schedule]\nstop_within = \"0s\"", &["[schedule] stop_within = \"0s\": expected a duration above zero"]);
     check(
         "[report.a]\nkind = \"cloudwatch_logs\"\nretention = \"91d\"\nprivacy = \"none\"\ngroup = \"a b\"",
         &[
