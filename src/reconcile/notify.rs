@@ -222,11 +222,11 @@ fn people(seen: &mut Circumstances, aftermath: &Aftermath<'_>) {
 }
 
 fn behind(delivery: &Delivery) -> Option<Condition> {
-    let Delivery { sink, failed, delivered: _, rejected: _ } = delivery;
+    let Delivery { sink, failed, delivered: _, rejected: _, waiting_since } = delivery;
     let error = failed.as_ref()?;
     Some(Condition {
         subject: Subject::Report(sink.clone()),
-        since: None,
+        since: *waiting_since,
         what: format!("{error}; events wait and are delivered when it is back"),
         hint: error.hint.clone(),
         part_of: Vec::new(),

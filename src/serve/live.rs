@@ -62,6 +62,7 @@ impl SoFar {
             | Progress::Settled { .. }
             | Progress::Passed { .. }
             | Progress::SinkBehind { .. }
+            | Progress::Untold { .. }
             | Progress::Quarantined { .. }
             | Progress::Lifted
             | Progress::Finished { .. } => {}

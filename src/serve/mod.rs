@@ -159,7 +159,7 @@ impl<T: Target> Service<T> {
 }
 
 fn tell_delivery(watch: &dyn Watch, delivery: &Delivery) {
-    let Delivery { sink, delivered: _, rejected, failed } = delivery;
+    let Delivery { sink, delivered: _, rejected, failed, waiting_since: _ } = delivery;
     if failed.is_some() || !rejected.is_empty() {
         watch.tell(Progress::SinkBehind {
             sink: sink.clone(),

@@ -5,7 +5,6 @@
 //! Invariant: a console that fails is told in the log and stops nothing else.
 //! Invariant: pages have handles of their own on the state file, so that one is there also while its contact centre is not.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -29,24 +28,32 @@ pub(super) struct Consoles {
 
 impl Consoles {
     /// Opens the consoles that the configurations in force want.
-    pub(super) fn open(centres: &[Centre]) -> Self {
+    pub(super) async fn open(centres: &[Centre]) -> Self {
         let (stop, stopped) = watch::channel(false);
-        let mut wanted: Vec<(ConsoleConfig, Vec<Arc<Config>>)> = Vec::new();
+        let mut wanted: Vec<(ConsoleConfig, Vec<console::Centre>)> = Vec::new();
         for config in centres.iter().map(|centre| centre.blueprint.config()) {
             let Some(console) = config.console.clone() else { continue };
+            let shown = match shown(&config).await {
+                Ok(shown) => shown,
+                Err(error) => {
+                    let error = crate::reconcile::chain(error.as_ref());
+                    tracing::error!(centre = config.name, "the console cannot show `{}`: {error}", config.name);
+                    continue;
+                }
+            };
             match wanted.iter_mut().find(|(known, _)| *known == console) {
-                Some((_, shown)) => shown.push(config),
-                None => wanted.push((console, vec![config])),
+                Some((_, all)) => all.push(shown),
+                None => wanted.push((console, vec![shown])),
             }
         }
-        let show = |(console, configs)| tokio::spawn(tell(console, configs, stopped.clone()));
-        Self { running: wanted.into_iter().map(show).collect(), stop }
+        let run = |(console, shown)| tokio::spawn(run(console, shown, stopped.clone()));
+        Self { running: wanted.into_iter().map(run).collect(), stop }
     }
 
     /// The consoles of other configurations instead of these. Sessions are in the state file, so nobody is signed out.
     pub(super) async fn reopen(&mut self, centres: &[Centre]) {
         self.close().await;
-        *self = Self::open(centres);
+        *self = Self::open(centres).await;
     }
 
     /// Ends them all.
@@ -61,19 +68,17 @@ impl Consoles {
     }
 }
 
-async fn tell(console: ConsoleConfig, configs: Vec<Arc<Config>>, stop: watch::Receiver<bool>) {
-    let listen = console.listen;
-    if let Err(error) = show(console, &configs, stop).await {
-        tracing::error!(%listen, "the console does not run: {}", crate::reconcile::chain(error.as_ref()));
-    }
+/// One contact centre as pages see it.
+async fn shown(config: &Config) -> anyhow::Result<console::Centre> {
+    let keep = Store::open(&config.state, crate::cli::now()).await?;
+    let sources = assemble::sources(config, crate::cli::now)?;
+    Ok(assemble::console_centre(config, keep, sources).await?)
 }
 
-async fn show(console: ConsoleConfig, configs: &[Arc<Config>], stop: watch::Receiver<bool>) -> anyhow::Result<()> {
-    let mut shown = Vec::new();
-    for config in configs {
-        let keep = Store::open(&config.state, crate::cli::now()).await?;
-        let sources = assemble::sources(config, crate::cli::now)?;
-        shown.push(assemble::console_centre(config, keep, sources).await?);
+async fn run(console: ConsoleConfig, shown: Vec<console::Centre>, stop: watch::Receiver<bool>) {
+    let listen = console.listen;
+    if let Err(error) = console::run(console, shown, crate::cli::now, stop).await {
+        let hint = error.hint();
+        tracing::error!(%listen, hint, "the console does not run: {}", crate::reconcile::chain(&error));
     }
-    Ok(console::run(console, shown, crate::cli::now, stop).await?)
 }

@@ -102,7 +102,7 @@ async fn up(
     signals: &mut Signals,
     departures: &mut FuturesUnordered<oneshot::Receiver<Departure>>,
 ) -> bool {
-    let mut consoles = Consoles::open(centres);
+    let mut consoles = Consoles::open(centres).await;
     let mut said = status(centres);
     systemd::ready(&said);
     let mut look = every(LOOK);
