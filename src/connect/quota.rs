@@ -12,7 +12,7 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use governor::clock::Clock;
@@ -71,6 +71,26 @@ struct Lane {
     limiter: Limiter,
     rate: Rate,
     last: Option<Instant>,
+    /// What each contact centre that is still there may use.
+    claims: Vec<Weak<Rate>>,
+}
+
+impl Lane {
+    /// Two contact centres of one account can be configured differently; the more careful one counts, as long as it is
+    /// there.
+    fn be_careful(&mut self) {
+        self.claims.retain(|claim| claim.strong_count() > 0);
+        let least = self.claims.iter().filter_map(Weak::upgrade).map(|claim| *claim).reduce(|one, other| Rate {
+            per_second: one.per_second.min(other.per_second),
+            burst: one.burst.min(other.burst),
+        });
+        let Some(rate) = least.filter(|rate| *rate != self.rate) else { return };
+        (self.limiter, self.rate) = (limiter(rate), rate);
+        if self.last.is_some() {
+            // The far side's bucket may be empty: a burst was perhaps just used.
+            let _ = self.limiter.check_n(NonZeroU32::new(rate.burst).unwrap_or(NonZeroU32::MIN));
+        }
+    }
 }
 
 /// How throttling slows a bucket down.
@@ -122,7 +142,7 @@ impl Bucket {
     fn new(rate: Rate) -> Self {
         let now = Instant::now();
         Self {
-            lane: tokio::sync::Mutex::new(Lane { limiter: limiter(rate), rate, last: None }),
+            lane: tokio::sync::Mutex::new(Lane { limiter: limiter(rate), rate, last: None, claims: Vec::new() }),
             pressure: Mutex::new(Pressure { factor: 1.0, since: now, not_before: now, in_a_row: 0 }),
         }
     }
@@ -135,6 +155,7 @@ impl Bucket {
     /// for it; nobody overtakes and nobody wakes in vain.
     async fn take(&self) {
         let mut lane = self.lane.lock().await;
+        lane.be_careful();
         let mut waited = false;
         loop {
             let now = Instant::now();
@@ -159,15 +180,13 @@ impl Bucket {
         }
     }
 
-    /// Two contact centres of one account can be configured differently; the more careful one counts.
-    async fn at_most(&self, rate: Rate) {
+    /// A contact centre may use so much, for as long as the claim lives.
+    async fn claim(&self, rate: Rate) -> Arc<Rate> {
+        let claim = Arc::new(rate);
         let mut lane = self.lane.lock().await;
-        let careful =
-            Rate { per_second: lane.rate.per_second.min(rate.per_second), burst: lane.rate.burst.min(rate.burst) };
-        if careful != lane.rate {
-            lane.limiter = limiter(careful);
-            lane.rate = careful;
-        }
+        lane.claims.push(Arc::downgrade(&claim));
+        lane.be_careful();
+        claim
     }
 }
 
@@ -186,7 +205,7 @@ impl Quotas {
 
     /// The buckets of an account in a Region, with counters of their own for one contact centre.
     pub(super) async fn meter(&self, account: &str, region: &str, config: &QuotaConfig) -> Meter {
-        let mut buckets = BTreeMap::new();
+        let (mut buckets, mut claims) = (BTreeMap::new(), Vec::new());
         for operation in Operation::ALL {
             let rate = config.rate(*operation);
             let bucket = {
@@ -194,10 +213,10 @@ impl Quotas {
                 let key = (account.to_owned(), region.to_owned(), *operation);
                 Arc::clone(shared.entry(key).or_insert_with(|| Arc::new(Bucket::new(rate))))
             };
-            bucket.at_most(rate).await;
+            claims.push(bucket.claim(rate).await);
             buckets.insert(*operation, bucket);
         }
-        Meter { buckets, counts: Mutex::default() }
+        Meter { buckets, _claims: claims, counts: Mutex::default() }
     }
 }
 
@@ -205,6 +224,8 @@ impl Quotas {
 #[derive(Debug)]
 pub(super) struct Meter {
     buckets: BTreeMap<Operation, Arc<Bucket>>,
+    /// Held, not read: what this contact centre may use.
+    _claims: Vec<Arc<Rate>>,
     counts: Mutex<Counts>,
 }
 
@@ -353,6 +374,27 @@ mod tests {
         }
         assert_eq!(start.elapsed(), Duration::from_secs(2) + MARGIN, "other Regions and operations do not compete");
         assert_eq!(one.calls(), BTreeMap::from([(CREATE, 2), (Operation::DeleteUser, 2)]), "each counts its own");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_rate_that_changes_takes_effect_and_never_gives_a_burst_twice() {
+        let quotas = Quotas::new();
+        let one = quotas.meter("1", "r", &config(2.0, 5)).await;
+        for _ in 0..5 {
+            one.pass(CREATE).await;
+        }
+        let start = Instant::now();
+        let two = quotas.meter("1", "r", &config(1.0, 5)).await;
+        two.pass(CREATE).await;
+        assert_eq!(start.elapsed(), Duration::from_secs(1) + MARGIN, "the burst was used");
+        drop(two);
+        tokio::time::advance(Duration::from_secs(60)).await;
+        one.pass(CREATE).await;
+        let start = Instant::now();
+        for _ in 0..4 {
+            one.pass(CREATE).await;
+        }
+        assert_eq!(start.elapsed(), Duration::from_secs(2), "whoever was more careful is gone: 2 a second again");
     }
 
     #[tokio::test(start_paused = true)]

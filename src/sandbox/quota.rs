@@ -55,9 +55,9 @@ pub struct Calls {
     pub throttled: u64,
 }
 
-/// The buckets of an account. Clones share them.
+/// The buckets of an account. Clones share them, and so do instances that were told to [share](Quota::share) them.
 #[derive(Debug, Clone)]
-pub struct Quota(Arc<Mutex<Buckets>>);
+pub struct Quota(Arc<Mutex<Arc<Mutex<Buckets>>>>);
 
 #[derive(Debug)]
 struct Buckets {
@@ -76,25 +76,39 @@ impl Quota {
     /// Full buckets.
     #[must_use]
     pub fn new(settings: QuotaSettings) -> Self {
-        Self(Arc::new(Mutex::new(Buckets { settings, levels: BTreeMap::new(), calls: BTreeMap::new() })))
+        let buckets = Buckets { settings, levels: BTreeMap::new(), calls: BTreeMap::new() };
+        Self(Arc::new(Mutex::new(Arc::new(Mutex::new(buckets)))))
+    }
+
+    /// From now on this instance is of the other one's account: they have the same buckets.
+    pub fn share(&self, other: &Self) {
+        let buckets = other.buckets();
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = buckets;
+    }
+
+    fn buckets(&self) -> Arc<Mutex<Buckets>> {
+        Arc::clone(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Grants other rates from now on; all buckets are full again.
     pub fn set(&self, settings: QuotaSettings) {
-        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let buckets = self.buckets();
+        let mut inner = buckets.lock().unwrap_or_else(PoisonError::into_inner);
         inner.settings = settings;
         inner.levels.clear();
     }
 
     /// Counts a request that arrived.
     pub(super) fn count(&self, operation: &str) {
-        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let buckets = self.buckets();
+        let mut inner = buckets.lock().unwrap_or_else(PoisonError::into_inner);
         inner.calls.entry(operation.to_owned()).or_default().calls += 1;
     }
 
     /// Takes a token. Refused: the how-manieth refusal of this operation it is, from 1.
     pub(super) fn admit(&self, operation: &str) -> Result<(), u64> {
-        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let buckets = self.buckets();
+        let mut inner = buckets.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(bucket) = inner.settings.operations.get(operation).copied().unwrap_or(inner.settings.default) else {
             return Ok(());
         };
@@ -115,12 +129,12 @@ impl Quota {
     /// The counts so far, by operation.
     #[must_use]
     pub fn calls(&self) -> BTreeMap<String, Calls> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).calls.clone()
+        self.buckets().lock().unwrap_or_else(PoisonError::into_inner).calls.clone()
     }
 
     /// Starts counting anew; the buckets keep their level.
     pub fn reset_calls(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).calls.clear();
+        self.buckets().lock().unwrap_or_else(PoisonError::into_inner).calls.clear();
     }
 }
 

@@ -20,6 +20,7 @@ mod rename;
 mod requests;
 mod returners;
 mod scim_bad_days;
+mod serve;
 mod several;
 mod several_bad_days;
 mod spine;
