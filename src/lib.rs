@@ -12,7 +12,7 @@
 //! ```text
 //! floor 5   cli                     the door: verbs, screens, exit codes
 //! floor 4   config → assemble       read the file, build the parts
-//!           serve                   schedule, control socket, shutdown
+//!           serve                   schedule, several contact centres, control socket, shutdown
 //!           console                 web pages over the state file
 //! floor 3   reconcile               the story: observe → plan → guard → apply → record → report
 //! floor 2   planner (pure)          decides
@@ -49,7 +49,7 @@
 //! 12. **The cursor commits with the data**, and is taken before the baseline listing.
 //! 13. **Secrets and personal values never reach a log line**; people are named by key there. A secret is read late, from where
 //!     the configuration says ([`connectors::SecretSource`]), and lives in memory that is wiped.
-//! 14. **Time and ids come in as values.** The wall clock is read in `cli`; waits use tokio's clock.
+//! 14. **Time and ids come in as values.** The wall clock is read in `cli`; `serve` is handed it. Waits use tokio's clock.
 //! 15. **A failing report or message never fails a run.** The ledger is the outbox; each sink has a cursor of its own.
 //! 16. **Every loop over a remote system has an upper bound, and reaching it is an error.** Credentials go to the configured
 //!     host only, over TLS beyond this machine ([`connectors::http::Tls`]).
@@ -122,6 +122,16 @@
 //! pure function ([`report::notify::decide`]): at once, after 1, 6 and 24 hours, then daily; the end of it once. It bounds
 //! messages by time, whatever the number of runs. A message counts once the far side has confirmed it; a notifier that fails
 //! fails no run, and is tried less and less often, once an hour at the least.
+//!
+//! # As a service
+//!
+//! [`serve`] keeps contact centres up, each on a thread of its own with its own store, lease, schedule and loop; they share
+//! the token buckets of the process. The scheduler only rings: when a tick is due is a pure function of schedule, time zone
+//! and moment ([`serve::next_after`]), and a clock that is set neither makes ticks up nor holds them back. Whatever
+//! changes (a configuration, a pause) takes effect between two runs. A run has a bound; one that reaches it, or panics, is
+//! dropped, and the contact centre starts again with another lease, as after a crash. Who looks at it from outside has a
+//! [`serve::Handle`]: questions queue, listeners lose lines, and nobody who listens can slow a run. Whether it is well is a
+//! function of its standing and the time ([`serve::health`]).
 //!
 //! # One-place additions
 //!

@@ -58,14 +58,14 @@ pub(super) async fn explain(door: &Door, person: &str) -> anyhow::Result<Exit> {
     let past = store.person_history(key, HISTORY).await?;
     let halted = halted(config.enabled, store.paused().await?, super::now());
     if door.json {
-        println!("{}", as_json(&explanation));
+        println!("{}", as_json(&explanation, halted.as_deref()));
     } else {
         print!("{}", screen(&explanation, &seen, &past, halted.as_deref(), super::now(), Style::of_stdout()));
     }
     Ok(Exit::Done)
 }
 
-fn as_json(explanation: &Explanation) -> serde_json::Value {
+fn as_json(explanation: &Explanation, halted: Option<&str>) -> serde_json::Value {
     let rules: Vec<_> = explanation
         .rules
         .iter()
@@ -90,6 +90,7 @@ fn as_json(explanation: &Explanation) -> serde_json::Value {
         "connect_user": explanation.user.as_ref().map(|user| json!({"id": user.id, "username": user.username})),
         "refused": explanation.refused.iter().map(|(operation, clock)| json!({"operation": operation, "clock": clock})).collect::<Vec<_>>(),
         "decision": explanation.decision, "changes": explanation.changes, "findings": explanation.findings,
+        "halted": halted,
     })
 }
 
