@@ -240,6 +240,8 @@ pub fn now() -> Time {
 
 /// Parses the command line and does what it says.
 pub async fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exit {
+    let arguments: Vec<_> = arguments.into_iter().collect();
+    let named = arguments.iter().filter(|argument| names_a_file(argument)).count();
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) => {
@@ -247,17 +249,9 @@ pub async fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exi
             return if error.use_stderr() { Exit::Usage } else { Exit::Done };
         }
     };
-    let config = match &cli.config[..] {
-        [one] => one.clone(),
-        several if matches!(cli.verb, Verb::Serve) => several.first().cloned().unwrap_or_default(),
-        several => {
-            eprintln!(
-                "--config stands there {} times: every verb but serve is about one contact centre",
-                several.len()
-            );
-            eprintln!("→ name the file of the one that is meant");
-            return Exit::Usage;
-        }
+    let config = match one_file(&cli, named) {
+        Ok(config) => config,
+        Err(exit) => return exit,
     };
     let door = Door { config, json: cli.json };
     let result = match cli.verb {
@@ -281,6 +275,32 @@ pub async fn run(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Exi
         Verb::Token(TokenVerb::Rotate) => token::rotate(&door).await,
     };
     result.unwrap_or_else(|error| fail(&error))
+}
+
+fn names_a_file(argument: &std::ffi::OsStr) -> bool {
+    argument == "--config" || argument.as_encoded_bytes().starts_with(b"--config=")
+}
+
+/// The file of the contact centre, or the first of those that `serve` takes. `named` is how often one was named: of those on
+/// the two sides of a verb the parser keeps one side only, and nobody is to be left out in silence.
+fn one_file(cli: &Cli, named: usize) -> Result<PathBuf, Exit> {
+    if named > 0 && named != cli.config.len() {
+        eprintln!("--config stands before and after the verb");
+        eprintln!("→ put all of them on one side");
+        return Err(Exit::Usage);
+    }
+    match &cli.config[..] {
+        [first, ..] if matches!(cli.verb, Verb::Serve) => Ok(first.clone()),
+        [one] => Ok(one.clone()),
+        several => {
+            eprintln!(
+                "--config stands there {} times: every verb but serve is about one contact centre",
+                several.len()
+            );
+            eprintln!("→ name the file of the one that is meant");
+            Err(Exit::Usage)
+        }
+    }
 }
 
 /// The chain of an error, once, at the edge.

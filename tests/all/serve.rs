@@ -155,7 +155,7 @@ async fn paused_nothing_runs_and_everything_says_so() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn switched_off_it_stays_up_until_the_file_switches_it_on() {
-    let mut house = House::of(10, "every = \"1s\"").await;
+    let house = House::of(10, "every = \"1s\"").await;
     let on = std::fs::read_to_string(house.world.config_path()).unwrap();
     std::fs::write(house.world.config_path(), format!("enabled = false\n{on}")).unwrap();
     let mut service = house.serve().await;
@@ -179,6 +179,8 @@ async fn only_serve_takes_several_files() {
         assert_eq!(code, 64, "{verb:?}: {stderr}");
         assert!(stderr.contains("every verb but serve is about one contact centre"), "{stderr}");
     }
+    let (code, _, stderr) = output(&world, &["serve", "--config", &again]).await;
+    assert_eq!(code, 64, "one of them would be left out in silence: {stderr}");
     let (code, _, stderr) = output(&world, &["--config", &again, "serve"]).await;
     assert_eq!(code, 1);
     for what in ["same contact centre", "same state file", "same instance"] {
