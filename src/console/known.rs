@@ -17,11 +17,12 @@ use connectors::{AttributeName, PersonKey, SourceName};
 use tokio::sync::watch;
 
 use super::index::{Given, Index};
+use super::today::first_day;
 use crate::model::{Observation, Operation, Plan, Stakes, Time};
 use crate::planner::guard::{self, Refusal, Verdict};
 use crate::planner::rules::{Limits, Rules};
 use crate::planner::{self, Coverage};
-use crate::store::{Mark, Store, StoreError};
+use crate::store::{DayCount, Mark, Store, StoreError};
 
 /// [`Centre::patience`] of a service: small contact centres are always told the newest, in large ones nobody waits.
 pub const PATIENCE: Duration = Duration::from_millis(40);
@@ -92,6 +93,8 @@ pub(super) struct Known {
     pub(super) raised: Vec<Raised>,
     pub(super) coverage: Coverage,
     pub(super) index: Index,
+    /// To how many people something happened in the last days.
+    pub(super) days: Vec<DayCount>,
     /// Sources that could not be read in the last run, and why.
     pub(super) frozen: BTreeMap<SourceName, String>,
     /// The records of everybody who has several.
@@ -207,6 +210,7 @@ async fn derive(centre: &Arc<Centre>, mark: Mark, now: Time) -> Result<Option<Kn
     let store = &centre.look;
     let Some(connect) = store.inventory().await? else { return Ok(None) };
     let frozen = frozen(store).await?;
+    let days = store.days(first_day(now)).await?;
     let before = store.meta_get(RULES_DIGEST).await?;
     let seen = Observation {
         at: now,
@@ -220,7 +224,7 @@ async fn derive(centre: &Arc<Centre>, mark: Mark, now: Time) -> Result<Option<Kn
     };
     let centre = centre.clone();
     // Some hundred milliseconds of pure work with many people: not on a thread that answers.
-    let work = tokio::task::spawn_blocking(move || conclude(&centre, seen, mark, frozen));
+    let work = tokio::task::spawn_blocking(move || conclude(&centre, seen, mark, frozen, days));
     work.await.map(Some).map_err(|_| Unknown::Broken)
 }
 
@@ -231,7 +235,13 @@ pub(super) async fn frozen(store: &Store) -> Result<BTreeMap<SourceName, String>
     Ok(frozen.into_iter().map(|(source, why)| (source, why.message)).collect())
 }
 
-fn conclude(centre: &Centre, seen: Observation, mark: Mark, frozen: BTreeMap<SourceName, String>) -> Known {
+fn conclude(
+    centre: &Centre,
+    seen: Observation,
+    mark: Mark,
+    frozen: BTreeMap<SourceName, String>,
+    days: Vec<DayCount>,
+) -> Known {
     let Centre { rules, limits, quota, .. } = centre;
     let plan = planner::plan(&seen, rules, &|operation| quota(operation));
     let digest = guard::digest(&plan, limits);
@@ -255,5 +265,5 @@ fn conclude(centre: &Centre, seen: Observation, mark: Mark, frozen: BTreeMap<Sou
     plan.leaving.clear();
     plan.undone.clear();
     plan.stakes = Stakes::default();
-    Known { mark, plan, digest, refusal, raised, coverage, index, frozen, several }
+    Known { mark, plan, digest, refusal, raised, coverage, index, days, frozen, several }
 }

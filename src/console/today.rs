@@ -36,15 +36,20 @@ pub(super) fn day_of(at: Time) -> (Time, Time) {
     (begins, begins.checked_add_days(Days::new(1)).unwrap_or(Time::MAX_UTC))
 }
 
+/// The first day that is shown.
+pub(super) fn first_day(now: Time) -> Time {
+    let (today, _) = day_of(now);
+    today.checked_sub_days(Days::new(DAYS - 1)).unwrap_or(today)
+}
+
 /// `GET …/today`.
 pub(super) async fn page(view: View) -> Result<Page, Trouble> {
     let known = view.known().await?;
     let store = view.store();
     let (today, _) = day_of(view.now);
-    let days = store.days(today.checked_sub_days(Days::new(DAYS - 1)).unwrap_or(today)).await?;
     let runs = store.runs(5).await?;
     let standing = Standing::read(&view).await?;
-    let changed = changed(&view, &days).await?;
+    let changed = changed(&view, &known.days).await?;
     let body = html! {
         h1.hidden { "Today" }
         (lead(&view, &known, &runs))
@@ -52,7 +57,7 @@ pub(super) async fn page(view: View) -> Result<Page, Trouble> {
         @if let Some(standing) = &standing { (standing.card(&view, &known)) }
         (changed)
         (needs(&view, &known))
-        (week(&view, today, &days))
+        (week(&view, today, &known.days))
         section {
             h2 { "Last runs" }
             @if runs.is_empty() { p.empty { "None yet." } }

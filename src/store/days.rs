@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use connectors::PersonKey;
+use sqlx::AssertSqlSafe;
 
 use super::Store;
 use super::codec::{encode, millis, time};
@@ -16,13 +17,15 @@ use crate::model::{Change, Outcome, RunId, Time};
 /// Milliseconds of a day; days are UTC.
 const DAY_MILLIS: i64 = 24 * 60 * 60 * 1_000;
 
-/// What the state file was made of when something was derived from it. Equal marks: nothing was pulled, looked at or run
-/// meanwhile.
+/// What the state file was made of when something was derived from it. Equal marks: nothing was pulled, looked at or run to its
+/// end meanwhile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Mark {
     run: i64,
     pulled: i64,
     looked: i64,
+    /// Thousands of lines of the journal: a run of a day is seen before it ends.
+    written: i64,
 }
 
 /// People to whom something happened on one day.
@@ -65,17 +68,18 @@ impl Store {
     /// If the file cannot be read.
     pub async fn mark(&self) -> Result<Mark, StoreError> {
         let mut reader = self.reader().await;
-        let (run, pulled, looked): (i64, i64, i64) = sqlx::query_as(
+        let (run, pulled, looked, written): (i64, i64, i64, i64) = sqlx::query_as(
             "SELECT COALESCE((SELECT seq FROM run WHERE finished_at IS NOT NULL ORDER BY seq DESC LIMIT 1), 0),
                     COALESCE((SELECT MAX(last_pull) FROM source), 0),
-                    COALESCE((SELECT MAX(at) FROM inventory), 0)",
+                    COALESCE((SELECT MAX(at) FROM inventory), 0),
+                    COALESCE((SELECT MAX(seq) FROM journal), 0) / 1000",
         )
         .fetch_one(&mut *reader)
         .await?;
-        Ok(Mark { run, pulled, looked })
+        Ok(Mark { run, pulled, looked, written })
     }
 
-    /// People to whom something happened, by day and fate, from a moment on.
+    /// People to whom something happened, by day and fate, from a moment on. Takes a second where they are a hundred thousand.
     ///
     /// # Errors
     /// If the file cannot be read.
@@ -101,19 +105,30 @@ impl Store {
     /// # Errors
     /// If the file cannot be read.
     pub async fn happened(&self, span: Span<'_>, part: Part) -> Result<(Vec<JournalRow>, u64), StoreError> {
-        const WHERE: &str = "fate IS NOT NULL AND at >= ?1 AND at < ?2 AND (?3 IS NULL OR fate = ?3)
-                             AND (?4 IS NULL OR person IN (SELECT value FROM json_each(?4)))";
+        // One index or the other, by what is asked: a condition that may be absent would use none.
+        let which = match span.fate {
+            Some(_) => "journal INDEXED BY journal_fate WHERE fate = ?3",
+            None => "journal INDEXED BY journal_at WHERE fate IS NOT NULL AND ?3 IS NULL",
+        };
+        let whom = match span.people {
+            Some(_) => "person IN (SELECT value FROM json_each(?4))",
+            None => "?4 IS NULL",
+        };
+        let from = format!("FROM {which} AND at >= ?1 AND at < ?2 AND {whom}");
         let people = span.people.map(encode).transpose()?;
         let mut reader = self.reader().await;
-        let all: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(format!("SELECT COUNT(*) FROM journal WHERE {WHERE}")))
+        let all: i64 = sqlx::query_scalar(AssertSqlSafe(format!("SELECT COUNT(*) {from}")))
             .bind(millis(span.from))
             .bind(millis(span.to))
             .bind(span.fate)
             .bind(&people)
             .fetch_one(&mut *reader)
             .await?;
-        let rows: Vec<journal::Row> = sqlx::query_as(sqlx::AssertSqlSafe(format!(
-            "SELECT seq, event_id, at, body FROM journal WHERE {WHERE} ORDER BY at DESC, seq DESC LIMIT ?5 OFFSET ?6"
+        // The bodies of a page only, not of what is left out before it.
+        let rows: Vec<journal::Row> = sqlx::query_as(AssertSqlSafe(format!(
+            "SELECT seq, event_id, at, body FROM journal WHERE seq IN
+                 (SELECT seq {from} ORDER BY at DESC, seq DESC LIMIT ?5 OFFSET ?6)
+             ORDER BY at DESC, seq DESC"
         )))
         .bind(millis(span.from))
         .bind(millis(span.to))
@@ -154,14 +169,22 @@ impl Store {
         people: Option<&BTreeSet<PersonKey>>,
         part: Part,
     ) -> Result<(Vec<(Change, Outcome, Time)>, u64), StoreError> {
-        const WHERE: &str = "run = ?1 AND (?2 IS NULL OR person IN (SELECT value FROM json_each(?2)))";
+        let whom = match people {
+            Some(_) => "person IN (SELECT value FROM json_each(?2))",
+            None => "?2 IS NULL",
+        };
+        let from = format!("FROM change INDEXED BY change_page WHERE run = ?1 AND {whom}");
         let people = people.map(encode).transpose()?;
         let mut reader = self.reader().await;
-        let count = sqlx::AssertSqlSafe(format!("SELECT COUNT(*) FROM change INDEXED BY change_person WHERE {WHERE}"));
-        let all: i64 = sqlx::query_scalar(count).bind(run.to_string()).bind(&people).fetch_one(&mut *reader).await?;
-        let rows: Vec<(String, Option<String>, i64)> = sqlx::query_as(sqlx::AssertSqlSafe(format!(
-            "SELECT body, outcome, COALESCE(settled_at, intended_at, 0) FROM change WHERE {WHERE}
-             ORDER BY seq LIMIT ?3 OFFSET ?4"
+        let all: i64 = sqlx::query_scalar(AssertSqlSafe(format!("SELECT COUNT(*) {from}")))
+            .bind(run.to_string())
+            .bind(&people)
+            .fetch_one(&mut *reader)
+            .await?;
+        // The bodies of a page only, not of what is left out before it.
+        let rows: Vec<(String, Option<String>, i64)> = sqlx::query_as(AssertSqlSafe(format!(
+            "SELECT body, outcome, COALESCE(settled_at, intended_at, 0) FROM change
+             WHERE run = ?1 AND seq IN (SELECT seq {from} ORDER BY seq LIMIT ?3 OFFSET ?4) ORDER BY seq"
         )))
         .bind(run.to_string())
         .bind(&people)

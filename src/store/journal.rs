@@ -12,7 +12,7 @@ use super::codec::{decode, encode, millis, time};
 use super::error::StoreError;
 use super::lease::RunLease;
 use super::tx::Tx;
-use crate::model::{JournalEntry, Time};
+use crate::model::{Action, JournalEntry, Reason, Time};
 
 /// One stored line of the journal.
 #[derive(Debug, Clone, PartialEq)]
@@ -123,7 +123,7 @@ pub(super) async fn record(tx: &mut Tx<'_>, entry: &JournalEntry, at: Time) -> R
         sqlx::query_scalar("SELECT seq FROM sqlite_sequence WHERE name = 'journal'").fetch_optional(tx.conn()?).await?;
     let seq = last.unwrap_or(0) + 1;
     sqlx::query(
-        "INSERT INTO journal (seq, event_id, at, person, body) VALUES (?1, ?2, ?3, ?4, ?5)
+        "INSERT INTO journal (seq, event_id, at, person, body, fate) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
          ON CONFLICT (event_id) DO NOTHING",
     )
     .bind(seq)
@@ -131,9 +131,23 @@ pub(super) async fn record(tx: &mut Tx<'_>, entry: &JournalEntry, at: Time) -> R
     .bind(millis(at))
     .bind(entry.person().map(ToString::to_string))
     .bind(encode(entry)?)
+    .bind(fate(entry))
     .execute(tx.conn()?)
     .await?;
     Ok(())
+}
+
+/// What a change that took place did to the person, the weightiest first; nothing for everything else.
+fn fate(entry: &JournalEntry) -> Option<&'static str> {
+    let JournalEntry::Change(record) = entry else { return None };
+    let fate = match (&record.change.because, &record.change.action) {
+        (Reason::Left { .. }, _) => "leave",
+        (Reason::Renamed { .. }, _) => "rename",
+        (_, Action::Create(_)) => "join",
+        (Reason::Adopted { .. }, _) => "adopt",
+        _ => "change",
+    };
+    record.outcome.succeeded().then_some(fate)
 }
 
 fn event_id(entry: &JournalEntry, seq: i64, at: Time) -> String {
