@@ -25,6 +25,7 @@ use crate::model::{
 };
 use crate::planner::rules::{FieldMapping, LeaverRules, Limits, RenamePolicy, Rules};
 use crate::reconcile::RunCounts;
+use crate::report::metrics::Metrics;
 use crate::store::{Store, Turn, Turnstile};
 
 const QUICK: u8 = 0;
@@ -163,7 +164,9 @@ fn service(store: Store, mood: &Arc<Mood>, enabled: bool, digest: &str) -> Servi
     let every = Every::Interval { secs: 600 };
     let schedule =
         ScheduleConfig { every, jitter_millis: 0, stop_within_secs: 30, full_every_secs: 86_400, audit_every_secs: 0 };
-    Service { centre, sinks: Mutex::default(), schedule, enabled, digest: digest.to_owned(), now }
+    let metrics = std::sync::Mutex::new(Metrics::starting("test", now(), []));
+    let (sinks, tellers, digest) = (Mutex::default(), Mutex::default(), digest.to_owned());
+    Service { centre, sinks, tellers, schedule, metrics, enabled, digest, now }
 }
 
 /// Never rings; the clock is looked at.
