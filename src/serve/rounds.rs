@@ -165,7 +165,7 @@ impl<T: Target> Rounds<'_, T> {
         match (before, paused) {
             (None, Some(_)) => tracing::warn!(centre = %self.desk.centre, "`{}` is paused", self.desk.centre),
             (Some(_), None) => {
-                tracing::info!(centre = %self.desk.centre, "`{}` goes on after a pause", self.desk.centre)
+                tracing::info!(centre = %self.desk.centre, "`{}` goes on after a pause", self.desk.centre);
             }
             _ => {}
         }

@@ -225,7 +225,7 @@ impl<B: Bell> Ticks<B> {
             }
             // What was skipped is due now; everything else is told anew.
             every @ Every::Cron { .. } if self.due.is_some_and(|due| due > at) => {
-                self.aim(next_after(&every.clone(), at))
+                self.aim(next_after(&every.clone(), at));
             }
             Every::Cron { .. } => {}
         }

@@ -176,7 +176,7 @@ impl Bell for Silent {
     async fn set(&mut self, _: Duration) {}
 
     async fn rung(&mut self) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

@@ -30,7 +30,7 @@ impl Bell for Broken {
     async fn set(&mut self, _: Duration) {}
 
     async fn rung(&mut self) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 
