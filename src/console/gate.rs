@@ -173,7 +173,7 @@ fn address(request: &Request, behind_proxy: bool) -> IpAddr {
     if !behind_proxy {
         return peer;
     }
-    let named = request.headers().get_all("x-forwarded-for").iter().last();
+    let named = request.headers().get_all("x-forwarded-for").iter().next_back();
     let last = named.and_then(|names| names.to_str().ok()?.rsplit(',').next()?.trim().parse().ok());
     last.unwrap_or(peer)
 }

@@ -98,8 +98,11 @@ pub(super) async fn page(view: View, Query(asked): Query<Asked>) -> Result<Page,
     Ok(Page::of(&view, Tab::People, "People", &body))
 }
 
+/// The address of this list with some words changed.
+type Url<'a> = dyn Fn(&[(&str, &str)]) -> String + 'a;
+
 /// By what the list is narrowed down, each to be taken away.
-fn chosen(asked: &Asked, url: &dyn Fn(&[(&str, &str)]) -> String) -> Markup {
+fn chosen(asked: &Asked, url: &Url<'_>) -> Markup {
     let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
     html! {
         @if let Some(rule) = given(&asked.rule) {
@@ -118,7 +121,7 @@ fn chosen(asked: &Asked, url: &dyn Fn(&[(&str, &str)]) -> String) -> Markup {
     }
 }
 
-fn states(asked: &Asked, known: &Known, url: &dyn Fn(&[(&str, &str)]) -> String) -> Markup {
+fn states(asked: &Asked, known: &Known, url: &Url<'_>) -> Markup {
     let now = asked.is.as_deref().and_then(Is::named);
     html! {
         nav.states aria-label="States" {
@@ -135,7 +138,7 @@ fn states(asked: &Asked, known: &Known, url: &dyn Fn(&[(&str, &str)]) -> String)
     }
 }
 
-fn column(asked: &Asked, sort: Sort, name: &str, url: &dyn Fn(&[(&str, &str)]) -> String) -> Markup {
+fn column(asked: &Asked, sort: Sort, name: &str, url: &Url<'_>) -> Markup {
     let wanted = asked.wanted();
     let here = wanted.sort == sort;
     let turned = here && !wanted.descending;

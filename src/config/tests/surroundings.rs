@@ -31,7 +31,7 @@ fn connect_is_checked() {
 }
 
 #[test]
-fn schedule_and_reports_are_checked() {
+fn the_schedule_is_checked() {
     check(
         "[schedule]\nevery = 5\nfull_every = \"0s\"",
         &[
@@ -79,6 +79,10 @@ fn schedule_and_reports_are_checked() {
     );
     check("[schedule]\ncron = \"0 0 30 2 *\"", &["[schedule] cron: never comes: there is no such day"]);
     check("[schedule]\nstop_within = \"0s\"", &["[schedule] stop_within = \"0s\": expected a duration above zero"]);
+}
+
+#[test]
+fn reports_are_checked() {
     check(
         "[report.a]\nkind = \"cloudwatch_logs\"\nretention = \"91d\"\nprivacy = \"none\"\ngroup = \"a b\"",
         &[
