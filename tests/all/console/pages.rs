@@ -14,7 +14,7 @@ use crate::world::World;
 fn text(html: &str) -> String {
     let mut out = String::new();
     let mut inside = false;
-    for c in html.chars() {
+    for c in html.replace("<wbr>", "").chars() {
         match c {
             '<' => inside = true,
             '>' => {
@@ -230,7 +230,7 @@ async fn people_are_searched_narrowed_sorted_and_saved_alike() {
     assert!(back.is_sorted());
     for department in ["Care", "care"] {
         let of = csv(&format!("?department={department}")).await;
-        assert!(rows(&of) > 0 && column(&of, 2).iter().all(|name| name == "Care"), "{of}");
+        assert!(rows(&of) > 0 && column(&of, 2).iter().all(|name| name.eq_ignore_ascii_case("care")), "{of}");
     }
     for odd in ["?page=0", "?page=99999999999", "?page=x", "?is=x", "?sort=x", "?rule=x", "?q=%00%FF", "?q=%27%22%3B--"]
     {
