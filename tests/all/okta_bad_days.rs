@@ -189,9 +189,7 @@ async fn a_state_file_that_is_lost_under_a_narrow_role_removes_nobody() {
             world.sandbox.tenant.add_member(ASIDE, member).unwrap();
         }
         world.sandbox.okta.configure(|settings| settings.role = Role::Groups([ASIDE.to_owned()].into()));
-        for file in ["rollcall.db", "rollcall.db-wal", "rollcall.db-shm"] {
-            let _ = std::fs::remove_file(world.folder.path().join(file));
-        }
+        world.lose_state();
         for _ in 0..2 {
             match world.sync_full().await {
                 Ok(ended) => assert!(ended.plan.is_empty(), "{:#?}", ended.plan.changes),

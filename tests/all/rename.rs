@@ -222,9 +222,7 @@ async fn a_refused_step_keeps_the_old_user_and_the_next_run_goes_on() {
 async fn a_database_lost_in_the_middle_finishes_by_the_owner_tag() {
     let story = story().await;
     assert!(story.world.cut_short(|settled| settled >= 1).await);
-    for name in ["rollcall.db", "rollcall.db-wal", "rollcall.db-shm"] {
-        let _ = std::fs::remove_file(story.world.folder.path().join(name));
-    }
+    story.world.lose_state();
     story.world.settle().await;
     let owner = format!("entra/{}", story.id);
     let mine = |user: &&User| user.tags.get("rollcall:person") == Some(&owner);

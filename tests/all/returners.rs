@@ -67,9 +67,7 @@ impl Story {
     }
 
     fn lose_the_database(&self) {
-        for name in ["rollcall.db", "rollcall.db-wal", "rollcall.db-shm"] {
-            let _ = std::fs::remove_file(self.world.folder.path().join(name));
-        }
+        self.world.lose_state();
     }
 }
 

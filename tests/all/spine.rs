@@ -170,9 +170,7 @@ async fn a_lost_state_file_adopts_its_own_people_again() {
     let world = World::of(15).await;
     world.sync().await.unwrap();
     let users = world.sandbox.connect.users().len();
-    for name in ["rollcall.db", "rollcall.db-wal", "rollcall.db-shm"] {
-        let _ = std::fs::remove_file(world.folder.path().join(name));
-    }
+    world.lose_state();
     let ended = world.sync().await.unwrap();
     assert_eq!(ended.summary.created + ended.summary.deleted + ended.summary.adopted, 0, "{:#?}", ended.plan.changes);
     assert_eq!(world.sandbox.connect.users().len(), users);

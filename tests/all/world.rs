@@ -2,7 +2,7 @@
 //!
 //! Tests talk to the sandbox's state; the code under test talks HTTP.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 
@@ -86,6 +86,13 @@ impl World {
 
     pub(crate) fn state_path(&self) -> PathBuf {
         self.folder.path().join("rollcall.db")
+    }
+
+    /// The state file is lost, with everything that belongs to it.
+    pub(crate) fn lose_state(&self) {
+        for file in state_files(self.folder.path()) {
+            let _ = std::fs::remove_file(file);
+        }
     }
 
     pub(crate) fn config(&self) -> Config {
@@ -220,4 +227,20 @@ impl World {
     pub(crate) fn managed(&self) -> usize {
         self.sandbox.connect.users().iter().filter(|user| user.tags.contains_key("rollcall:person")).count()
     }
+}
+
+/// The state file in a folder and what SQLite keeps beside it, once nobody in this process has them open. Its threads close
+/// their files a little after a connection is dropped, and would take the log of the next file with them.
+pub(crate) fn state_files(folder: &Path) -> [PathBuf; 3] {
+    let files = ["rollcall.db", "rollcall.db-wal", "rollcall.db-shm"].map(|name| folder.join(name));
+    let is_ours = |entry: std::io::Result<std::fs::DirEntry>| {
+        entry.and_then(|entry| std::fs::read_link(entry.path())).is_ok_and(|target| files.contains(&target))
+    };
+    for _ in 0..1_000_000 {
+        if !std::fs::read_dir("/proc/self/fd").is_ok_and(|mut open| open.any(is_ours)) {
+            return files;
+        }
+        std::thread::yield_now();
+    }
+    panic!("the state file in {} is still open", folder.display());
 }

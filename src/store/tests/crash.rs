@@ -172,13 +172,15 @@ async fn break_after(home: &Home, allowed: u32, copy: &Path) {
 #[tokio::test]
 async fn a_step_that_breaks_off_at_any_statement_has_not_happened() {
     let home = Home::new().await;
-    let killed = home.path.with_file_name("killed.db");
     let lease = lease(&home).await;
     let mut broken = 0;
+    // A file of its own each: whoever had one open may close it late, and with it the log of the next one.
+    let copy = |step, allowed| home.path.with_file_name(format!("killed-{step}-{allowed}.db"));
     for step in 0..STEPS {
         let before = dump(&home.path).await;
         let mut allowed = 0;
         loop {
+            let killed = copy(step, allowed);
             break_after(&home, allowed, &killed).await;
             match take(&home, &lease, step).await {
                 Ok(()) => break,
@@ -198,6 +200,7 @@ async fn a_step_that_breaks_off_at_any_statement_has_not_happened() {
         home.store.writer().await.unwrap().hook = None;
         let after = dump(&home.path).await;
         assert!(after != before, "step {step} does something");
+        let killed = copy(step, allowed);
         copy_as_killed(&home.path, &killed);
         assert!(dump(&killed).await == after, "step {step} was reported and lost");
     }

@@ -48,7 +48,7 @@ pub(super) async fn restored_old_database(site: &mut Site) {
     site.run(true).await.unwrap();
     assert_eq!(site.ours(), site.expected);
     site.end().await;
-    for (file, bytes) in files.iter().zip(saved) {
+    for (file, bytes) in site.state_files().iter().zip(saved) {
         match bytes {
             Some(bytes) => std::fs::write(file, bytes).unwrap(),
             None => {

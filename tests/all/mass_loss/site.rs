@@ -262,10 +262,9 @@ impl Site {
         self.sandbox.tenant.group_id(AGENTS).unwrap()
     }
 
-    /// The state file with everything that belongs to it.
-    pub(super) fn state_files(&self) -> Vec<PathBuf> {
-        let file = |name| self.folder.path().join(name);
-        ["rollcall.db", "rollcall.db-wal", "rollcall.db-shm"].map(file).to_vec()
+    /// The state file with everything that belongs to it, once it is closed.
+    pub(super) fn state_files(&self) -> [PathBuf; 3] {
+        crate::world::state_files(self.folder.path())
     }
 }
 
