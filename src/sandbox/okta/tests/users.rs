@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_user_looks_like_one() {
     let lab = Lab::new(Company::plain(3));
     lab.update(1, json!({ "businessPhones": ["+49301"], "mobilePhone": null, "otherMails": [], "mail": null }));
