@@ -3,11 +3,11 @@
 //! Source: Smithy 1.0 specification, "AWS JSON 1.1 protocol".
 
 use axum::body::Body;
-use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Response, header};
 use serde_json::{Value, json};
 
 use super::faults::FaultKind;
-use super::wire::{Demanded, Unsigned, request_id, signed_for, twist, with_type};
+use super::wire::{Demanded, Unsigned, refused, request_id, signed_for, twist};
 
 const JSON_1_1: &str = "application/x-amz-json-1.1";
 
@@ -27,14 +27,9 @@ impl Refusal {
 
     fn into_response(self) -> Response<Body> {
         let Self { status, code, message, retry_after } = self;
-        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         // Secrets Manager writes `Message`, the others `message`; clients read both.
         let body = json!({ "__type": code, "Message": message, "message": message }).to_string();
-        let mut response = with_type(status, JSON_1_1, body);
-        if let Some(Ok(after)) = retry_after.as_deref().map(HeaderValue::from_str) {
-            response.headers_mut().insert(header::RETRY_AFTER, after);
-        }
-        response
+        refused(status, JSON_1_1, body, retry_after)
     }
 }
 

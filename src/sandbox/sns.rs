@@ -21,7 +21,9 @@ use serde::Serialize;
 
 use super::faults::{FaultKind, Faults};
 use super::quota::{Bucket, Quota, QuotaSettings};
-use super::wire::{Demanded, Unsigned, lost, redirect, request_id, signed_for, signed_region, strike, with_type};
+use super::wire::{
+    Demanded, Unsigned, lost, redirect, refused, request_id, signed_for, signed_region, strike, with_type,
+};
 
 /// Longest message in bytes: API reference, `Publish`, `Message`.
 const MOST_MESSAGE_BYTES: usize = 262_144;
@@ -219,12 +221,7 @@ impl Refusal {
             escaped(&code),
             escaped(&message)
         );
-        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = with_type(status, XML, body);
-        if let Some(Ok(after)) = retry_after.as_deref().map(HeaderValue::from_str) {
-            response.headers_mut().insert(header::RETRY_AFTER, after);
-        }
-        response
+        refused(status, XML, body, retry_after)
     }
 }
 

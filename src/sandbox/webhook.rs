@@ -8,11 +8,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri};
 use serde::Serialize;
 
 use super::faults::{FaultKind, Faults};
-use super::wire::{Demanded, lost, redirect, strike, with_type};
+use super::wire::{Demanded, lost, redirect, refused, strike, with_type};
 
 /// One request that was taken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -69,12 +69,7 @@ async fn serve(
     let fault = match strike(&faults, "webhook", method.as_str()).await {
         Ok(fault) => fault,
         Err(Demanded { status, code, message: _, retry_after }) => {
-            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-            let mut response = answer(status, &code);
-            if let Some(Ok(after)) = retry_after.as_deref().map(HeaderValue::from_str) {
-                response.headers_mut().insert(header::RETRY_AFTER, after);
-            }
-            return response;
+            return refused(status, "text/plain", code, retry_after);
         }
     };
     if method != Method::POST {

@@ -158,6 +158,21 @@ pub(super) fn with_type(status: StatusCode, content_type: &'static str, body: St
     response
 }
 
+/// An error answer, with what it says of trying again.
+pub(super) fn refused(
+    status: u16,
+    content_type: &'static str,
+    body: String,
+    retry_after: Option<String>,
+) -> Response<Body> {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = with_type(status, content_type, body);
+    if let Some(Ok(after)) = retry_after.as_deref().map(HeaderValue::from_str) {
+        response.headers_mut().insert(header::RETRY_AFTER, after);
+    }
+    response
+}
+
 /// The connection is dropped without a byte of an answer: the server gives up on a body that fails at once before it has
 /// flushed the head.
 pub(super) fn lost() -> Response<Body> {
