@@ -19,14 +19,19 @@
 //! Invariant: a console that fails never stops the service it shows.
 //! Deliberately absent: user accounts. Whoever has the token may see everybody and approve.
 
+mod acts;
+mod api;
 mod approve;
+mod asked;
 mod assets;
 mod changes;
 mod config;
 mod csv_file;
 mod gate;
+mod health;
 mod index;
 mod known;
+mod live;
 mod login;
 mod page;
 mod people;
@@ -51,6 +56,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use maud::html;
 
+use self::asked::Tickets;
 pub use self::config::{ConsoleConfig, Transport};
 use self::known::Cache;
 pub use self::known::{Centre, FieldNames, PATIENCE, QuotaOf};
@@ -75,6 +81,7 @@ struct Inner {
     bound: SocketAddr,
     attempts: Attempts,
     used: Used,
+    tickets: Tickets,
     now: fn() -> Time,
 }
 
@@ -103,8 +110,8 @@ impl Console {
         let rooms: Vec<Arc<Room>> = centres.into_iter().map(|centre| Arc::new(Room::new(centre))).collect();
         let access = rooms.first().ok_or(ConsoleError::NoCentre)?.clone();
         let rooms = rooms.into_iter().map(|room| (room.centre.name.clone(), room)).collect();
-        let (attempts, used) = (Attempts::default(), Used::default());
-        Ok(Self(Arc::new(Inner { access, rooms, config, bound, attempts, used, now })))
+        let (attempts, used, tickets) = (Attempts::default(), Used::default(), Tickets::default());
+        Ok(Self(Arc::new(Inner { access, rooms, config, bound, attempts, used, tickets, now })))
     }
 
     fn access(&self) -> &Centre {
@@ -125,6 +132,10 @@ impl Console {
 
     fn used(&self) -> &Used {
         &self.0.used
+    }
+
+    fn tickets(&self) -> &Tickets {
+        &self.0.tickets
     }
 
     fn secure(&self) -> bool {
@@ -192,7 +203,13 @@ fn router(console: Console) -> Router {
         .route("/c/{centre}/runs.csv", get(runs::file))
         .route("/c/{centre}/runs/{run}", get(runs::one))
         .route("/c/{centre}/runs/{run}/changes.csv", get(runs::changes_file))
+        .route("/c/{centre}/runs/{run}/undo", get(acts::ask_undo).post(acts::undo))
         .route("/c/{centre}/approve", get(approve::ask).post(approve::approve))
+        .route("/c/{centre}/sync", post(acts::sync))
+        .route("/c/{centre}/asked/{id}", get(acts::asked))
+        .route("/c/{centre}/pause", get(acts::ask_pause).post(acts::pause))
+        .route("/c/{centre}/resume", post(acts::resume))
+        .route("/c/{centre}/live", get(live::stream))
         .fallback(page::nowhere)
         .layer(from_fn_with_state(console.clone(), gate::inner));
     // What is there is known to those who are signed in only: also addresses that are none lead to the sign-in page.
@@ -202,6 +219,8 @@ fn router(console: Console) -> Router {
         .route("/assets/{version}/{name}", get(assets::serve))
         .route_layer(from_fn_with_state(console.clone(), gate::outer));
     open.merge(pages)
+        .merge(health::routes())
+        .merge(api::routes(&console))
         .layer(DefaultBodyLimit::max(gate::LONGEST_BODY))
         .layer(from_fn_with_state(console.clone(), gate::outermost))
         .with_state(console)
