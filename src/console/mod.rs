@@ -1,5 +1,5 @@
 //! The console: web pages over the state file. They show what `rollcall` shows on a terminal, in the same words and order, and
-//! do one thing: let a held plan through.
+//! have done what it does: runs, approvals, undo, pauses. `/api` is the same for programs.
 //!
 //! ```text
 //! server    the socket: TLS, bounds on connections and time, a graceful stop
@@ -7,17 +7,19 @@
 //! login     signing in with the token · session: cookies · secret: random ids and their hashes
 //! known     what the state file means, derived once for each state of it · index: everybody, searchable
 //! view      what every page has at hand · page: the frame and what pages share · csv_file · assets
-//! today · plan · people · person · rules · runs · changes · approve     one page each
+//! live      what is going on, as events · asked: runs that were asked for here · health: probes and metrics
+//! today · plan · people · person · rules · runs · changes · approve · acts     one page each
+//! api       the same as JSON, with its document
 //! ```
 //!
 //! Addresses: `/c/<contact centre>/…` for everything about one, so that several fit side by side; `/` leads to the only one,
 //! or shows which there are. A table at `…/people` is a file at `…/people.csv`, with the same query.
 //!
 //! Invariant: nothing here reaches a remote, and nothing here decides: pages are made of what the state file holds and what the
-//! planner says about it.
-//! Invariant: a page writes nothing; an approval, a sign-in and a sign-out are POSTs, and each is audited.
+//! planner says about it, and a run is asked for at the service ([`crate::serve::Handle`]).
+//! Invariant: a page writes nothing; whatever is done is a POST, and each is audited.
 //! Invariant: a console that fails never stops the service it shows.
-//! Deliberately absent: user accounts. Whoever has the token may see everybody and approve.
+//! Deliberately absent: user accounts. Whoever has the token may see everybody, and do everything that is done here.
 
 mod acts;
 mod api;

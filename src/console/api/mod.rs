@@ -2,6 +2,7 @@
 //! functions.
 //!
 //! ```text
+//! document  what the OpenAPI document says besides the addresses
 //! caller    who asks: the token, or a session that only looks · problem: what is told when it cannot be done (RFC 9457)
 //! centres   how contact centres stand, pause and resume
 //! plan      the plan that would be made now, approval
@@ -18,6 +19,7 @@
 
 pub(super) mod caller;
 mod centres;
+mod document;
 mod people;
 mod plan;
 mod problem;
@@ -30,8 +32,7 @@ use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
 use serde::Deserialize;
-use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
-use utoipa::openapi::{ContactBuilder, InfoBuilder, License, OpenApi, OpenApiBuilder, SecurityRequirement};
+use utoipa::openapi::OpenApi;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -69,7 +70,7 @@ fn limit(asked: Option<u32>) -> u32 {
 
 /// Every address, and its description.
 fn described() -> (Router<Console>, OpenApi) {
-    let (router, api) = OpenApiRouter::with_openapi(about())
+    let (router, api) = OpenApiRouter::with_openapi(document::about())
         .routes(routes!(centres::all))
         .routes(routes!(centres::one))
         .routes(routes!(centres::pause))
@@ -85,43 +86,9 @@ fn described() -> (Router<Console>, OpenApi) {
         .routes(routes!(runs::undo))
         .routes(routes!(sync::sync))
         .routes(routes!(sync::asked))
-        .routes(routes!(document))
+        .routes(routes!(described_as))
         .split_for_parts();
-    (router, api)
-}
-
-/// What the document says besides the addresses.
-fn about() -> OpenApi {
-    let bearer = SecurityScheme::Http(
-        Http::builder()
-            .scheme(HttpAuthScheme::Bearer)
-            .description(Some("The token of `rollcall token rotate`. It may do everything."))
-            .build(),
-    );
-    let cookie = SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::with_description(
-        "rollcall",
-        "The session of whoever is signed in to the console. It may only look.",
-    )));
-    let components = utoipa::openapi::Components::builder()
-        .security_scheme("token", bearer)
-        .security_scheme("session", cookie)
-        .build();
-    let info = InfoBuilder::new()
-        .title("rollcall")
-        .version(env!("CARGO_PKG_VERSION"))
-        .description(Some(
-            "Keeps the users of an Amazon Connect contact centre in agreement with the company directory.",
-        ))
-        .contact(Some(ContactBuilder::new().name(Some("whoever runs this rollcall")).build()))
-        .license(Some(License::builder().name("Apache-2.0").identifier(Some("Apache-2.0")).build()))
-        .build();
-    let none: [String; 0] = [];
-    OpenApiBuilder::new()
-        .info(info)
-        .servers(Some([utoipa::openapi::Server::new("/")]))
-        .components(Some(components))
-        .security(Some([SecurityRequirement::new("token", none.clone()), SecurityRequirement::new("session", none)]))
-        .build()
+    (router, document::finished(api))
 }
 
 /// The addresses below `/api`, behind their own door.
@@ -145,6 +112,6 @@ async fn not_so() -> Problem {
 /// This document.
 #[utoipa::path(get, path = "/api/openapi.json", operation_id = "document", tag = "about",
     responses((status = 200, description = "The OpenAPI document of this version", body = Object)))]
-async fn document(State(_): State<Console>) -> Response {
+async fn described_as(State(_): State<Console>) -> Response {
     Json(described().1).into_response()
 }
