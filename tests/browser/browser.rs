@@ -15,6 +15,7 @@ use axum::http::Method;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use fantoccini::actions::{InputSource as _, KeyAction, KeyActions};
+use fantoccini::elements::Element;
 use fantoccini::key::Key;
 use fantoccini::wd::WebDriverCompatibleCommand;
 use fantoccini::{Client, ClientBuilder, Locator};
@@ -184,10 +185,18 @@ impl Browser {
         assert!(!text.contains(words), "{} says `{words}`: {text}", self.at().await);
     }
 
-    /// The text of the only element of this kind.
+    /// The text of the first of these.
     pub(crate) async fn text_of(&self, css: &str) -> String {
-        let found = self.client.find(Locator::Css(css)).await;
-        found.unwrap_or_else(|error| panic!("{css}: {error}")).text().await.unwrap()
+        self.found(Locator::Css(css)).await.text().await.unwrap()
+    }
+
+    /// The first of these, as soon as it is there.
+    async fn found(&self, what: Locator<'_>) -> Element {
+        let found = self.client.wait().at_most(PATIENCE).every(GLANCE).for_element(what).await;
+        let Ok(found) = found else {
+            panic!("there is no {what:?} on {}: {}", self.at().await, self.text().await)
+        };
+        found
     }
 
     pub(crate) async fn has(&self, css: &str) -> bool {
@@ -198,22 +207,17 @@ impl Browser {
     pub(crate) async fn click(&self, words: &str) {
         assert!(!words.contains('"'), "words without quotes, please: {words}");
         let path = format!("//*[self::a or self::button or self::summary][normalize-space()=\"{words}\"]");
-        let found = self.client.wait().at_most(PATIENCE).for_element(Locator::XPath(&path)).await;
-        let Ok(found) = found else {
-            panic!("there is no `{words}` to click on {}: {}", self.at().await, self.text().await)
-        };
-        found.click().await.unwrap();
+        self.found(Locator::XPath(&path)).await.click().await.unwrap();
     }
 
     /// Clicks on the first of these.
     pub(crate) async fn click_on(&self, css: &str) {
-        let found = self.client.wait().at_most(PATIENCE).for_element(Locator::Css(css)).await;
-        found.unwrap_or_else(|error| panic!("{css}: {error}")).click().await.unwrap();
+        self.found(Locator::Css(css)).await.click().await.unwrap();
     }
 
     /// Types into a field what should be in it.
     pub(crate) async fn fill(&self, css: &str, text: &str) {
-        let field = self.client.find(Locator::Css(css)).await.unwrap();
+        let field = self.found(Locator::Css(css)).await;
         field.clear().await.unwrap();
         field.send_keys(text).await.unwrap();
     }

@@ -1,6 +1,6 @@
-//! Which pages there are: what links and forms lead to, one of each kind.
+//! Which pages there are: what links and forms lead to, one of each kind, and two where there are many, like people.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde::Deserialize;
 use url::Url;
@@ -16,11 +16,11 @@ const LEADS: &str = "const links = [...document.querySelectorAll('a[href]')].map
     });
     return [...links, ...forms]";
 
-/// One page of each kind.
+/// One page.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Page {
-    /// What kind it is, as the name of a file: `today`, `people-entra-one`, `people-by-is`.
-    pub(crate) kind: String,
+    /// Its kind, as the name of a file: `today`, `people-entra-one`, `people-by-is`.
+    pub(crate) name: String,
     /// Path and query.
     pub(crate) path: String,
 }
@@ -28,8 +28,9 @@ pub(crate) struct Page {
 /// Pages that wait to be looked at, and kinds that were met.
 #[derive(Debug, Default)]
 pub(crate) struct Crawl {
-    waiting: Vec<Page>,
-    met: BTreeSet<String>,
+    waiting: VecDeque<Page>,
+    /// Addresses of each kind.
+    met: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Crawl {
@@ -42,7 +43,7 @@ impl Crawl {
 
     /// The next page, in the order in which links were found.
     pub(crate) fn next(&mut self) -> Option<Page> {
-        if self.waiting.is_empty() { None } else { Some(self.waiting.remove(0)) }
+        self.waiting.pop_front()
     }
 
     /// Takes in where the page that is shown leads to.
@@ -60,8 +61,12 @@ impl Crawl {
 
     fn add(&mut self, path: String) {
         let Some(kind) = kind(&path) else { return };
-        if self.met.insert(kind.clone()) {
-            self.waiting.push(Page { kind, path });
+        let met = self.met.entry(kind.clone()).or_default();
+        // The newest run may have changed nothing, the first person may be one of few words.
+        let most = if kind.contains("one") { 2 } else { 1 };
+        if met.len() < most && met.insert(path.clone()) {
+            let name = if met.len() == 1 { kind } else { format!("{kind}-{}", met.len()) };
+            self.waiting.push_back(Page { name, path });
         }
     }
 }

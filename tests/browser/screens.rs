@@ -62,7 +62,7 @@ async fn every_page_is_sound_and_has_its_picture() {
         crawl.look_around(&browser).await;
         taken.push(one);
     }
-    assert!(taken.iter().any(|one| one.page.kind == "approve-by-digest"), "a plan is held");
+    assert!(taken.iter().any(|one| one.page.name == "approve-by-digest"), "a plan is held");
     for look in [Look::Dark, Look::Phone] {
         browser.look(look).await;
         for one in &mut taken[1..] {
@@ -101,8 +101,8 @@ async fn company() -> World {
     world
 }
 
-fn page(kind: &str, path: &str) -> Page {
-    Page { kind: kind.to_owned(), path: path.to_owned() }
+fn page(name: &str, path: &str) -> Page {
+    Page { name: name.to_owned(), path: path.to_owned() }
 }
 
 /// Where the pictures go; those of an earlier time are gone.
@@ -115,7 +115,7 @@ fn screens() -> PathBuf {
 
 /// Loads a page, as often as it is timed; asserts that it is sound; keeps its picture.
 async fn look_at(browser: &Browser, taken: &mut Taken, look: Look, screens: &Path) {
-    let Page { kind, path } = &taken.page;
+    let Page { name, path } = &taken.page;
     let loads = if taken.times.is_empty() { TIMED } else { 1 };
     for _ in 0..loads {
         browser.goto(path).await;
@@ -125,18 +125,18 @@ async fn look_at(browser: &Browser, taken: &mut Taken, look: Look, screens: &Pat
     assert!(!browser.title().await.is_empty());
     seen::is_sound(browser).await;
     let picture = browser.picture(look, HIGHEST).await;
-    fs::write(screens.join(format!("{kind}-{}.png", look.name())), picture).unwrap();
+    fs::write(screens.join(format!("{name}-{}.png", look.name())), picture).unwrap();
 }
 
 /// The table, and the slowest page.
 fn tell(taken: &mut [Taken]) {
-    taken.sort_by(|a, b| a.page.kind.cmp(&b.page.kind));
+    taken.sort_by(|a, b| a.page.name.cmp(&b.page.name));
     println!("{:<44} {:>10} {:>8} {:>10} {:>8}", "page", "answer ms", "at most", "loaded ms", "KiB");
     for one in taken.iter() {
         let ((answer, worst), (loaded, _)) = (one.figure(|t| t.answer), one.figure(|t| t.loaded));
         let over = if answer > PROMISE_MILLIS && !cfg!(debug_assertions) { "   over the promise" } else { "" };
         let kib = one.times[0].bytes as f64 / 1024.0;
-        println!("{:<44} {answer:>10.1} {worst:>8.1} {loaded:>10.1} {kib:>8.1}{over}", one.page.kind);
+        println!("{:<44} {answer:>10.1} {worst:>8.1} {loaded:>10.1} {kib:>8.1}{over}", one.page.name);
     }
     let slowest = taken.iter().max_by(|a, b| a.figure(|t| t.answer).0.total_cmp(&b.figure(|t| t.answer).0)).unwrap();
     let slow = slowest.figure(|t| t.answer).0;
