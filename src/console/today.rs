@@ -130,7 +130,7 @@ fn needs(view: &View, known: &Known) -> Markup {
                     @for finding in held.iter().take(A_FEW) {
                         li {
                             span.who {
-                                (page::sign('!')) " "
+                                (page::sign('!')) "\u{a0}"
                                 @match &finding.person { Some(person) => (view.person(person, &finding.label)), None => (finding.label) }
                             }
                             " " span.told { (finding.message) span.hint { "→ " (finding.hint) } }
@@ -199,7 +199,7 @@ pub(super) fn change_line(view: &View, row: &JournalRow, signed: bool) -> Markup
     let JournalEntry::Change(record) = &row.entry else { return html! {} };
     let told = fate::told(&record.change, row.at);
     html! {
-        span.who { @if signed { (page::sign(told.sign)) " " } (view.person(&record.change.person, &told.label)) }
+        span.who { @if signed { (page::sign(told.sign)) "\u{a0}" } (view.person(&record.change.person, &told.label)) }
         " " span.told {
             @if told.sign != '+' { span.what { (told.what) } " " }
             (told.detail) " "

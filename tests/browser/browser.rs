@@ -251,11 +251,11 @@ impl Browser {
         entries.map(|entry| format!("{}: {}", entry["level"], entry["message"])).collect()
     }
 
-    /// A picture of the page from its top, as high as the page, up to `most` CSS pixels.
+    /// A picture of the page from its top, as high as the page, but `most` CSS pixels at the most and the window at the least.
     pub(crate) async fn picture(&self, look: Look, most: u32) -> Vec<u8> {
         let (width, least) = look.size();
         let whole = self.ask("return document.documentElement.scrollHeight").await;
-        let height = whole.as_f64().unwrap().clamp(f64::from(least), f64::from(most));
+        let height = whole.as_f64().unwrap().min(f64::from(most)).max(f64::from(least));
         let clip = json!({"x": 0, "y": 0, "width": width, "height": height, "scale": 1});
         let wanted = json!({"format": "png", "clip": clip, "captureBeyondViewport": true});
         let made = self.devtools("Page.captureScreenshot", wanted).await;
