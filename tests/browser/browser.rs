@@ -28,6 +28,8 @@ use url::Url;
 
 /// Longest wait for anything a page should show.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+/// How often somebody tries to click on what is renewed again and again.
+const TRIES: usize = 5;
 /// How often a page is looked at meanwhile.
 const GLANCE: Duration = Duration::from_millis(40);
 
@@ -142,6 +144,24 @@ impl Browser {
         url[url::Position::BeforePath..].to_owned()
     }
 
+    /// Waits until it is at an address that begins like this; which one it is.
+    pub(crate) async fn comes_to(&self, begins: &str) -> String {
+        let wait = async {
+            let mut glance = tokio::time::interval(GLANCE);
+            loop {
+                let at = self.at().await;
+                if at.starts_with(begins) {
+                    return at;
+                }
+                glance.tick().await;
+            }
+        };
+        match tokio::time::timeout(PATIENCE, wait).await {
+            Ok(at) => at,
+            Err(_) => panic!("{} is not {begins}: {}", self.at().await, self.text().await),
+        }
+    }
+
     pub(crate) async fn title(&self) -> String {
         self.client.title().await.unwrap()
     }
@@ -193,9 +213,7 @@ impl Browser {
     /// The first of these, as soon as it is there.
     async fn found(&self, what: Locator<'_>) -> Element {
         let found = self.client.wait().at_most(PATIENCE).every(GLANCE).for_element(what).await;
-        let Ok(found) = found else {
-            panic!("there is no {what:?} on {}: {}", self.at().await, self.text().await)
-        };
+        let Ok(found) = found else { panic!("there is no {what:?} on {}: {}", self.at().await, self.text().await) };
         found
     }
 
@@ -207,12 +225,24 @@ impl Browser {
     pub(crate) async fn click(&self, words: &str) {
         assert!(!words.contains('"'), "words without quotes, please: {words}");
         let path = format!("//*[self::a or self::button or self::summary][normalize-space()=\"{words}\"]");
-        self.found(Locator::XPath(&path)).await.click().await.unwrap();
+        self.click_at(Locator::XPath(&path)).await;
     }
 
     /// Clicks on the first of these.
     pub(crate) async fn click_on(&self, css: &str) {
-        self.found(Locator::Css(css)).await.click().await.unwrap();
+        self.click_at(Locator::Css(css)).await;
+    }
+
+    async fn click_at(&self, what: Locator<'_>) {
+        for _ in 0..TRIES {
+            match self.found(what).await.click().await {
+                Ok(()) => return,
+                // The page was renewed under the pointer.
+                Err(error) if error.is_stale_element_reference() => {}
+                Err(error) => panic!("{what:?} on {}: {error}", self.at().await),
+            }
+        }
+        panic!("{what:?} on {} does not hold still", self.at().await);
     }
 
     /// Types into a field what should be in it.

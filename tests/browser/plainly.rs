@@ -28,7 +28,7 @@ async fn everything_is_there_without_scripts() {
     browser.says(&["Waits for approval"]).await;
     browser.click_on(".card.held button").await;
     browser.says(&["Exactly this plan goes through once"]).await;
-    browser.click("Approve this plan").await;
+    browser.click("Approve for the next run").await;
     browser.comes_to_say(&["people joined", "people adopted"]).await;
     seen::is_sound(&browser).await;
 

@@ -2,7 +2,6 @@
 
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -117,15 +116,4 @@ pub(crate) fn every(world: &World, interval: &str) {
 pub(crate) async fn sign_in(browser: &Browser, token: &str) {
     browser.fill("#token", token).await;
     browser.click("Sign in").await;
-}
-
-/// Waits until something is so in the remote systems.
-pub(crate) async fn until(world: &World, what: &str, so: impl Fn(&World) -> bool) {
-    let wait = async {
-        let mut look = tokio::time::interval(Duration::from_millis(5));
-        while !so(world) {
-            look.tick().await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, wait).await.unwrap_or_else(|_| panic!("{what}: not in time"));
 }
