@@ -14,7 +14,7 @@ use super::page::{Page, Tab, Trouble};
 use super::view::View;
 use super::{acts, gate, login};
 use crate::model::Time;
-use crate::model::words::moment;
+use crate::model::words::{moment, number};
 use crate::planner::guard::Refusal;
 use crate::serve::control::Ask;
 use crate::store::Held;
@@ -78,7 +78,7 @@ impl Standing {
                     p.dim { "Departments that lose most: "
                         @for (at, (name, before, after)) in largest.iter().enumerate() {
                             @if at > 0 { " · " }
-                            a href=(view.asking("/plan", &[("q", name)])) { (name) } " " (before) " → " (after)
+                            a href=(view.asking("/plan", &[("q", name)])) { (name) } " " (number(*before)) " → " (number(*after))
                         }
                     }
                 }
