@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex as Std};
 use std::time::Duration;
 
+use connectors::http::{Carried, Carrier, Cause, Parcel, Tls};
 use tempfile::TempDir;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
@@ -22,10 +23,12 @@ use super::rounds::{Outside, Parting, rounds};
 use super::*;
 use crate::model::{
     CallError, Catalogue, Change, ConnectUserId, Done, IdentityManagement, Instance, Inventory, Look, Operation,
+    SubjectKind,
 };
 use crate::planner::rules::{FieldMapping, LeaverRules, Limits, RenamePolicy, Rules};
 use crate::reconcile::RunCounts;
 use crate::report::metrics::Metrics;
+use crate::report::notify::{Hears, Notifier, NotifierConfig, NotifierKind, WebhookConfig, WebhookUrl};
 use crate::store::{Store, Turn, Turnstile};
 
 const QUICK: u8 = 0;
@@ -439,6 +442,7 @@ struct Builder {
     mood: Arc<Mood>,
     fails: AtomicU8,
     made: AtomicUsize,
+    letters: Std<Option<Arc<Letterbox>>>,
 }
 
 impl Maker for Builder {
@@ -449,7 +453,12 @@ impl Maker for Builder {
         anyhow::ensure!(self.fails.load(Ordering::SeqCst) == 0, "the directory is on fire");
         let store = open(&self.folder).await?;
         let lease = store.acquire("test", now()).await?;
-        Ok((service(store, &self.mood, true, "one"), lease))
+        let service = service(store, &self.mood, true, "one");
+        let letters = self.letters.lock().unwrap().clone();
+        if let Some(letters) = letters {
+            service.tellers.lock().await.push(teller(&letters).await);
+        }
+        Ok((service, lease))
     }
 }
 
@@ -467,6 +476,7 @@ fn kept(home: &mut Home) -> Kept {
         mood: Arc::clone(&home.mood),
         fails: AtomicU8::new(0),
         made: AtomicUsize::new(0),
+        letters: Std::default(),
     });
     let keeper = Keeper {
         maker: Arc::clone(&maker),
@@ -502,6 +512,54 @@ async fn a_run_that_panics_or_hangs_is_followed_by_a_new_start_with_a_new_lease(
         let lease = home.store.acquire("afterwards", now()).await.unwrap();
         assert_eq!(lease.fencing(), 3);
     }
+}
+
+/// A webhook that keeps what is posted.
+#[derive(Debug, Default)]
+struct Letterbox(Std<Vec<String>>);
+
+impl Carrier for Letterbox {
+    fn carry(&self, parcel: Parcel) -> Pin<Box<dyn Future<Output = Result<Carried, Cause>> + Send + '_>> {
+        self.0.lock().unwrap().push(String::from_utf8_lossy(&parcel.body).into_owned());
+        let (status, headers, body) = (200.try_into().unwrap(), Default::default(), Vec::new());
+        Box::pin(async move { Ok(Carried { status, headers, body }) })
+    }
+}
+
+async fn teller(letters: &Arc<Letterbox>) -> Teller {
+    let url = WebhookUrl::Plain("https://hooks.example.com/x".parse().unwrap());
+    let config = WebhookConfig { url, authorization: None, signing_key: None, tls: Tls::default() };
+    let hears = Hears { on: BTreeSet::from(SubjectKind::ALL), newly_held: 5 };
+    let config = NotifierConfig { name: "ops".to_owned(), hears, kind: NotifierKind::Webhook(Box::new(config)) };
+    let carrier: Arc<dyn Carrier> = letters.clone();
+    Teller::new(Notifier::over(None, Some(&carrier), &config, "test").await.unwrap())
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_wants_to_know_hears_of_an_abandoned_run_and_of_the_end_of_that() {
+    let mut home = Home::new().await;
+    let letters = Arc::<Letterbox>::default();
+    let Kept { maker, started: _started, keeper } = kept(&mut home);
+    *maker.letters.lock().unwrap() = Some(Arc::clone(&letters));
+    home.mood.set(HANGS);
+    let happens = async {
+        home.mood.looked(2).await;
+        home.mood.set(QUICK);
+        home.mood.looked(3).await;
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        home.stop.send_replace(true);
+    };
+    tokio::join!(keeper.keep(), happens);
+    let letters: Vec<serde_json::Value> =
+        letters.0.lock().unwrap().iter().map(|letter| serde_json::from_str(letter).unwrap()).collect();
+    assert_eq!(letters.len(), 3, "{letters:#?}");
+    let first = &letters[0]["troubles"][0];
+    assert_eq!(first["subject"], "run");
+    assert!(first["what"].as_str().unwrap().contains("did not end in time"), "{first}");
+    assert_eq!(
+        (&letters[1]["troubles"][0]["subject"], &letters[2]["over"][0]["subject"]),
+        (&"run".into(), &"run".into())
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -193,9 +193,7 @@ impl Browser {
     /// The first of these, as soon as it is there.
     async fn found(&self, what: Locator<'_>) -> Element {
         let found = self.client.wait().at_most(PATIENCE).every(GLANCE).for_element(what).await;
-        let Ok(found) = found else {
-            panic!("there is no {what:?} on {}: {}", self.at().await, self.text().await)
-        };
+        let Ok(found) = found else { panic!("there is no {what:?} on {}: {}", self.at().await, self.text().await) };
         found
     }
 

@@ -15,7 +15,8 @@ use crate::world::{self, World};
 static AGO_SECS: AtomicI64 = AtomicI64::new(0);
 
 /// Who comes, moves and goes on each of the last seven days, today last.
-const DAYS: [(usize, usize, usize); 7] = [(14, 22, 3), (9, 31, 6), (17, 12, 2), (2, 3, 0), (0, 1, 1), (21, 26, 9), (12, 17, 4)];
+const DAYS: [(usize, usize, usize); 7] =
+    [(14, 22, 3), (9, 31, 6), (17, 12, 2), (2, 3, 0), (0, 1, 1), (21, 26, 9), (12, 17, 4)];
 /// Where those go who move.
 const DEPARTMENTS: [&str; 4] = ["Care", "Sales", "Support", "Customer Success"];
 
