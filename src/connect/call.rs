@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use super::errors::{Failure, Verdict, judge};
 use super::quota::Meter;
-use crate::model::{CallError, Disposition, Operation};
+use crate::model::{CallError, Disposition, Operation, Stop};
 
 /// Attempts while Connect throttles. Each goes to the end of the bucket's queue, and the bucket's pauses grow.
 const THROTTLED_ATTEMPTS: u32 = 12;
@@ -57,10 +57,29 @@ impl Caller {
         F: Fn() -> S,
         S: Future<Output = Result<O, SdkError<E, HttpResponse>>>,
     {
+        self.call_unless(None, operation, personal, send).await
+    }
+
+    /// The same; whoever still waits for quota when a stop is asked for makes no further attempt.
+    pub(super) async fn call_unless<O, E, F, S>(
+        &self,
+        stop: Option<&Stop>,
+        operation: Operation,
+        personal: &[String],
+        send: F,
+    ) -> Result<Answer<O>, CallError>
+    where
+        O: RequestId,
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+        F: Fn() -> S,
+        S: Future<Output = Result<O, SdkError<E, HttpResponse>>>,
+    {
         let (mut attempts, mut throttled, mut failed) = (0, 0, 0);
         let mut doubt = None;
         loop {
-            self.meter.pass(operation).await;
+            if !self.pass(stop, operation).await {
+                return Err(in_the_end(not_sent(operation), doubt));
+            }
             attempts += 1;
             let start = Instant::now();
             // The SDK's futures are large; on the heap they do not blow up the state of whoever calls.
@@ -102,6 +121,32 @@ impl Caller {
             }
         }
     }
+
+    /// Waits for a cell of the quota; `false` if a stop is asked for before there is one.
+    async fn pass(&self, stop: Option<&Stop>, operation: Operation) -> bool {
+        let Some(stop) = stop else {
+            self.meter.pass(operation).await;
+            return true;
+        };
+        let mut stop = stop.clone();
+        tokio::select! {
+            biased;
+            Ok(_) = stop.wait_for(|stop| *stop) => false,
+            () = self.meter.pass(operation) => true,
+        }
+    }
+}
+
+/// A stop was asked for before an attempt was made that could have changed anything.
+fn not_sent(operation: Operation) -> CallError {
+    CallError {
+        operation,
+        disposition: Disposition::NotSent,
+        code: "stopped".to_owned(),
+        message: "a stop was asked for before it was sent".to_owned(),
+        hint: "nothing; the next run does it".to_owned(),
+        request_id: None,
+    }
 }
 
 /// What a call ended with: its last error, unless an attempt before it may have happened.
@@ -119,14 +164,18 @@ mod tests {
 
     use aws_sdk_connect::error::ErrorMetadata;
     use aws_sdk_connect::operation::delete_user::{DeleteUserError, DeleteUserOutput};
+    use tokio::sync::watch;
 
     use super::*;
-    use crate::connect::{Quotas, fake};
+    use crate::connect::{ConnectConfig, Quotas, Rate, fake};
 
     const DELETE: Operation = Operation::DeleteUser;
 
     async fn caller() -> Caller {
-        let config = fake::config("http://127.0.0.1:1");
+        caller_by(fake::config("http://127.0.0.1:1")).await
+    }
+
+    async fn caller_by(config: ConnectConfig) -> Caller {
         let client = crate::connect::client::build(&config, None).await.unwrap();
         let meter = Quotas::new().meter(&config.account, &config.region, &config.quota).await;
         Caller { client, meter, instance_id: config.instance_id, instance_arn: config.instance_arn }
@@ -161,6 +210,43 @@ mod tests {
             assert_eq!(caller.meter.calls(), BTreeMap::from([(DELETE, 4)]), "every attempt is counted");
             assert_eq!(caller.meter.throttles(), BTreeMap::from([(DELETE, 3)]));
         }
+    }
+
+    /// A stop is asked for a second after 30 calls were begun together, at two a second: what became of each, how many
+    /// were sent, and how long it took.
+    async fn stopped(status: u16, code: &'static str) -> (BTreeMap<String, usize>, u64, Duration) {
+        let mut config = fake::config("http://127.0.0.1:1");
+        config.quota.default = Rate { per_second: 2.0, burst: 5 };
+        let caller = caller_by(config).await;
+        let (stop_sender, stop) = watch::channel(false);
+        let send = async || {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            if status == 200 { Ok(DeleteUserOutput::builder().build()) } else { Err(refusal(status, code)) }
+        };
+        let calls = (0..30).map(|_| caller.call_unless(Some(&stop), DELETE, &[], send));
+        let start = Instant::now();
+        let word = async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            stop_sender.send_replace(true);
+        };
+        let (ended, ()) = tokio::join!(futures_util::future::join_all(calls), word);
+        let mut by = BTreeMap::new();
+        for result in ended {
+            *by.entry(result.map_or_else(|error| format!("{:?}", error.disposition), |_| "done".to_owned()))
+                .or_default() += 1;
+        }
+        (by, caller.meter.calls()[&DELETE], start.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_waits_for_quota_when_a_stop_is_asked_for_sends_nothing() {
+        let (by, sent, took) = stopped(200, "").await;
+        assert!(by["done"] >= 5 && by["done"] + by["NotSent"] == 30, "{by:?}");
+        assert_eq!(by["done"] as u64, sent, "a call that was sent came to its end");
+        assert!(took < Duration::from_millis(1_200), "{took:?}");
+        let (by, sent, took) = stopped(429, "ThrottlingException").await;
+        assert_eq!((by, took < Duration::from_millis(1_200)), (BTreeMap::from([("NotSent".to_owned(), 30)]), true));
+        assert!(sent >= 5);
     }
 
     #[tokio::test(start_paused = true)]

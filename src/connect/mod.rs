@@ -47,7 +47,7 @@ pub use quota::Quotas;
 
 use crate::aws::ReachError;
 use crate::model::{
-    CallError, Catalogue, Change, ConnectUserId, Done, IdentityManagement, Instance, Inventory, Look, Operation,
+    CallError, Catalogue, Change, ConnectUserId, Done, IdentityManagement, Instance, Inventory, Look, Operation, Stop,
     Target, Time,
 };
 use call::Caller;
@@ -206,12 +206,12 @@ impl Target for AmazonConnect {
         cheapest(ids, usernames, users)
     }
 
-    async fn perform(&self, change: &Change) -> Result<Done, CallError> {
+    async fn perform(&self, change: &Change, stop: &Stop) -> Result<Done, CallError> {
         // Only identities depend on it; asking for it would cost everything else a call it does not need.
         let identity_management = match change.action.operation() {
             Operation::CreateUser | Operation::UpdateUserIdentityInfo => self.identity_management().await?,
             _ => IdentityManagement::ConnectManaged,
         };
-        Performing::new(&self.caller, identity_management, change).run().await
+        Performing::new(&self.caller, identity_management, change, stop).run().await
     }
 }

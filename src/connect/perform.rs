@@ -15,7 +15,7 @@ use super::call::{Answer, Caller};
 use super::codec::{WireUser, WrongShape, default_phone};
 use crate::model::{
     Action, Attribute, AttributeSet, CallError, Change, ConnectUserId, DesiredUser, Disposition, Done, Facet,
-    FacetUpdate, IdentityManagement, OWNER_TAG, Operation, QuickConnectMove, Reason, Value,
+    FacetUpdate, IdentityManagement, OWNER_TAG, Operation, QuickConnectMove, Reason, Stop, Value,
 };
 
 /// Characters of a generated password; Connect takes 8 to 64.
@@ -26,14 +26,20 @@ pub(super) struct Performing<'a> {
     pub(super) caller: &'a Caller,
     pub(super) identity_management: IdentityManagement,
     pub(super) change: &'a Change,
+    stop: &'a Stop,
     operation: Operation,
     personal: Vec<String>,
 }
 
 impl<'a> Performing<'a> {
-    pub(super) fn new(caller: &'a Caller, identity_management: IdentityManagement, change: &'a Change) -> Self {
+    pub(super) fn new(
+        caller: &'a Caller,
+        identity_management: IdentityManagement,
+        change: &'a Change,
+        stop: &'a Stop,
+    ) -> Self {
         let operation = change.action.operation();
-        Self { caller, identity_management, change, operation, personal: personal_values(change) }
+        Self { caller, identity_management, change, stop, operation, personal: personal_values(change) }
     }
 
     /// Makes the change.
@@ -77,7 +83,7 @@ impl<'a> Performing<'a> {
             .set_hierarchy_group_id(wire.hierarchy_group)
             .set_tags(Some(wire.tags.into_iter().collect()))
             .tags(OWNER_TAG, person.to_string());
-        let answer = self.caller.call(self.operation, &self.personal, || request.clone().send()).await?;
+        let answer = self.answer(|| request.clone().send()).await?;
         let Some(id) = answer.reply.user_id.as_deref().filter(|id| !id.is_empty()) else {
             let mut error = self.refuse("no_id", "the user was created, and the reply holds no id");
             error.disposition = Disposition::InDoubt;
@@ -167,7 +173,17 @@ impl<'a> Performing<'a> {
         F: Fn() -> S,
         S: Future<Output = Result<O, aws_sdk_connect::error::SdkError<E>>>,
     {
-        Ok(done(&self.caller.call(self.operation, &self.personal, send).await?))
+        Ok(done(&self.answer(send).await?))
+    }
+
+    async fn answer<O, E, F, S>(&self, send: F) -> Result<Answer<O>, CallError>
+    where
+        O: RequestId,
+        E: aws_sdk_connect::error::ProvideErrorMetadata + std::error::Error + 'static,
+        F: Fn() -> S,
+        S: Future<Output = Result<O, aws_sdk_connect::error::SdkError<E>>>,
+    {
+        self.caller.call_unless(Some(self.stop), self.operation, &self.personal, send).await
     }
 
     fn draft(&self, attributes: &AttributeSet) -> Result<WireUser, CallError> {

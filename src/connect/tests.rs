@@ -16,6 +16,11 @@ fn at(secs: i64) -> Time {
     Time::from_timestamp(1_800_000_000 + secs, 0).unwrap()
 }
 
+/// Nobody asks for a stop.
+fn go_on() -> Stop {
+    tokio::sync::watch::channel(false).1
+}
+
 fn change(action: Action) -> Change {
     Change {
         seq: 0,
@@ -77,7 +82,7 @@ async fn a_create_carries_everything_in_one_call() {
         let fake = Fake::start().await;
         fake.state().identity_management = Some(management);
         let connect = fake.connect().await;
-        let done = connect.perform(&create()).await.unwrap();
+        let done = connect.perform(&create(), &go_on()).await.unwrap();
         let (id, arn) = done.created.unwrap();
         assert_eq!((id.as_str(), done.attempts), ("new-1", 1));
         assert_eq!(arn, format!("{INSTANCE_ARN}/agent/new-1"));
@@ -125,7 +130,7 @@ async fn every_facet_is_one_call() {
     for change in &changes {
         let before = connect.calls();
         let operation = change.action.operation();
-        connect.perform(change).await.unwrap_or_else(|error| panic!("{error}"));
+        connect.perform(change, &go_on()).await.unwrap_or_else(|error| panic!("{error}"));
         let called = connect.calls()[&operation] - before.get(&operation).copied().unwrap_or(0);
         assert_eq!(called, 1, "{operation}");
     }
@@ -142,9 +147,12 @@ async fn every_facet_is_one_call() {
         assert_eq!(user["HierarchyGroupId"], "g-1");
         assert_eq!(user["Tags"], json!({"tier": "2", "rollcall:person": "entra/1"}));
     }
-    connect.perform(&update(Facet::Hierarchy, &[(Attribute::HierarchyGroup, Value::None)], &[])).await.unwrap();
+    connect
+        .perform(&update(Facet::Hierarchy, &[(Attribute::HierarchyGroup, Value::None)], &[]), &go_on())
+        .await
+        .unwrap();
     assert!(fake.state().users["u-1"]["HierarchyGroupId"].is_null());
-    connect.perform(&delete()).await.unwrap();
+    connect.perform(&delete(), &go_on()).await.unwrap();
     assert!(fake.state().users.is_empty());
     // One DescribeInstance, because the identity depends on it, and one call for each change.
     assert_eq!(fake.state().calls.len(), 1 + changes.len() + 2);
@@ -156,7 +164,7 @@ async fn what_could_clear_something_is_not_sent() {
     fake.state().user("u-1", "ada");
     let connect = fake.connect().await;
     let check = async |change: Change, code: &str| {
-        let error = connect.perform(&change).await.unwrap_err();
+        let error = connect.perform(&change, &go_on()).await.unwrap_err();
         assert_eq!((error.disposition, error.code.as_str()), (Disposition::SkipPerson, code));
     };
     check(update(Facet::Identity, &[(Attribute::FirstName, Value::text("Ada"))], &[]), "incomplete").await;
@@ -175,7 +183,7 @@ async fn check_error(change: Change, fault: Fault, expected: Disposition, code: 
     let operation = change.action.operation().name();
     fake.state().user("u-1", "somebody");
     fake.state().faults.insert(operation, (u32::MAX, fault.clone()));
-    let error = fake.connect().await.perform(&change).await.unwrap_err();
+    let error = fake.connect().await.perform(&change, &go_on()).await.unwrap_err();
     let context = format!("{operation} meets {fault:?}");
     assert_eq!((error.disposition, error.code.as_str()), (expected, code), "{context}");
     assert_eq!(fake.state().calls_of(operation), sent, "{context}");
@@ -217,10 +225,10 @@ async fn a_lost_reply_creates_nobody_twice() {
     let fake = Fake::start().await;
     fake.state().faults.insert("CreateUser", (1, Fault::LostReply));
     let connect = fake.connect().await;
-    assert_eq!(connect.perform(&create()).await.unwrap_err().disposition, Disposition::InDoubt);
+    assert_eq!(connect.perform(&create(), &go_on()).await.unwrap_err().disposition, Disposition::InDoubt);
     assert_eq!(fake.state().users.len(), 1, "it happened");
     assert_eq!(connect.calls()[&Operation::CreateUser], 1, "one attempt");
-    let again = connect.perform(&create()).await.unwrap_err();
+    let again = connect.perform(&create(), &go_on()).await.unwrap_err();
     assert_eq!(again.code, "DuplicateResourceException");
 }
 
@@ -230,7 +238,7 @@ async fn nobody_listening_stops_the_run() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let config = config(&format!("http://127.0.0.1:{port}"));
     let connect = AmazonConnect::connect(config, &Quotas::new()).await.unwrap();
-    let error = connect.perform(&delete()).await.unwrap_err();
+    let error = connect.perform(&delete(), &go_on()).await.unwrap_err();
     assert_eq!((error.disposition, error.code.as_str()), (Disposition::StopRun, "unreachable"));
 }
 
@@ -251,7 +259,7 @@ async fn a_dropped_connection_leaves_a_create_in_doubt() {
     tokio::spawn(hang_up(listener, std::sync::Arc::clone(&accepted)));
     let connect = AmazonConnect::connect(config(&url), &Quotas::new()).await.unwrap();
     connect.identity_management.set(IdentityManagement::Saml).unwrap();
-    let error = connect.perform(&create()).await.unwrap_err();
+    let error = connect.perform(&create(), &go_on()).await.unwrap_err();
     assert_eq!((error.disposition, error.code.as_str()), (Disposition::InDoubt, "no_reply"));
     assert_eq!(accepted.load(std::sync::atomic::Ordering::SeqCst), 1, "one attempt on the wire");
 }
@@ -265,7 +273,7 @@ async fn without_credentials_the_run_stops() {
         .region(aws_config::Region::new("eu-west-2"))
         .endpoint_url("http://127.0.0.1:1");
     connect.caller.client = aws_sdk_connect::Client::from_conf(bare.build());
-    let error = connect.perform(&delete()).await.unwrap_err();
+    let error = connect.perform(&delete(), &go_on()).await.unwrap_err();
     assert_eq!((error.disposition, error.code.as_str()), (Disposition::Misconfigured, "no_credentials"));
 }
 
@@ -398,13 +406,13 @@ async fn only_quick_connects_to_users_come_along() {
     let flow = inventory.quick_connects[0].flow.clone();
     assert_eq!(flow.as_str(), "f");
     let step = |to| QuickConnectMove { named: named.clone(), flow: flow.clone(), to };
-    connect.perform(&change(Action::MoveQuickConnect(Box::new(step(Some("u-2".into())))))).await.unwrap();
+    connect.perform(&change(Action::MoveQuickConnect(Box::new(step(Some("u-2".into()))))), &go_on()).await.unwrap();
     let moved = connect.inventory(&Look::Everybody, true, None, at(0)).await.unwrap().quick_connects.remove(0);
     assert_eq!((moved.user.as_str(), moved.flow.as_str()), ("u-2", "f"), "the flow is sent along");
-    let nowhere = connect.perform(&change(Action::MoveQuickConnect(Box::new(step(None))))).await.unwrap_err();
+    let nowhere = connect.perform(&change(Action::MoveQuickConnect(Box::new(step(None)))), &go_on()).await.unwrap_err();
     assert_eq!((nowhere.disposition, nowhere.code.as_str()), (Disposition::SkipPerson, "no_target"));
-    connect.perform(&change(Action::DeleteQuickConnect(named.clone()))).await.unwrap();
-    let again = connect.perform(&change(Action::DeleteQuickConnect(named))).await.unwrap_err();
+    connect.perform(&change(Action::DeleteQuickConnect(named.clone())), &go_on()).await.unwrap();
+    let again = connect.perform(&change(Action::DeleteQuickConnect(named)), &go_on()).await.unwrap_err();
     assert_eq!(again.disposition, Disposition::AlreadySo);
 }
 

@@ -57,7 +57,7 @@ pub use rename::QuickConnectMove;
 pub use retry::{Retry, RetryClock};
 pub use service::{InForce, Pause};
 pub use stakes::{Canary, Headcount, Holding, ProfileUse, Stakes};
-pub use target::{Look, Target};
+pub use target::{Look, Stop, Target};
 pub use undone::{Undone, UndoneLeave, UndoneWish};
 pub use user::{ConnectUser, ConnectUserId, DesiredUser, Remembered, Seen, Stage};
 

@@ -22,6 +22,8 @@ pub enum Disposition {
     NextRun,
     /// The call may or may not have happened: the reply was lost.
     InDoubt,
+    /// A stop was asked for before anything was sent: this change was not attempted.
+    NotSent,
     /// Nothing further can succeed now: stop the run. A later one may find it passed.
     StopRun,
     /// Nothing further can succeed, and waiting will not mend it (credentials refused, a permission missing, no such

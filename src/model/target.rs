@@ -3,11 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 
+use tokio::sync::watch;
+
 use super::Time;
 use super::inventory::Inventory;
 use super::outcome::{CallError, Done};
 use super::plan::Change;
 use super::user::ConnectUserId;
+
+/// Asks whoever works to stop: what is in flight finishes, nothing new starts.
+pub type Stop = watch::Receiver<bool>;
 
 /// What to look at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,9 +54,10 @@ pub trait Target: Send + Sync {
     /// instance is known to have.
     fn cheapest(ids: BTreeSet<ConnectUserId>, usernames: BTreeSet<String>, users: usize) -> Look;
 
-    /// Makes one change with one call (and further attempts while throttled).
+    /// Makes one change with one call (and further attempts while throttled). Who waits for quota when a stop is asked for
+    /// sends nothing ([`Disposition::NotSent`](super::outcome::Disposition::NotSent)); what is sent comes to its end.
     ///
     /// # Errors
     /// With the disposition that says what it means for the run.
-    fn perform(&self, change: &Change) -> impl Future<Output = Result<Done, CallError>> + Send;
+    fn perform(&self, change: &Change, stop: &Stop) -> impl Future<Output = Result<Done, CallError>> + Send;
 }

@@ -216,7 +216,8 @@ impl<'a> Planning<'a> {
         let fresh = Remembered::default();
         let memory = self.memory(by.former().unwrap_or(whom.person)).unwrap_or(&fresh);
         let own = self.memory(whom.person).and_then(|memory| memory.absent_since);
-        let since = own.or(memory.absent_since).unwrap_or(self.seen.at);
+        // Somebody has set the clock back: grace begins now, it does not last until the wrong time comes.
+        let since = own.or(memory.absent_since).unwrap_or(self.seen.at).min(self.seen.at);
         self.draft.leaving.insert(whom.person.clone(), (since, why.clone()));
         if let By::HandOver(from) = by {
             let action = Action::Adopt { username: user.username.clone() };

@@ -206,7 +206,7 @@ impl<T: Target> Job<'_, T> {
             return Ok((Outcome::NotAttempted { why }, None));
         }
         self.run.centre.store.intend(self.run.lease, self.run.order.run, change, self.run.clock.now()).await?;
-        Ok(match self.run.centre.target.perform(change).await {
+        Ok(match self.run.centre.target.perform(change, self.run.stop).await {
             Ok(Done { created, request_id, attempts, latency }) => {
                 let millis = u64::try_from(latency.as_millis()).unwrap_or(u64::MAX);
                 (Outcome::Done { request_id, millis, attempts, created: created.map(|(id, _)| id) }, None)
@@ -225,9 +225,11 @@ impl<T: Target> Job<'_, T> {
         let passes = match disposition {
             Disposition::SkipPerson => false,
             Disposition::NextRun => true,
-            Disposition::AlreadySo | Disposition::InDoubt | Disposition::StopRun | Disposition::Misconfigured => {
-                return None;
-            }
+            Disposition::AlreadySo
+            | Disposition::InDoubt
+            | Disposition::NotSent
+            | Disposition::StopRun
+            | Disposition::Misconfigured => return None,
         };
         if is_full(*operation, code) {
             return None;
@@ -243,6 +245,7 @@ impl<T: Target> Job<'_, T> {
         match disposition {
             Disposition::AlreadySo => Outcome::AlreadySo { request_id, created: None },
             Disposition::InDoubt => Outcome::InDoubt { message },
+            Disposition::NotSent => Outcome::NotAttempted { why: NotAttempted::Shutdown },
             Disposition::SkipPerson | Disposition::NextRun | Disposition::StopRun | Disposition::Misconfigured => {
                 if matches!(disposition, Disposition::StopRun | Disposition::Misconfigured) {
                     self.stopped.store(true, Ordering::Release);

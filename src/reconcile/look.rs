@@ -145,7 +145,8 @@ impl<'a, T: Target> Looker<'a, T> {
     pub(super) async fn look(&mut self, look: &Look, last: Option<&Inventory>) -> Result<Inventory, RunError> {
         let started = self.run.clock.millis();
         self.run.centre.target.set_own_writes(self.run.centre.store.own_writes().await?);
-        let inventory = self.run.centre.target.inventory(look, self.quick_connects, last, self.run.clock.now()).await?;
+        let looking = self.run.centre.target.inventory(look, self.quick_connects, last, self.run.clock.now());
+        let inventory = self.run.looking(looking).await??;
         self.run.centre.store.save_inventory(Some(self.run.lease), &inventory).await?;
         match look {
             Look::Everybody => {

@@ -18,6 +18,7 @@
 //! progress   what a run says while it works
 //! ```
 //!
+//! Invariant: a run that is asked to stop looks no further and sends no further call; only what was sent is waited for.
 //! Invariant: [`apply::apply`] needs an [`ApprovedPlan`](crate::model::ApprovedPlan) (the guard's) and a [`RunLease`] (the
 //! store's); it cannot be called otherwise.
 //! Deliberately absent: AWS crates, SQL, decisions about people, the wall clock (see [`RunClock`]).
@@ -41,21 +42,20 @@ mod undo;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use chrono::SubsecRound;
-use connectors::{Source, SourceName};
-use tokio::sync::watch;
-
 pub use self::apply::Slots;
 pub use self::deliver::{Delivery, deliver};
 pub use self::notify::{Aftermath, Teller, Untold, notify};
 pub use self::progress::{PlanCounts, Progress, Quiet, SourceSeen, Watch};
 pub use self::summary::RunCounts;
+pub use crate::model::Stop;
 use crate::model::{
     CallError, FrozenSource, Operation, Plan, Quarantine, RunId, RunSummary, Target, Time, Trigger, Trouble,
 };
 use crate::planner::guard::Refusal;
 use crate::planner::rules::{Limits, Rules};
 use crate::store::{RunLease, Store, StoreError};
+use chrono::SubsecRound;
+use connectors::{Source, SourceName};
 use quarantine::Health;
 
 /// The wall clock of one run: the moment it was given, moved on by tokio's clock, so that tests can pause it.
@@ -190,6 +190,12 @@ pub enum RunError {
         /// Every source that was asked, and why it could not be read.
         frozen: BTreeMap<SourceName, FrozenSource>,
     },
+    /// A stop was asked for while it looked. Nothing was written to Connect.
+    #[error("asked to stop while it looked; nothing was changed")]
+    Stopped,
+    /// It did not end in time, and was dropped wherever it was.
+    #[error("it did not end in time and was abandoned; what was under way is in doubt")]
+    Overdue,
     /// The contact centre is in quarantine, and it was the schedule that asked.
     #[error("in quarantine, met {} times: {}", .0.failures, .0.trouble.message)]
     Quarantined(Box<Quarantine>),
@@ -203,6 +209,11 @@ impl RunError {
             Self::Store(error) => error.hint().to_owned(),
             Self::Connect(error) => error.hint.clone(),
             Self::NoDirectory { hint, .. } => hint.clone(),
+            Self::Stopped => "nothing; the next run looks again".to_owned(),
+            Self::Overdue => {
+                "the next run settles what is in doubt by looking; if it comes again, see the log for what it waits for"
+                    .to_owned()
+            }
             Self::Quarantined(quarantine) => quarantine.trouble.hint.clone(),
         }
     }
@@ -211,13 +222,10 @@ impl RunError {
     fn frozen(&self) -> BTreeMap<SourceName, FrozenSource> {
         match self {
             Self::NoDirectory { frozen, .. } => frozen.clone(),
-            Self::Store(_) | Self::Connect(_) | Self::Quarantined(_) => BTreeMap::new(),
+            Self::Store(_) | Self::Connect(_) | Self::Stopped | Self::Overdue | Self::Quarantined(_) => BTreeMap::new(),
         }
     }
 }
-
-/// Asks a run to stop: what is in flight finishes, nothing new starts.
-pub type Stop = watch::Receiver<bool>;
 
 /// One run, from looking to reporting.
 ///
@@ -244,7 +252,7 @@ pub async fn run<T: Target>(
     let result = Box::pin(story::story(&run)).await;
     let mut summary = match &result {
         Ok(ended) => ended.summary.clone(),
-        Err(error) => summary::failed(&chain(error), error.frozen()),
+        Err(error) => summary::of_error(error),
     };
     let RunCounts { calls, throttled } = (centre.counters)(&centre.target).since(&before);
     summary.calls = calls;
@@ -282,9 +290,28 @@ impl<T: Target> Run<'_, T> {
         *first = first.take().or(trouble);
     }
 
+    /// Looks at a remote system, unless a stop is asked for: looking changes nothing there, so it is dropped at once.
+    async fn looking<O>(&self, look: impl Future<Output = O>) -> Result<O, Stopped> {
+        let mut stop = self.stop.clone();
+        tokio::select! {
+            biased;
+            Ok(_) = stop.wait_for(|stop| *stop) => Err(Stopped),
+            seen = look => Ok(seen),
+        }
+    }
+
     /// The quota of an operation: requests a second and burst.
     fn quota(&self, operation: Operation) -> (f64, u32) {
         (self.centre.quota)(&self.centre.target, operation)
+    }
+}
+
+/// A stop was asked for.
+struct Stopped;
+
+impl From<Stopped> for RunError {
+    fn from(Stopped: Stopped) -> Self {
+        Self::Stopped
     }
 }
 

@@ -1,6 +1,7 @@
 //! What is wrong after a run, told to whoever wants to know.
 //!
 //! Invariant: a failing notifier never fails a run, and one does not hold up the others for longer than a delivery may take.
+//! Invariant: what was told by a notifier that is not configured any more is forgotten.
 //! Invariant: what was told is stored once the far side has confirmed it, all of it in one step.
 //! Deliberately absent: when something is told and how it reads (see [`crate::report::notify`]).
 
@@ -61,6 +62,10 @@ pub async fn notify(
     tellers: &mut [Teller],
     now: Time,
 ) -> Vec<Untold> {
+    let known: Vec<&str> = tellers.iter().map(|teller| teller.notifier.name()).collect();
+    if let Err(error) = store.keep_notify_books(lease, &known).await {
+        tracing::warn!(error = %error, "what notifiers that are gone have told cannot be forgotten");
+    }
     if tellers.is_empty() {
         return Vec::new();
     }
@@ -133,8 +138,8 @@ fn known<T>(read: Result<T, StoreError>) -> Option<T> {
 
 fn run(seen: &mut Circumstances, result: &Result<Ended, RunError>, in_quarantine: bool) {
     let error = match result {
-        // There was no run: it says nothing about whether one would fail.
-        Err(RunError::Quarantined(_)) => return,
+        // There was no run, or none that came to anything: it says nothing about whether one would fail.
+        Err(RunError::Quarantined(_) | RunError::Stopped) => return,
         Ok(_) => {
             seen.looked.insert(SubjectKind::Run);
             return;

@@ -17,11 +17,11 @@ use futures_util::future::join_all;
 
 use super::progress::{Progress, SourceSeen, SourcesSeen};
 use super::quarantine::{self, Health};
-use super::{Run, RunError};
+use super::{Run, RunError, Stopped};
 use crate::model::{
     DirectoryView, Finding, FindingCode, FrozenSource, JournalEntry, Quarantine, Target, Time, Trouble,
 };
-use crate::store::{Store, StoreError};
+use crate::store::StoreError;
 
 /// Most people that are asked for by id in one run.
 pub(super) const MOST_CONFIRMED: usize = 200;
@@ -56,12 +56,19 @@ enum Stumble {
     Pull(PullError),
     /// Refused us before, and is not asked in this run.
     Resting(Box<Quarantine>),
+    Stopped,
     Store(StoreError),
 }
 
 impl From<PullError> for Stumble {
     fn from(error: PullError) -> Self {
         Self::Pull(error)
+    }
+}
+
+impl From<Stopped> for Stumble {
+    fn from(Stopped: Stopped) -> Self {
+        Self::Stopped
     }
 }
 
@@ -114,6 +121,7 @@ pub(super) async fn observe<T: Target>(run: &Run<'_, T>) -> Result<Observed, Run
                 sources.insert(name, seen);
             }
             Err(Stumble::Store(error)) => return Err(error.into()),
+            Err(Stumble::Stopped) => return Err(RunError::Stopped),
             Err(Stumble::Resting(quarantine)) => {
                 let Quarantine { trouble: Trouble { message, hint, class: _ }, until, .. } = *quarantine;
                 let until = until.to_rfc3339_opts(SecondsFormat::Secs, true);
@@ -217,13 +225,13 @@ async fn pull<T: Target>(run: &Run<'_, T>, source: &Source) -> Result<Pulled, St
     let due = order.full || full_is_due(store.last_full(name).await?, centre.full_every_secs, at);
     let cursor = if due { None } else { store.cursor(name).await? };
     let known = store.known(name).await?;
-    let brought = source.pull(PullRequest { cursor: cursor.as_ref(), known: &known, at }).await?;
+    let brought = run.looking(source.pull(PullRequest { cursor: cursor.as_ref(), known: &known, at })).await??;
     let full = matches!(brought, connectors::Pull::Full(_));
     let outcome = store.apply_pull(Some(lease), name, brought, at).await?;
     let mut unproven = Vec::new();
     let ask = outcome.to_ask(MOST_CONFIRMED);
     if !ask.is_empty() {
-        unproven = confirm(store, source, &ask, at).await?;
+        unproven = confirm(run, source, &ask, at).await?;
     }
     let seen = SourceSeen {
         people: outcome.people,
@@ -242,14 +250,14 @@ fn full_is_due(last: Option<Time>, every_secs: u64, at: Time) -> bool {
 }
 
 /// Asks the directory for people by id and stores what it says. Gives those about whom the answer proves nothing.
-async fn confirm(
-    store: &Store,
+async fn confirm<T: Target>(
+    run: &Run<'_, T>,
     source: &Source,
     missing: &[ExternalId],
     at: Time,
 ) -> Result<Vec<(ExternalId, String)>, Stumble> {
-    let answers = source.confirm(missing).await?;
-    let outcome = store.confirm(source.name(), &answers, at).await?;
+    let answers = run.looking(source.confirm(missing)).await??;
+    let outcome = run.centre.store.confirm(source.name(), &answers, at).await?;
     let Some(first) = outcome.contradicted.first() else {
         return Ok(outcome.unproven);
     };
@@ -287,7 +295,7 @@ pub(super) async fn ask_about_owners<T: Target>(
         if ids.is_empty() {
             continue;
         }
-        match source.confirm(&ids).await {
+        match run.looking(source.confirm(&ids)).await? {
             Ok(mut answers) => {
                 if ids.len() >= FEW
                     && !knows_an_owner(source.name())

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use connectors::{PersonKey, SourceName};
 
 use super::progress::SourcesSeen;
+use super::{RunError, chain};
 use crate::model::{
     Action, Change, Decision, FrozenSource, LongestWait, NotAttempted, Operation, Outcome, Plan, RunSummary, Stage,
 };
@@ -48,9 +49,10 @@ pub(super) fn of_plan(plan: &Plan, sources: &SourcesSeen, frozen: BTreeMap<Sourc
     }
 }
 
-/// A run that could not be carried out.
-pub(super) fn failed(message: &str, frozen: BTreeMap<SourceName, FrozenSource>) -> RunSummary {
-    RunSummary { result: "failed".to_owned(), message: message.to_owned(), frozen, ..RunSummary::default() }
+/// A run that could not be carried out. One that was stopped did not fail.
+pub(super) fn of_error(error: &RunError) -> RunSummary {
+    let result = if matches!(error, RunError::Stopped) { "interrupted" } else { "failed" }.to_owned();
+    RunSummary { result, message: chain(error), frozen: error.frozen(), ..RunSummary::default() }
 }
 
 /// Adds what was applied to what was planned.

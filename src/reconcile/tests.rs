@@ -48,7 +48,7 @@ impl Target for Fake {
         Look::Everybody
     }
 
-    async fn perform(&self, change: &Change) -> Result<Done, CallError> {
+    async fn perform(&self, change: &Change, _: &Stop) -> Result<Done, CallError> {
         let step = step(change);
         self.told.lock().unwrap().push(format!("begin {step}"));
         if let Some(meanwhile) = &self.meanwhile {

@@ -3,7 +3,7 @@
 //! A run may look for [`LOOKING`]; once its plan is made, for [`SETTLING`] and [`SLOWEST`] times as long as the slowest
 //! bucket of the quota needs for all of its calls. That is generous on purpose: what it stops is a run that hangs, not
 //! one that is slow. Then it is asked to stop, and after `stop_within` it is abandoned: dropped wherever it is. What was
-//! under way is in doubt then, as after a crash, and settled by the next run.
+//! under way is in doubt then, as after a crash, and settled by the next run. A look that hangs is dropped at once.
 //!
 //! Invariant: an abandoned run writes nothing any more. It is gone, and whoever goes on takes another lease.
 
@@ -17,7 +17,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use super::handle::Desk;
 use super::{RunResult, Service};
 use crate::model::{Operation, Target};
-use crate::reconcile::{Order, Progress, Stop, Watch};
+use crate::reconcile::{Order, Progress, RunError, Stop, Watch};
 use crate::store::RunLease;
 
 /// How long a run may look at directories and at Connect. A million people from a server that gives a hundred a second
@@ -127,7 +127,11 @@ async fn watched(
         let until = asked.map_or_else(|| deadline.at(), |(_, until)| until);
         let why = tokio::select! {
             biased;
-            result = &mut run => return Went::Ended(Box::new(result)),
+            result = &mut run => return match (&result, asked) {
+                // It hung in a look, which is dropped at once.
+                (Err(RunError::Stopped), Some((Why::Overdue, _))) => Went::Abandoned(Why::Overdue),
+                _ => Went::Ended(Box::new(result)),
+            },
             _ = stopping.wait_for(|stop| *stop), if asked.is_none() => Why::Asked,
             () = tokio::time::sleep_until(until) => match asked {
                 None => Why::Overdue,

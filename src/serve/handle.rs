@@ -4,19 +4,24 @@
 //! a few words.
 //! Deliberately absent: changing the configuration. The file is the only place for that.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use connectors::SourceName;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 
+use super::RunResult;
 use super::config::ScheduleConfig;
 use super::control::{Ask, Asked, Line};
 use super::live::{Follower, Live};
 use super::next::nth_after;
-use super::standing::{self, Health, LastRun, Phase, STALE_MARGIN, STALE_TICKS, Standing};
-use crate::model::{InForce, Pause, Quarantine, Time};
+use super::schedule::set_by;
+use super::standing::{self, Frozen, Health, LastRun, Phase, STALE_MARGIN, STALE_TICKS, Standing};
+use crate::model::{FrozenSource, InForce, Pause, Quarantine, Time};
+use crate::reconcile::{Order, RunError};
 use crate::report::metrics::{self, Metrics};
 use crate::store::{Store, StoreError};
 
@@ -33,10 +38,39 @@ pub(super) struct Board {
     pub(super) last: Option<LastRun>,
     pub(super) succeeded: Option<Time>,
     pub(super) quarantine: Option<Quarantine>,
+    /// Why the last run could not use the state file, and one thing to do.
+    pub(super) unwritable: Option<(String, &'static str)>,
+    /// Sources that the last run could not read, since when, and why.
+    pub(super) frozen: BTreeMap<SourceName, (Time, FrozenSource)>,
     pub(super) configuration: Option<InForce>,
     pub(super) schedule: Option<ScheduleConfig>,
     /// Since when runs are made by the clock: it was started, switched on, or a pause came to its end.
     pub(super) awake_since: Time,
+}
+
+impl Board {
+    /// Takes note of the sources that a run could not read. A run that asked for some, or for none, says nothing of the
+    /// others.
+    pub(super) fn freeze(&mut self, order: &Order, result: &RunResult, at: Time) {
+        let frozen = match result {
+            Ok(ended) if order.undo.is_none() => &ended.summary.frozen,
+            Err(RunError::NoDirectory { frozen, .. }) => frozen,
+            Ok(_) | Err(_) => return,
+        };
+        let asked = |source: &SourceName| order.source.as_ref().is_none_or(|only| only == source);
+        self.frozen.retain(|source, _| !asked(source) || frozen.contains_key(source));
+        for (source, why) in frozen {
+            self.frozen.entry(source.clone()).or_insert_with(|| (at, why.clone())).1 = why.clone();
+        }
+    }
+
+    /// Somebody has set the clock: what is remembered goes with it, so that it is as long ago as it is.
+    fn shift(&mut self, by: TimeDelta) {
+        let moved = |at: Time| at.checked_add_signed(by).unwrap_or(at);
+        self.succeeded = self.succeeded.map(moved);
+        self.awake_since = moved(self.awake_since);
+        self.frozen.values_mut().for_each(|(since, _)| *since = moved(*since));
+    }
 }
 
 /// Where the contact centre and those who look at it meet.
@@ -49,7 +83,8 @@ pub(super) struct Desk {
     pub(super) wake: Notify,
     serving_since: Time,
     board: Mutex<Board>,
-    alive: Mutex<Instant>,
+    /// Both clocks at the last sign of life.
+    alive: Mutex<(Time, Instant)>,
     store: Mutex<Option<Store>>,
     /// What monitoring may ask, from the first start on; it stays while the contact centre is down.
     counted: Mutex<Option<Arc<Mutex<Metrics>>>>,
@@ -66,6 +101,8 @@ impl Desk {
             last: None,
             succeeded: None,
             quarantine: None,
+            unwritable: None,
+            frozen: BTreeMap::new(),
             configuration: None,
             schedule: None,
             awake_since: at,
@@ -77,7 +114,7 @@ impl Desk {
             wake: Notify::new(),
             serving_since: at,
             board: Mutex::new(board),
-            alive: Mutex::new(Instant::now()),
+            alive: Mutex::new((at, Instant::now())),
             store: Mutex::default(),
             counted: Mutex::default(),
         }
@@ -89,7 +126,11 @@ impl Desk {
 
     /// A sign of life.
     pub(super) fn beat(&self) {
-        *self.alive.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        let beat = ((self.now)(), Instant::now());
+        let before = std::mem::replace(&mut *self.alive.lock().unwrap_or_else(PoisonError::into_inner), beat);
+        if let Some(by) = set_by(before, beat) {
+            self.board().shift(by);
+        }
     }
 
     /// The state file, while it is open.
@@ -97,9 +138,14 @@ impl Desk {
         self.store.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// These are the metrics from now on.
-    pub(super) fn count_with(&self, metrics: &Arc<Mutex<Metrics>>) {
-        *self.counted.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(metrics));
+    /// The metrics from now on. What was counted before, under another configuration or before a new start, goes on.
+    pub(super) fn count_with(&self, fresh: &Arc<Mutex<Metrics>>) -> Arc<Mutex<Metrics>> {
+        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(counted) = counted.as_ref().filter(|counted| !Arc::ptr_eq(counted, fresh)) {
+            let fresh = fresh.lock().unwrap_or_else(PoisonError::into_inner);
+            counted.lock().unwrap_or_else(PoisonError::into_inner).renew(&fresh);
+        }
+        Arc::clone(counted.get_or_insert_with(|| Arc::clone(fresh)))
     }
 
     fn counted(&self) -> Option<Metrics> {
@@ -109,7 +155,7 @@ impl Desk {
     }
 
     fn standing(&self) -> Standing {
-        let silent_secs = self.alive.lock().unwrap_or_else(PoisonError::into_inner).elapsed().as_secs();
+        let silent_secs = self.alive.lock().unwrap_or_else(PoisonError::into_inner).1.elapsed().as_secs();
         let running = self.live.so_far();
         let now = (self.now)();
         let board = self.board();
@@ -131,10 +177,18 @@ impl Desk {
             succeeded: board.succeeded,
             stale_from,
             quarantine: board.quarantine.clone(),
+            unwritable: board.unwritable.clone().map(|(message, hint)| (message, hint.to_owned())),
+            frozen: board.frozen.iter().map(|(source, frozen)| frozen_since(&board, source, frozen)).collect(),
             configuration: board.configuration.clone(),
             silent_secs,
         }
     }
+}
+
+fn frozen_since(board: &Board, source: &SourceName, (since, why): &(Time, FrozenSource)) -> Frozen {
+    let FrozenSource { message, hint } = why.clone();
+    let stale_from = board.schedule.as_ref().and_then(|schedule| stale_from(schedule, *since));
+    Frozen { source: source.clone(), since: *since, message, hint, stale_from }
 }
 
 /// From when on it is stale that the last success was then.

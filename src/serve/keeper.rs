@@ -88,7 +88,7 @@ impl<T> Serving<T> {
     }
 }
 
-/// Serves a contact centre until asked to stop.
+/// Serves a contact centre until asked to stop, on a thread of its own.
 ///
 /// # Errors
 /// If there is no thread or no runtime for it.
@@ -101,13 +101,44 @@ pub fn serve<M: Maker>(
 where
     M::Target: Send,
 {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let (serving, keeper, departure) = prepare(maker, centre, now, stop);
+    std::thread::Builder::new().name(format!("serve {centre}")).spawn(move || {
+        let left = runtime.block_on(keeper.keep());
+        let _ = departure.send(left);
+        // A look-up of a name that never ends must not keep the process.
+        runtime.shutdown_background();
+    })?;
+    Ok(serving)
+}
+
+/// The same on the runtime of whoever polls what this gives: for who has one clock for everything.
+pub fn attend<M: Maker>(
+    maker: Arc<M>,
+    centre: &str,
+    now: fn() -> Time,
+    stop: Stop,
+) -> (Serving<M::Target>, impl Future<Output = ()>) {
+    let (serving, keeper, departure) = prepare(maker, centre, now, stop);
+    let attending = async move {
+        let left = keeper.keep().await;
+        let _ = departure.send(left);
+    };
+    (serving, attending)
+}
+
+fn prepare<M: Maker>(
+    maker: Arc<M>,
+    centre: &str,
+    now: fn() -> Time,
+    stop: Stop,
+) -> (Serving<M::Target>, Keeper<M>, oneshot::Sender<Departure>) {
     let desk = Arc::new(Desk::new(centre, now));
     let (ask_sender, asks) = mpsc::channel(QUESTIONS);
     let (renewals, renewed) = mpsc::unbounded_channel();
     let (start_sender, started) = oneshot::channel();
     let (departure, departed) = oneshot::channel();
     let handle = Handle::new(Arc::clone(&desk), ask_sender.clone());
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let keeper = Keeper {
         maker,
         desk: Arc::clone(&desk),
@@ -117,13 +148,7 @@ where
         stop,
         started: Some(start_sender),
     };
-    std::thread::Builder::new().name(format!("serve {centre}")).spawn(move || {
-        let left = runtime.block_on(keeper.keep());
-        let _ = departure.send(left);
-        // A look-up of a name that never ends must not keep the process.
-        runtime.shutdown_background();
-    })?;
-    Ok(Serving { handle, started, departed, desk, renewals })
+    (Serving { handle, started, departed, desk, renewals }, keeper, departure)
 }
 
 pub(super) struct Keeper<M: Maker> {

@@ -41,6 +41,7 @@ pub mod systemd;
 mod tests;
 
 use std::sync::{Arc, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::Mutex;
 
@@ -48,11 +49,11 @@ pub use self::config::{Every, ScheduleConfig};
 use self::control::{Ask, Ending};
 use self::counting::Counting;
 pub use self::handle::{Handle, HandleError, METRICS_TYPE, metrics, starting};
-pub use self::keeper::{Departure, Maker, Serving, serve};
+pub use self::keeper::{Departure, Maker, Serving, attend, serve};
 pub use self::live::{Follower, News, SoFar};
 pub use self::next::{next_after, nth_after, shortest_gap_secs};
 pub use self::schedule::{Bell, ScheduleError, Scheduler, Ticks};
-pub use self::standing::{HUNG_SECS, Health, LastRun, Phase, Reason, Standing, health, one_line};
+pub use self::standing::{Frozen, HUNG_SECS, Health, LastRun, Phase, Reason, Standing, health, one_line};
 use crate::model::{Target, Time};
 use crate::reconcile::{
     self, Aftermath, Centre, Delivery, Ended, Order, Progress, RunClock, RunError, Stop, Teller, Untold, Watch,
@@ -87,6 +88,9 @@ impl<T> std::fmt::Debug for Service<T> {
     }
 }
 
+/// How long telling of an abandoned run may take.
+const TELLING: Duration = Duration::from_secs(60);
+
 /// How one run of the service ended.
 pub type RunResult = Result<Ended, RunError>;
 
@@ -100,7 +104,8 @@ impl<T: Target> Service<T> {
         let counting = Counting::beside(watch);
         let mut result = Box::pin(reconcile::run(&self.centre, lease, order, clock, stop, &counting)).await;
         counting.into(&mut self.metrics(), order, (self.now)());
-        if order.rehearse {
+        // Who is asked to stop leaves what is to be told to the next run.
+        if order.rehearse || matches!(result, Err(RunError::Stopped)) {
             return result;
         }
         let mut sinks = self.sinks.lock().await;
@@ -118,13 +123,27 @@ impl<T: Target> Service<T> {
             tell_delivery(watch, delivery);
         }
         let aftermath = Aftermath { order, result: &result, deliveries: deliveries.as_deref() };
+        self.tell_of(lease, &aftermath, watch).await;
+        result
+    }
+
+    /// Tells whoever wants to know what is wrong.
+    async fn tell_of(&self, lease: &RunLease, aftermath: &Aftermath<'_>, watch: &dyn Watch) {
         let mut tellers = self.tellers.lock().await;
         let untold =
-            Box::pin(reconcile::notify(&self.centre.store, lease, &aftermath, &mut tellers, (self.now)())).await;
+            Box::pin(reconcile::notify(&self.centre.store, lease, aftermath, &mut tellers, (self.now)())).await;
         for Untold { notifier, message, hint } in untold {
             watch.tell(Progress::Untold { notifier, message, hint });
         }
-        result
+    }
+
+    /// Tells of a run that was abandoned, for a while: what made it hang may make this hang.
+    pub(crate) async fn tell_of_abandoned(&self, lease: &RunLease, order: &Order, watch: &dyn Watch) {
+        let result = Err(RunError::Overdue);
+        let aftermath = Aftermath { order, result: &result, deliveries: None };
+        if tokio::time::timeout(TELLING, self.tell_of(lease, &aftermath, watch)).await.is_err() {
+            tracing::warn!(centre = %self.centre.name, "nobody could be told of the abandoned run");
+        }
     }
 
     /// What monitoring may ask.

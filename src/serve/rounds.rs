@@ -96,7 +96,7 @@ pub(super) async fn rounds<T: Target, B: Bell>(
 
 impl<T: Target> Rounds<'_, T> {
     /// What is remembered from before, for whoever asks how it stands.
-    async fn begin(&self) {
+    async fn begin(&mut self) {
         let store = &self.service.centre.store;
         let succeeded = store.last_success().await;
         let quarantine = store.quarantine(Patient::Centre).await;
@@ -107,7 +107,7 @@ impl<T: Target> Rounds<'_, T> {
             board.quarantine = quarantine.ok().flatten().filter(Quarantine::entered);
         }
         *self.desk.store() = Some(store.clone());
-        self.desk.count_with(&self.service.metrics);
+        self.service.metrics = self.desk.count_with(&self.service.metrics);
         self.in_force().await;
         tracing::info!(centre = %self.desk.centre, "serving `{}`", self.desk.centre);
     }
@@ -139,7 +139,7 @@ impl<T: Target> Rounds<'_, T> {
         let store = self.service.centre.store.clone();
         self.service = renewed;
         self.service.centre.store = store;
-        self.desk.count_with(&self.service.metrics);
+        self.service.metrics = self.desk.count_with(&self.service.metrics);
         self.in_force().await;
     }
 
@@ -233,6 +233,9 @@ impl<T: Target> Rounds<'_, T> {
                 let message = "it did not end in time; what was under way is in doubt".to_owned();
                 let last = LastRun { at: (self.service.now)(), result: "abandoned".to_owned(), message };
                 self.desk.board().last = Some(last);
+                if why == Why::Overdue && !order.rehearse {
+                    self.service.tell_of_abandoned(self.lease, order, watch).await;
+                }
                 Err(why)
             }
         }
@@ -240,6 +243,7 @@ impl<T: Target> Rounds<'_, T> {
 
     /// Takes note of how a run ended.
     async fn ended(&self, order: &Order, result: &RunResult) {
+        self.desk.beat();
         let at = (self.service.now)();
         let (last, succeeded) = match result {
             Ok(ended) => {
@@ -248,13 +252,18 @@ impl<T: Target> Rounds<'_, T> {
                 let succeeded = whole && matches!(&*result, "done" | "nothing_to_do" | "partly");
                 (LastRun { at, result, message }, succeeded)
             }
-            // Nothing was tried.
-            Err(RunError::Quarantined(_)) => return,
+            // Nothing was tried, or nothing came of it.
+            Err(RunError::Quarantined(_) | RunError::Stopped) => return,
             Err(error) => (LastRun { at, result: "failed".to_owned(), message: reconcile::chain(error) }, false),
         };
         let quarantine = self.quarantine().await;
         let mut board = self.desk.board();
         board.last = Some(last);
+        board.unwritable = match result {
+            Err(RunError::Store(error)) => Some((reconcile::chain(error), error.hint())),
+            Ok(_) | Err(_) => None,
+        };
+        board.freeze(order, result, at);
         if succeeded {
             board.succeeded = Some(at);
         }

@@ -61,6 +61,7 @@ pub(super) fn log_end(centre: &str, result: &RunResult) {
         Err(RunError::Quarantined(quarantine)) => {
             tracing::debug!(%centre, until = %quarantine.until, "in quarantine");
         }
+        Err(RunError::Stopped) => tracing::info!(%centre, "run ended: {}", RunError::Stopped),
         Err(error) => tracing::error!(
             %centre, hint = error.hint(), "run failed: {}", reconcile::chain(error)
         ),

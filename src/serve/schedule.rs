@@ -216,13 +216,9 @@ impl<B: Bell> Ticks<B> {
 
     /// The time now, after the next tick was moved if somebody has set the clock.
     fn compare_clocks(&mut self) -> Time {
-        let (at, instant) = ((self.now)(), Instant::now());
-        let passed = TimeDelta::from_std(instant - self.seen.1).unwrap_or(TimeDelta::MAX);
-        let by = at - self.seen.0.checked_add_signed(passed).unwrap_or(at);
-        self.seen = (at, instant);
-        if by.abs() <= SET {
-            return at;
-        }
+        let seen = ((self.now)(), Instant::now());
+        let at = seen.0;
+        let Some(by) = set_by(std::mem::replace(&mut self.seen, seen), seen) else { return at };
         tracing::warn!(by_secs = by.num_seconds(), "the clock was set by {} s", by.num_seconds());
         match &self.every {
             Every::Interval { .. } => {
@@ -237,6 +233,13 @@ impl<B: Bell> Ticks<B> {
         }
         at
     }
+}
+
+/// By how much somebody has set the wall clock between two looks at it and tokio's; `None` if nobody has.
+pub(super) fn set_by(before: (Time, Instant), now: (Time, Instant)) -> Option<TimeDelta> {
+    let passed = TimeDelta::from_std(now.1 - before.1).unwrap_or(TimeDelta::MAX);
+    let by = now.0 - before.0.checked_add_signed(passed).unwrap_or(now.0);
+    (by.abs() > SET).then_some(by)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! Invariant: [`health`] is a function of a standing and a moment. It asks nobody, so a probe costs nothing and cannot hang.
 
 use chrono::TimeDelta;
+use connectors::SourceName;
 use serde::Serialize;
 
 use super::live::SoFar;
@@ -50,6 +51,21 @@ pub struct LastRun {
     pub message: String,
 }
 
+/// A source that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Frozen {
+    /// Which.
+    pub source: SourceName,
+    /// Since when, as far as this process knows.
+    pub since: Time,
+    /// What happened; without personal values.
+    pub message: String,
+    /// One thing to do.
+    pub hint: String,
+    /// From when on that is stale.
+    pub stale_from: Option<Time>,
+}
+
 /// How a contact centre stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Standing {
@@ -73,6 +89,10 @@ pub struct Standing {
     pub stale_from: Option<Time>,
     /// The quarantine, if it is in one.
     pub quarantine: Option<Quarantine>,
+    /// Why the last run could not use the state file, and one thing to do.
+    pub unwritable: Option<(String, String)>,
+    /// Sources that the last run could not read.
+    pub frozen: Vec<Frozen>,
     /// The configuration that is in force.
     pub configuration: Option<InForce>,
     /// Seconds since the last sign of life.
@@ -104,6 +124,26 @@ pub enum Reason {
         /// When one last did.
         succeeded: Option<Time>,
     },
+    /// The last run could not use the state file: what cannot be written down is not done.
+    Unwritable {
+        /// What happened.
+        message: String,
+        /// One thing to do.
+        hint: String,
+    },
+    /// A source cannot be read: its people are left as they are.
+    Frozen {
+        /// Which.
+        source: SourceName,
+        /// Since when.
+        since: Time,
+        /// What happened.
+        message: String,
+        /// One thing to do.
+        hint: String,
+        /// Whether that lasts too long to be left to itself.
+        stale: bool,
+    },
     /// The same trouble with the configuration again and again: the schedule only probes.
     Quarantined {
         /// What it is.
@@ -130,16 +170,18 @@ impl Reason {
             Self::Down { .. } => "down",
             Self::Stopping => "stopping",
             Self::Stale { .. } => "stale",
+            Self::Unwritable { .. } => "unwritable",
+            Self::Frozen { .. } => "frozen",
             Self::Quarantined { .. } => "quarantined",
             Self::Paused { .. } => "paused",
             Self::SwitchedOff => "switched_off",
         }
     }
 
-    /// Whether it is a reason to call somebody: what somebody wanted is none.
+    /// Whether it is a reason to call somebody: what somebody wanted is none, and what may pass by itself is none yet.
     #[must_use]
     pub fn unready(&self) -> bool {
-        !matches!(self, Self::Paused { .. } | Self::SwitchedOff)
+        !matches!(self, Self::Paused { .. } | Self::SwitchedOff | Self::Frozen { stale: false, .. })
     }
 }
 
@@ -158,6 +200,7 @@ pub struct Health {
 #[must_use]
 pub fn health(standing: &Standing, now: Time) -> Health {
     let Standing { phase, enabled, paused, succeeded, stale_from, quarantine, silent_secs, .. } = standing;
+    let Standing { unwritable, frozen, .. } = standing;
     let mut reasons = Vec::new();
     let live = *silent_secs < HUNG_SECS;
     if !live {
@@ -178,6 +221,13 @@ pub fn health(standing: &Standing, now: Time) -> Health {
     if wanted && !busy && stale_from.is_some_and(|from| now >= from) {
         reasons.push(Reason::Stale { succeeded: *succeeded });
     }
+    if let Some((message, hint)) = unwritable.clone() {
+        reasons.push(Reason::Unwritable { message, hint });
+    }
+    for Frozen { source, since, message, hint, stale_from } in frozen.iter().cloned() {
+        let stale = wanted && stale_from.is_some_and(|from| now >= from);
+        reasons.push(Reason::Frozen { source, since, message, hint, stale });
+    }
     if let Some(quarantine) = quarantine {
         let (message, hint) = (quarantine.trouble.message.clone(), quarantine.trouble.hint.clone());
         reasons.push(Reason::Quarantined { message, hint });
@@ -194,7 +244,7 @@ pub fn health(standing: &Standing, now: Time) -> Health {
 /// A line for `systemctl status`; people do not occur in it.
 #[must_use]
 pub fn one_line(standing: &Standing, now: Time) -> String {
-    let Standing { centre, phase, enabled, paused, last, quarantine, .. } = standing;
+    let Standing { centre, phase, enabled, paused, last, quarantine, frozen, .. } = standing;
     let moment = |at: Time| at.format("%Y-%m-%d %H:%M UTC").to_string();
     let state = match phase {
         Phase::Starting => "starting".to_owned(),
@@ -206,7 +256,10 @@ pub fn one_line(standing: &Standing, now: Time) -> String {
             (Some(Pause { until: Some(until), .. }), ..) => format!("paused until {}", moment(until)),
             (Some(_), ..) => "paused".to_owned(),
             (None, Some(quarantine), _) => format!("in quarantine: {}", quarantine.trouble.message),
-            (None, None, Some(last)) => format!("{} at {}", last.result.replace('_', " "), moment(last.at)),
+            (None, None, Some(last)) => {
+                let unread: Vec<String> = frozen.iter().map(|frozen| format!(", {} not read", frozen.source)).collect();
+                format!("{} at {}{}", last.result.replace('_', " "), moment(last.at), unread.concat())
+            }
             (None, None, None) => "no run yet".to_owned(),
         },
     };
@@ -234,6 +287,8 @@ mod tests {
             succeeded: Some(at("09:12")),
             stale_from: Some(at("09:20")),
             quarantine: None,
+            unwritable: None,
+            frozen: Vec::new(),
             configuration: None,
             silent_secs: 2,
         }
@@ -295,5 +350,21 @@ mod tests {
         check(both, true, false, &["quarantined", "switched_off"], "switched off");
         let rests = |s: &mut Standing| (s.stale_from, s.quarantine) = (None, Some(quarantine()));
         check(rests, true, false, &["quarantined"], "in quarantine: credentials refused");
+    }
+
+    #[test]
+    fn what_a_run_could_not_use_or_read_is_named_and_a_source_may_come_back_by_itself() {
+        let frozen = |stale_from| {
+            let (source, message, hint) = ("entra".into(), "status 503".to_owned(), "nothing".to_owned());
+            vec![Frozen { source, since: at("09:12"), message, hint, stale_from: Some(stale_from) }]
+        };
+        let line = "nothing to do at 2026-05-04 09:12 UTC, entra not read";
+        check(|s| (s.stale_from, s.frozen) = (None, frozen(at("09:31"))), true, true, &["frozen"], line);
+        check(|s| (s.stale_from, s.frozen) = (None, frozen(at("09:30"))), true, false, &["frozen"], line);
+        let asleep = |s: &mut Standing| (s.enabled, s.frozen) = (false, frozen(at("09:30")));
+        check(asleep, true, true, &["frozen", "switched_off"], "switched off");
+        let full = Some(("no space left".to_owned(), "make room".to_owned()));
+        let done = "nothing to do at 2026-05-04 09:12 UTC";
+        check(|s| (s.stale_from, s.unwritable) = (None, full), true, false, &["unwritable"], done);
     }
 }

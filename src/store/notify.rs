@@ -22,6 +22,28 @@ impl Store {
         body.map_or_else(|| Ok(Book::default()), |body| decode("what a notifier has told", &body))
     }
 
+    /// Forgets the books of all notifiers but these: one that comes back later begins anew. Nothing is written where there is
+    /// nothing to forget.
+    ///
+    /// # Errors
+    /// [`StoreError::LeaseLost`], or if the file cannot be read or written.
+    pub async fn keep_notify_books(&self, lease: &RunLease, known: &[&str]) -> Result<(), StoreError> {
+        let written: Vec<String> = {
+            let mut reader = self.reader().await;
+            sqlx::query_scalar("SELECT notifier FROM notify").fetch_all(&mut *reader).await?
+        };
+        let gone: Vec<String> = written.into_iter().filter(|notifier| !known.contains(&notifier.as_str())).collect();
+        if gone.is_empty() {
+            return Ok(());
+        }
+        let mut writer = self.writer().await?;
+        let mut tx = writer.begin_for(Some(lease)).await?;
+        for notifier in gone {
+            sqlx::query("DELETE FROM notify WHERE notifier = ?1").bind(notifier).execute(tx.conn()?).await?;
+        }
+        tx.commit().await
+    }
+
     /// Writes the book of a notifier.
     ///
     /// # Errors

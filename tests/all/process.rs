@@ -126,7 +126,7 @@ async fn killed_in_the_middle_the_next_run_puts_it_right_and_reports_each_change
 }
 
 /// Events that say that this user was created.
-fn reported(world: &World, login: &str) -> usize {
+pub(crate) fn reported(world: &World, login: &str) -> usize {
     let report = std::fs::read_to_string(world.folder.path().join("report.jsonl")).unwrap();
     let events = report.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     let mut ids = std::collections::BTreeSet::new();

@@ -1,8 +1,13 @@
 //! The service as processes: signals, pauses, several contact centres, what systemd hears.
 //!
+//! What takes days happens in virtual time, in one process ([`indoors`]).
+//!
 //! A house is a company, some contact centres of one AWS account with a file each, and the processes that serve them.
 
+mod bad_days;
+mod full_disk;
 mod house;
+mod indoors;
 mod shared;
 mod systemd;
 

@@ -114,6 +114,13 @@ impl Metrics {
         }
     }
 
+    /// Goes on under another configuration, for which `fresh` was made: the rates are its, and sinks are heard of anew by
+    /// the next run. What was counted goes on.
+    pub fn renew(&mut self, fresh: &Self) {
+        self.quota.clone_from(&fresh.quota);
+        self.waiting.clear();
+    }
+
     /// Takes in a run of a former process, oldest first: how things stand, not the totals, which begin with this process.
     pub fn remember(&mut self, summary: &RunSummary, everybody: bool, at: Time) {
         if everybody && summary.carried_out() {

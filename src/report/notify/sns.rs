@@ -1,13 +1,18 @@
 //! A topic of Amazon SNS, whose subscribers (e-mail addresses, functions, queues) are told.
 //!
 //! Invariant: one attempt per message; the SDK's own retries are off.
+//! Invariant: only a whole answer confirms a message. The SDK reads the id of a message out of half an answer as well.
 //! Sources: SNS API reference, `Publish` (size of a message, subject), `GetTopicAttributes`, "Common errors".
 //!
 //! Deliberately absent: message attributes, FIFO topics (e-mail addresses cannot subscribe to them).
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use aws_sdk_sns::Client;
-use aws_sdk_sns::config::{Builder, SharedHttpClient};
-use aws_sdk_sns::error::{ConnectorError, ProvideErrorMetadata, SdkError};
+use aws_sdk_sns::config::interceptors::AfterDeserializationInterceptorContextRef;
+use aws_sdk_sns::config::{Builder, ConfigBag, Intercept, RuntimeComponents, SharedHttpClient};
+use aws_sdk_sns::error::{BoxError, ConnectorError, ProvideErrorMetadata, SdkError};
 use aws_sdk_sns::operation::RequestId as _;
 use connectors::CheckLine;
 
@@ -44,17 +49,20 @@ impl Sns {
     }
 
     pub(super) async fn deliver(&self, subject: &str, text: &str) -> Result<(), NotifyError> {
+        let whole = Whole::default();
         let call = self.client.publish().topic_arn(&self.topic).subject(subject).message(text);
+        let call = call.customize().interceptor(whole.clone());
         let answer = call.send().await.map_err(|error| self.judge("Publish", error))?;
+        let wrong = |what: &str| NotifyError {
+            message: format!("notify.{}: Publish: {what}", self.name),
+            hint: "check endpoint_url, and any proxy between here and AWS".to_owned(),
+            source: None,
+        };
         // Whatever answers 200 without the id of a message is not the service.
         if answer.message_id().is_none_or(str::is_empty) {
-            return Err(NotifyError {
-                message: format!("notify.{}: Publish: an answer without the id of a message", self.name),
-                hint: "check endpoint_url, and any proxy between here and AWS".to_owned(),
-                source: None,
-            });
+            return Err(wrong("an answer without the id of a message"));
         }
-        Ok(())
+        if whole.is_whole() { Ok(()) } else { Err(wrong("the answer ends before its end")) }
     }
 
     /// Whether the topic is there and somebody listens. Nothing is published.
@@ -127,5 +135,32 @@ impl Sns {
         };
         let message = format!("notify.{}: {operation}: {what}{request}", self.name);
         NotifyError { message, hint, source: Some(error.into()) }
+    }
+}
+
+/// Whether the answer to `Publish` had an end.
+#[derive(Debug, Clone, Default)]
+struct Whole(Arc<AtomicBool>);
+
+impl Whole {
+    fn is_whole(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+impl Intercept for Whole {
+    fn name(&self) -> &'static str {
+        "whole answer"
+    }
+
+    fn read_after_deserialization(
+        &self,
+        context: &AfterDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let body = context.response().body().bytes().unwrap_or_default();
+        self.0.store(body.trim_ascii_end().ends_with(b"</PublishResponse>"), Ordering::Release);
+        Ok(())
     }
 }

@@ -6,7 +6,7 @@ use std::cell::Cell;
 
 use chrono::TimeDelta;
 use rollcall::assemble::{self, Assembled};
-use rollcall::model::{RunId, Time, Trigger};
+use rollcall::model::{Book, RunId, Time, Trigger};
 use rollcall::reconcile::{Ended, Order, Quiet, RunError};
 use rollcall::sandbox::faults::{Fault, FaultKind};
 use serde_json::{Value, json};
@@ -199,6 +199,36 @@ async fn a_notifier_that_is_away_for_a_week_holds_nobody_up_and_is_told_when_it_
     process.tick(&world).await.unwrap();
     assert_eq!(posted(&world).len(), 4);
     process.end().await;
+}
+
+/// Whether something stands in the books of the topic and of the webhook.
+async fn books(world: &World) -> (bool, bool) {
+    let store = world.store().await;
+    let told = async |name: &str| !store.notify_book(name).await.unwrap().same(&Book::default());
+    (told("ops").await, told("chat").await)
+}
+
+#[tokio::test]
+async fn what_a_notifier_told_is_forgotten_once_it_is_not_configured_any_more() {
+    at(0);
+    let mut world = world(6, "").await;
+    let process = Process::start(&world).await;
+    fault(&world, "graph", FaultKind::Html);
+    assert!(process.tick(&world).await.is_err());
+    process.end().await;
+    assert_eq!((books(&world).await, told(&world).len()), ((true, true), 1));
+
+    let both = world.text.more.clone();
+    let chat = both.find("[notify.chat]").unwrap();
+    for (more, left) in [(&both[..chat], (true, false)), ("", (false, false)), (&both[..], (true, true))] {
+        world.text.more = more.to_owned();
+        world.write_config();
+        let process = Process::start(&world).await;
+        assert!(process.tick(&world).await.is_err());
+        process.end().await;
+        assert_eq!(books(&world).await, left, "{more}");
+    }
+    assert_eq!(posted(&world).len(), 2, "who comes back hears of it as of something new");
 }
 
 /// The far side took the message and its answer was lost: it gets it again, with the same id, and not at every run.

@@ -148,6 +148,7 @@ async fn a_topic_that_fails_is_tried_once_and_said_with_what_to_do() {
         (status(503, "ServiceUnavailable"), "ServiceUnavailable", 0),
         (FaultKind::LostReply, "no reply", 1),
         (FaultKind::Html, "status 200", 1),
+        (FaultKind::Truncated, "the answer ends before its end", 1),
         (FaultKind::Redirect, "status 302", 1),
     ] {
         let (before, calls) =

@@ -37,7 +37,11 @@ impl House {
 
     /// Starts the service.
     pub(super) async fn serve(&self) -> Served {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_rollcall"));
+        self.serve_by(Command::new(env!("CARGO_BIN_EXE_rollcall")))
+    }
+
+    /// Starts the service with this program and what it is given already.
+    pub(super) fn serve_by(&self, mut command: Command) -> Served {
         command.arg("--config").arg(self.world.config_path());
         for other in &self.others {
             command.arg("--config").arg(other.config_path());
@@ -113,8 +117,12 @@ impl Served {
         seen
     }
 
+    pub(super) fn pid(&self) -> String {
+        self.child.id().expect("it is up").to_string()
+    }
+
     pub(super) async fn signal(&self, name: &str) {
-        let pid = self.child.id().expect("it is up").to_string();
+        let pid = self.pid();
         assert!(Command::new("kill").args([&format!("-{name}"), &pid]).status().await.unwrap().success());
     }
 
