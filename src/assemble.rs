@@ -116,7 +116,7 @@ async fn parts(
         full_every_secs: config.schedule.full_every_secs,
         trial: config.trial,
     };
-    let metrics = Mutex::new(metrics(&centre, now()).await?);
+    let metrics = Arc::new(Mutex::new(metrics(&centre, now()).await?));
     Ok(Service {
         centre,
         sinks: tokio::sync::Mutex::new(sinks),
@@ -255,6 +255,7 @@ pub async fn console_centre(
             let source = sources.iter().find(|known| known.name() == source);
             source.map_or_else(|| attribute.to_string(), |source| source.field_of(attribute))
         }),
+        service: None,
     })
 }
 

@@ -151,6 +151,7 @@
 //! | verb | a variant in `cli` | its arm and screen |
 //! | parser of foreign bytes | a line in `fuzzing.rs` of its crate | a folder in `tests/fuzz/corpus` |
 //! | call to Connect | a row in [`model::Operation`] | its arm in `cli/policy/aws.rs`: when it happens, and on what |
+//! | operation of the API | a function in `console/api/` and a line in its `described` | a row in `tests/all/console/api.rs`, which holds every answer against the document |
 //! | page of the console | a file in `console/` and a line in its `router` | the crawl in `tests/all/console/pages.rs`, once a link leads there |
 //! | limit of the guard | a field of [`planner::rules::Limits`]; a number it needs, in [`model::Stakes`] | complete destructuring in the guard |
 

@@ -80,7 +80,7 @@ pub(super) async fn one_run(door: &Door, ask: &Ask) -> anyhow::Result<(Vec<Sourc
         }
     };
     service.centre.store.release(lease).await?;
-    Ok((order, Ending::of(result)))
+    Ok((order, Ending::answering(ask, result)))
 }
 
 fn show(door: &Door, ending: &Ending, whole_plan: Option<&[SourceName]>, all: bool) {

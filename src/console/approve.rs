@@ -12,10 +12,11 @@ use serde::Deserialize;
 use super::known::Known;
 use super::page::{Page, Tab, Trouble};
 use super::view::View;
-use super::{gate, login};
+use super::{acts, gate, login};
 use crate::model::Time;
 use crate::model::words::{moment, number};
 use crate::planner::guard::{NotYet, Refusal};
+use crate::serve::control::Ask;
 use crate::store::Held;
 
 /// A held plan and what became of its approval.
@@ -124,6 +125,9 @@ fn holds(view: &View) -> TimeDelta {
 pub(super) struct Asked {
     #[serde(default)]
     digest: String,
+    /// Whether to run at once.
+    #[serde(default)]
+    now: String,
 }
 
 /// `GET …/approve`: the numbers once more.
@@ -143,7 +147,10 @@ pub(super) async fn ask(view: View, Query(asked): Query<Asked>) -> Result<Page, 
                 form.decide method="post" action=(view.url("/approve")) {
                     (view.word())
                     input type="hidden" name="digest" value=(held.digest);
-                    button type="submit" { "Approve this plan" }
+                    @if view.centre().service.is_some() {
+                        button type="submit" name="now" value="1" { "Approve, and run now" }
+                        button.second type="submit" { "Approve for the next run" }
+                    } @else { button type="submit" { "Approve this plan" } }
                     a href=(view.url("/today")) { "Do nothing" }
                 }
             }
@@ -158,14 +165,26 @@ pub(super) async fn approve(view: View, Form(asked): Form<Asked>) -> Result<Resp
     let Some(standing) = Standing::read(&view).await?.filter(|standing| standing.held.digest == asked.digest) else {
         return Ok(gone(&view).with(StatusCode::CONFLICT).into_response());
     };
+    give(&view, &standing.held.digest).await?;
+    if asked.now.is_empty() {
+        return Ok(gate::see(&view.url("/today")));
+    }
+    let (ticket, _) = acts::begin(&view, Ask::default()).await?;
+    Ok(gate::see(&acts::address(&view, &ticket)))
+}
+
+/// Approves the plan with this digest.
+///
+/// # Errors
+/// If the state file cannot be written.
+pub(super) async fn give(view: &View, digest: &str) -> Result<(), Trouble> {
     let keep = &view.centre().keep;
-    let digest = standing.held.digest;
     // One that has run out is no approval any more; giving it again is news for the report.
-    let expired = view.now.checked_sub_signed(holds(&view)).unwrap_or(Time::MIN_UTC);
+    let expired = view.now.checked_sub_signed(holds(view)).unwrap_or(Time::MIN_UTC);
     keep.forget_approvals(expired, None).await?;
-    keep.approve(&digest, view.now).await?;
+    keep.approve(digest, view.now).await?;
     login::note(&view.console, view.actor(), "approved", Some(format!("{} {digest}", view.name()))).await?;
-    Ok(gate::see(&view.url("/today")))
+    Ok(())
 }
 
 fn gone(view: &View) -> Page {

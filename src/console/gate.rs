@@ -25,6 +25,7 @@ use subtle::ConstantTimeEq;
 use url::form_urlencoded;
 
 use super::{Console, page, secret, session};
+use crate::store::Hash;
 
 /// Longest body of a request, in bytes. Forms here have two short fields.
 pub(super) const LONGEST_BODY: usize = 64 * 1024;
@@ -32,8 +33,12 @@ pub(super) const LONGEST_BODY: usize = 64 * 1024;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Nothing is loaded, framed or sent anywhere but here; no script but our own file.
-const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'; \
-                      frame-ancestors 'none'; base-uri 'none'";
+const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
+                      form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+
+const TOO_MUCH: Refused = Refused::new(StatusCode::PAYLOAD_TOO_LARGE, "that is too much", "what is sent here is small");
+const FOREIGN: Refused =
+    Refused::new(StatusCode::FORBIDDEN, "that form is of another site", "open the console itself and do it there");
 
 /// What every answer carries.
 const HEADERS: [(HeaderName, &str); 6] = [
@@ -49,6 +54,37 @@ const HEADERS: [(HeaderName, &str); 6] = [
 /// Where a request came from; put there by the server.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Peer(pub(super) SocketAddr);
+
+/// Who acts.
+#[derive(Debug, Clone)]
+pub(super) struct Who {
+    /// The words for log lines and for the audit.
+    pub(super) actor: String,
+    /// The word that the forms of the session carry.
+    pub(super) csrf: String,
+    /// The session, if there is one: streams end with it.
+    pub(super) session: Option<Hash>,
+}
+
+/// Why a request goes no further.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Refused {
+    pub(super) status: StatusCode,
+    pub(super) text: &'static str,
+    pub(super) hint: &'static str,
+}
+
+impl Refused {
+    const fn new(status: StatusCode, text: &'static str, hint: &'static str) -> Self {
+        Self { status, text, hint }
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        page::plain(self.status, self.text, self.hint).into_response()
+    }
+}
 
 /// Puts the headers on every answer, and ends what takes too long.
 pub(super) async fn outermost(State(console): State<Console>, request: Request, next: Next) -> Response {
@@ -69,30 +105,49 @@ pub(super) async fn outermost(State(console): State<Console>, request: Request, 
 
 /// Refuses what is too large, is meant for another host, or was sent by another site.
 pub(super) async fn outer(State(console): State<Console>, mut request: Request, next: Next) -> Response {
+    let form = request.method() == Method::POST;
+    match admitted(&console, &request)
+        .and_then(|address| if form { of_our_own(&console, &request, address) } else { Ok(address) })
+    {
+        Ok(address) => {
+            request.extensions_mut().insert(address);
+            next.run(request).await
+        }
+        Err(refused) => refused.into_response(),
+    }
+}
+
+/// Who asks, unless it is too much, is meant for another host, or cannot be done here.
+///
+/// # Errors
+/// Why it is refused.
+pub(super) fn admitted(console: &Console, request: &Request) -> Result<IpAddr, Refused> {
     let headers = request.headers();
     let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
     if length.is_some_and(|length| length > LONGEST_BODY) {
-        return page::plain(StatusCode::PAYLOAD_TOO_LARGE, "that is too much", "forms here are small").into_response();
+        return Err(TOO_MUCH);
     }
     // A page of another site whose name was made to point here would be asked with its own name.
     let host = headers.get(HOST).and_then(|host| host.to_str().ok());
-    let Some(host) = host.filter(|host| console.is_called(host)) else {
-        let text = "this console goes by another name";
+    if !host.is_some_and(|host| console.is_called(host)) {
         let hint = "use the address of [console] listen, or set [console] public_host to this name";
-        return page::plain(StatusCode::MISDIRECTED_REQUEST, text, hint).into_response();
-    };
-    let allowed = matches!(*request.method(), Method::GET | Method::HEAD | Method::POST);
-    if !allowed {
-        return page::plain(StatusCode::METHOD_NOT_ALLOWED, "that cannot be done here", "pages are read")
-            .into_response();
+        return Err(Refused::new(StatusCode::MISDIRECTED_REQUEST, "this console goes by another name", hint));
     }
-    if request.method() == Method::POST && !same_origin(headers, host, console.secure()) {
-        let (text, hint) = ("that form is of another site", "open the console itself and do it there");
-        return page::plain(StatusCode::FORBIDDEN, text, hint).into_response();
+    if !matches!(*request.method(), Method::GET | Method::HEAD | Method::POST) {
+        let text = "that cannot be done here";
+        return Err(Refused::new(StatusCode::METHOD_NOT_ALLOWED, text, "pages are read; what is done is posted"));
     }
-    let address = address(&request, console.behind_proxy());
-    request.extensions_mut().insert(address);
-    next.run(request).await
+    Ok(address(request, console.behind_proxy()))
+}
+
+/// Refuses what was sent by another site. Browsers name the origin of every form they send; what names none is no browser
+/// that is signed in here.
+fn of_our_own(console: &Console, request: &Request, address: IpAddr) -> Result<IpAddr, Refused> {
+    let named = |name: &HeaderName| request.headers().get(name).and_then(|value| value.to_str().ok());
+    let scheme = if console.secure() { "https" } else { "http" };
+    let ours = named(&HOST).map(|host| format!("{scheme}://{host}"));
+    let same = named(&ORIGIN).zip(ours).is_some_and(|(origin, ours)| origin.eq_ignore_ascii_case(&ours));
+    if same { Ok(address) } else { Err(FOREIGN) }
 }
 
 /// Asks for a session, and for its word where something is done.
@@ -107,16 +162,16 @@ pub(super) async fn inner(State(console): State<Console>, request: Request, next
     let mut request = request;
     if request.method() == Method::POST {
         let (parts, body) = request.into_parts();
-        let Ok(body) = to_bytes(body, LONGEST_BODY).await else {
-            return page::plain(StatusCode::PAYLOAD_TOO_LARGE, "that is too much", "forms here are small")
-                .into_response();
-        };
+        let Ok(body) = to_bytes(body, LONGEST_BODY).await else { return TOO_MUCH.into_response() };
         if !carries(&body, &session.csrf) {
             let (text, hint) = ("that form is of another session", "go back, reload the page, and send it again");
             return page::plain(StatusCode::FORBIDDEN, text, hint).into_response();
         }
         request = Request::from_parts(parts, Body::from(body));
     }
+    let address = request.extensions().get::<IpAddr>().copied().unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+    let (actor, csrf) = (actor(&session, address), session.csrf.clone());
+    request.extensions_mut().insert(Who { actor, csrf, session: Some(session.hash) });
     request.extensions_mut().insert(session);
     next.run(request).await
 }
@@ -154,13 +209,6 @@ pub(super) fn later(secs: u64) -> HeaderMap {
     HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from(secs))])
 }
 
-/// Browsers name the origin of every form they send; what names none is no browser that is signed in here.
-fn same_origin(headers: &HeaderMap, host: &str, secure: bool) -> bool {
-    let scheme = if secure { "https" } else { "http" };
-    let origin = headers.get(ORIGIN).and_then(|origin| origin.to_str().ok());
-    origin.is_some_and(|origin| origin.eq_ignore_ascii_case(&format!("{scheme}://{host}")))
-}
-
 fn carries(body: &Bytes, word: &str) -> bool {
     let mut words = form_urlencoded::parse(body).filter(|(name, _)| name == "csrf");
     let given = words.next().map(|(_, value)| value.into_owned()).unwrap_or_default();
@@ -168,7 +216,7 @@ fn carries(body: &Bytes, word: &str) -> bool {
 }
 
 /// Who asks: the peer, or whom our proxy names. Of several names the last one is the proxy's own.
-fn address(request: &Request, behind_proxy: bool) -> IpAddr {
+pub(super) fn address(request: &Request, behind_proxy: bool) -> IpAddr {
     let peer = request.extensions().get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |peer| peer.0.ip());
     if !behind_proxy {
         return peer;

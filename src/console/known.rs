@@ -22,6 +22,7 @@ use crate::model::{Observation, Operation, Plan, Stakes, Time};
 use crate::planner::guard::{self, NotYet, Refusal, Verdict};
 use crate::planner::rules::{Limits, Rules};
 use crate::planner::{self, Coverage};
+use crate::serve::Handle;
 use crate::store::{DayCount, Mark, Store, StoreError};
 
 /// [`Centre::patience`] of a service: small contact centres are always told the newest, in large ones nobody waits.
@@ -56,6 +57,8 @@ pub struct Centre {
     pub quota: QuotaOf,
     /// For the page of a person.
     pub field_of: FieldNames,
+    /// The service that keeps it in agreement: what is asked for here is done there. Absent: pages only show.
+    pub service: Option<Handle>,
 }
 
 impl std::fmt::Debug for Centre {
@@ -149,6 +152,24 @@ impl From<StoreError> for Unknown {
 impl Cache {
     pub(super) fn new(centre: Arc<Centre>) -> Self {
         Self { centre, state: watch::Sender::default() }
+    }
+
+    /// What the state file means now, however long that takes.
+    pub(super) async fn newest(&self, now: Time) -> Result<Arc<Known>, Unknown> {
+        loop {
+            let mark = self.centre.look.mark().await?;
+            if let Some(known) = self.current(mark)? {
+                return Ok(known);
+            }
+            self.derive(mark, now);
+            let done = self.state.subscribe().wait_for(|state| !state.busy).await.is_ok();
+            if let Some(failed) = self.state.borrow().failed.clone() {
+                return Err(failed);
+            }
+            if !done {
+                return Err(Unknown::Broken);
+            }
+        }
     }
 
     /// The newest that can be had without much waiting.

@@ -51,7 +51,7 @@ impl Default for Attempts {
 
 impl Attempts {
     /// Whether this address may try now; it has tried then.
-    fn may(&self, address: IpAddr) -> bool {
+    pub(super) fn may(&self, address: IpAddr) -> bool {
         if self.one.len() > MOST_ADDRESSES {
             self.one.retain_recent();
         }

@@ -1,5 +1,5 @@
 //! The console: web pages over the state file. They show what `rollcall` shows on a terminal, in the same words and order, and
-//! do one thing: let a held plan through.
+//! have done what it does: runs, approvals, undo, pauses. `/api` is the same for programs.
 //!
 //! ```text
 //! server    the socket: TLS, bounds on connections and time, a graceful stop
@@ -7,26 +7,33 @@
 //! login     signing in with the token · session: cookies · secret: random ids and their hashes
 //! known     what the state file means, derived once for each state of it · index: everybody, searchable
 //! view      what every page has at hand · page: the frame and what pages share · csv_file · assets
-//! today · plan · people · person · rules · runs · changes · approve     one page each
+//! live      what is going on, as events · asked: runs that were asked for here · health: probes and metrics
+//! today · plan · people · person · rules · runs · changes · approve · acts     one page each
+//! api       the same as JSON, with its document
 //! ```
 //!
 //! Addresses: `/c/<contact centre>/…` for everything about one, so that several fit side by side; `/` leads to the only one,
 //! or shows which there are. A table at `…/people` is a file at `…/people.csv`, with the same query.
 //!
 //! Invariant: nothing here reaches a remote, and nothing here decides: pages are made of what the state file holds and what the
-//! planner says about it.
-//! Invariant: a page writes nothing; an approval, a sign-in and a sign-out are POSTs, and each is audited.
+//! planner says about it, and a run is asked for at the service ([`crate::serve::Handle`]).
+//! Invariant: a page writes nothing; whatever is done is a POST, and each is audited.
 //! Invariant: a console that fails never stops the service it shows.
-//! Deliberately absent: user accounts. Whoever has the token may see everybody and approve.
+//! Deliberately absent: user accounts. Whoever has the token may see everybody, and do everything that is done here.
 
+mod acts;
+mod api;
 mod approve;
+mod asked;
 mod assets;
 mod changes;
 mod config;
 mod csv_file;
 mod gate;
+mod health;
 mod index;
 mod known;
+mod live;
 mod login;
 mod page;
 mod people;
@@ -51,6 +58,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use maud::html;
 
+use self::asked::Tickets;
 pub use self::config::{ConsoleConfig, Transport};
 use self::known::Cache;
 pub use self::known::{Centre, FieldNames, PATIENCE, QuotaOf};
@@ -75,6 +83,7 @@ struct Inner {
     bound: SocketAddr,
     attempts: Attempts,
     used: Used,
+    tickets: Tickets,
     now: fn() -> Time,
 }
 
@@ -103,8 +112,8 @@ impl Console {
         let rooms: Vec<Arc<Room>> = centres.into_iter().map(|centre| Arc::new(Room::new(centre))).collect();
         let access = rooms.first().ok_or(ConsoleError::NoCentre)?.clone();
         let rooms = rooms.into_iter().map(|room| (room.centre.name.clone(), room)).collect();
-        let (attempts, used) = (Attempts::default(), Used::default());
-        Ok(Self(Arc::new(Inner { access, rooms, config, bound, attempts, used, now })))
+        let (attempts, used, tickets) = (Attempts::default(), Used::default(), Tickets::default());
+        Ok(Self(Arc::new(Inner { access, rooms, config, bound, attempts, used, tickets, now })))
     }
 
     fn access(&self) -> &Centre {
@@ -125,6 +134,10 @@ impl Console {
 
     fn used(&self) -> &Used {
         &self.0.used
+    }
+
+    fn tickets(&self) -> &Tickets {
+        &self.0.tickets
     }
 
     fn secure(&self) -> bool {
@@ -192,7 +205,13 @@ fn router(console: Console) -> Router {
         .route("/c/{centre}/runs.csv", get(runs::file))
         .route("/c/{centre}/runs/{run}", get(runs::one))
         .route("/c/{centre}/runs/{run}/changes.csv", get(runs::changes_file))
+        .route("/c/{centre}/runs/{run}/undo", get(acts::ask_undo).post(acts::undo))
         .route("/c/{centre}/approve", get(approve::ask).post(approve::approve))
+        .route("/c/{centre}/sync", post(acts::sync))
+        .route("/c/{centre}/asked/{id}", get(acts::asked))
+        .route("/c/{centre}/pause", get(acts::ask_pause).post(acts::pause))
+        .route("/c/{centre}/resume", post(acts::resume))
+        .route("/c/{centre}/live", get(live::stream))
         .fallback(page::nowhere)
         .layer(from_fn_with_state(console.clone(), gate::inner));
     // What is there is known to those who are signed in only: also addresses that are none lead to the sign-in page.
@@ -202,6 +221,8 @@ fn router(console: Console) -> Router {
         .route("/assets/{version}/{name}", get(assets::serve))
         .route_layer(from_fn_with_state(console.clone(), gate::outer));
     open.merge(pages)
+        .merge(health::routes())
+        .merge(api::routes(&console))
         .layer(DefaultBodyLimit::max(gate::LONGEST_BODY))
         .layer(from_fn_with_state(console.clone(), gate::outermost))
         .with_state(console)

@@ -11,9 +11,10 @@ use maud::{DOCTYPE, Markup, html};
 use super::known::Unknown;
 use super::secret::NoRandomness;
 use super::view::View;
-use super::{assets, csv_file};
+use super::{assets, csv_file, live};
 use crate::model::words::{count, number};
 use crate::planner::outlook::{Said, Tone};
+use crate::serve::HandleError;
 use crate::store::StoreError;
 
 /// Rows of a table on one page.
@@ -62,6 +63,7 @@ impl Page {
                     button.quiet type="submit" { "Sign out" }
                 }
             }
+            (live::strip(view))
             main #main tabindex="-1" { (body) }
         };
         Self { status: StatusCode::OK, html: frame(&format!("{title} · {}", view.name()), &html) }
@@ -124,6 +126,10 @@ pub(super) enum Trouble {
     Missing(&'static str),
     #[error("the table could not be written")]
     Unwritten,
+    #[error("no service runs behind these pages")]
+    NoService,
+    #[error("the service cannot do that now")]
+    Service(#[from] HandleError),
 }
 
 impl From<Unknown> for Trouble {
@@ -149,6 +155,11 @@ pub(super) fn broken(trouble: &Trouble) -> Page {
             tracing::error!("console: {trouble}");
             plain(internal, &trouble.to_string(), "reload the page; if it stays, report this as a bug")
         }
+        Trouble::NoService => {
+            plain(StatusCode::SERVICE_UNAVAILABLE, &trouble.to_string(), "start it with: rollcall serve")
+        }
+        Trouble::Service(HandleError::Store(error)) => store(error),
+        Trouble::Service(error) => plain(StatusCode::SERVICE_UNAVAILABLE, &error.to_string(), "try again in a moment"),
         Trouble::NoRandomness(error) => {
             tracing::error!("console: {error}");
             plain(internal, &error.to_string(), "check the machine: nothing is safe without them")

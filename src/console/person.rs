@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::page::{self, Page, Tab, Trouble, said};
 use super::runs;
 use super::view::View;
-use crate::model::{Change, Decision, JournalEntry, Operation, RetryClock};
+use crate::model::{Change, Decision, JournalEntry, Observation, Operation, RetryClock};
 use crate::planner::{self, Explanation, fate, outlook};
 use crate::store::JournalRow;
 
@@ -26,7 +26,7 @@ pub(super) struct Key {
 }
 
 impl Key {
-    fn person(&self) -> PersonKey {
+    pub(super) fn person(&self) -> PersonKey {
         PersonKey::new(self.source.as_str(), self.id.as_str())
     }
 }
@@ -37,29 +37,54 @@ pub(super) struct Asked {
     q: Option<String>,
 }
 
-/// `GET …/people/{source}/{id}`.
-pub(super) async fn page(view: View, Path(key): Path<Key>) -> Result<Page, Trouble> {
-    let person = key.person();
+/// Everything about one person.
+pub(super) struct Told {
+    pub(super) explanation: Explanation,
+    /// What it was made of.
+    pub(super) seen: Observation,
+    /// What happened, newest first.
+    pub(super) past: Vec<JournalRow>,
+}
+
+/// Explains one person from the plan that is known, and from what the state file says of them.
+///
+/// # Errors
+/// If nobody knows this person, or nothing is known yet.
+pub(super) async fn told(view: &View, person: &PersonKey) -> Result<Told, Trouble> {
     let known = view.known().await?;
     let centre = view.centre();
     // Users of changes and links are known to the plan; those that are remembered, to the memory.
-    let changes = known.plan.of(&person).filter_map(|change| change.connect.clone());
-    let users: BTreeSet<_> = changes.chain(known.plan.links.get(&person).cloned()).collect();
-    let (records, sources) = (known.records(&person), centre.sources());
+    let changes = known.plan.of(person).filter_map(|change| change.connect.clone());
+    let users: BTreeSet<_> = changes.chain(known.plan.links.get(person).cloned()).collect();
+    let (records, sources) = (known.records(person), centre.sources());
     let seen = view.store().observed_about(&records, &users, &known.frozen, &sources, view.now).await?;
-    let past = view.store().person_history(&person, HISTORY).await?;
-    let seen = seen.ok_or_else(|| Trouble::not_yet(&view))?;
-    let stranger = !seen.directory.people.contains_key(&person) && !known.plan.decisions.contains_key(&person);
+    let past = view.store().person_history(person, HISTORY).await?;
+    let seen = seen.ok_or_else(|| Trouble::not_yet(view))?;
+    let stranger = !seen.directory.people.contains_key(person) && !known.plan.decisions.contains_key(person);
     if stranger && past.is_empty() {
         return Err(Trouble::Missing("person"));
     }
     let field = |source: &_, attribute: &_| (centre.field_of)(source, attribute);
-    let explanation = planner::explain_in(&known.plan, &seen, &centre.rules, &person, &field);
+    let explanation = planner::explain_in(&known.plan, &seen, &centre.rules, person, &field);
+    Ok(Told { explanation, seen, past })
+}
+
+/// `GET …/people/{source}/{id}`.
+pub(super) async fn page(view: View, Path(key): Path<Key>) -> Result<Page, Trouble> {
+    let person = key.person();
+    let Told { explanation, seen, past } = told(&view, &person).await?;
     let name = outlook::username(&explanation);
     let body = html! {
         h1 { (name) }
         p.keys { code { (person) } " · " (outlook::connect_user(&explanation)) }
         (next(&view, &explanation))
+        @if view.centre().service.is_some() {
+            form.act method="post" action=(view.url("/sync")) {
+                (view.word())
+                input type="hidden" name="person" value=(person);
+                button type="submit" { "Sync this person now" }
+            }
+        }
         section {
             h2 { "Directory" }
             ul.plain { @for line in outlook::directory(&explanation, &seen.directory.groups) { li { (line) } } }

@@ -30,16 +30,16 @@ pub(super) struct Asked {
 }
 
 /// People with one consequence.
-struct Group<'a> {
-    name: &'static str,
+pub(super) struct Group<'a> {
+    pub(super) name: &'static str,
     title: &'static str,
     sign: char,
     /// One line about all of them.
-    summed: String,
-    members: Vec<Member<'a>>,
+    pub(super) summed: String,
+    pub(super) members: Vec<Member<'a>>,
 }
 
-enum Member<'a> {
+pub(super) enum Member<'a> {
     Fate(Fate<'a>),
     /// Somebody who receives a privileged profile.
     Raised(&'a Raised),
@@ -48,7 +48,7 @@ enum Member<'a> {
 
 impl Member<'_> {
     /// Key, name, what, detail, why.
-    fn told(&self, view: &View) -> (Option<&PersonKey>, [String; 4]) {
+    pub(super) fn told(&self, view: &View) -> (Option<&PersonKey>, [String; 4]) {
         match self {
             Self::Fate(fate) => {
                 let told = fate.told(view.now);
@@ -66,7 +66,7 @@ impl Member<'_> {
 }
 
 /// Everybody the plan is about, by consequence; what takes access away first.
-fn groups<'a>(known: &'a Known, words: &str) -> Vec<Group<'a>> {
+pub(super) fn groups<'a>(known: &'a Known, words: &str) -> Vec<Group<'a>> {
     let found: Option<BTreeSet<PersonKey>> = (!words.trim().is_empty()).then(|| known.index.keys(words, MOST_FOUND));
     let wanted = |person: &PersonKey| found.as_ref().is_none_or(|found| found.contains(person));
     let mut by_kind = fates(&known.plan);

@@ -8,6 +8,7 @@ use connectors::PersonKey;
 use maud::{Markup, html};
 use serde::Deserialize;
 
+use super::acts;
 use super::page::{self, Page, Tab, Trouble};
 use super::today::run_line;
 use super::view::View;
@@ -122,7 +123,7 @@ pub(super) async fn file(view: View) -> Result<Response, Trouble> {
     Ok(table.file(&format!("{}-runs", view.name())))
 }
 
-async fn found(view: &View, which: &Which) -> Result<RunRow, Trouble> {
+pub(super) async fn found(view: &View, which: &Which) -> Result<RunRow, Trouble> {
     let mut runs = view.store().runs_like(&which.run, 2).await?;
     match (runs.pop(), runs.pop()) {
         (Some(only), None) => Ok(only),
@@ -142,6 +143,9 @@ pub(super) async fn one(view: View, Path(which): Path<Which>, Query(asked): Quer
         h1 { "Run of " (moment(run.started)) }
         p.keys { code { (run.run) } " · " (trigger(&run)) }
         (facts(&view, &run))
+        @if view.centre().service.is_some() && acts::can_be_taken_back(&run) {
+            p { a href=(view.url(&format!("{path}/undo"))) { "Take this run back…" } }
+        }
         @if all > 0 || !words.is_empty() {
             (page::search(&view.url(&path), words, "People of this run", &[]))
         }

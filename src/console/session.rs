@@ -11,6 +11,7 @@ use axum::http::HeaderMap;
 use axum::http::header::{COOKIE, HeaderValue};
 use chrono::TimeDelta;
 
+use super::gate::Who;
 use super::{Console, secret};
 use crate::model::Time;
 use crate::store::{Hash, StoreError};
@@ -95,6 +96,16 @@ pub(super) async fn of(console: &Console, headers: &HeaderMap) -> Result<Option<
         });
     }
     Ok(Some(Session { hash, csrf: secret::csrf(&id) }))
+}
+
+/// Whether a session that looked a moment ago still lives. Being asked is no use of it.
+pub(super) async fn lives(console: &Console, who: &Who) -> bool {
+    // Whoever shows the token shows it with each request.
+    let Some(hash) = who.session else { return true };
+    let row = console.access().look.session(&hash).await;
+    let now = console.now();
+    // A file that cannot be read for a moment signs nobody out.
+    row.map_or(true, |row| row.is_some_and(|row| now - row.begun < LASTS))
 }
 
 /// The id in the cookie; whatever does not look like one of ours is none.

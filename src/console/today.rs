@@ -57,6 +57,7 @@ pub(super) async fn page(view: View) -> Result<Page, Trouble> {
         @if let Some(standing) = &standing { (standing.card(&view, &known)) } @else { (approve::not_yet(&view, &known)) }
         (changed)
         (needs(&view, &known))
+        (steer(&view))
         (week(&view, today, &known.days))
         section {
             h2 { "Last runs" }
@@ -87,6 +88,23 @@ fn lead(view: &View, known: &Known, runs: &[RunRow]) -> Markup {
                 Some(run) => { " Last look " (view.when(run.finished.unwrap_or(run.started))) "." },
                 None => " No run yet.",
             }
+        }
+    }
+}
+
+/// What can be had done to the whole.
+fn steer(view: &View) -> Markup {
+    let Some(service) = &view.centre().service else { return html! {} };
+    let paused = service.standing().paused.is_some();
+    html! {
+        section.steer {
+            form method="post" action=(view.url("/sync")) { (view.word()) button type="submit" { "Look now" } }
+            form method="post" action=(view.url("/sync")) {
+                (view.word())
+                input type="hidden" name="full" value="1";
+                button.second type="submit" { "Read everything anew" }
+            }
+            a href=(view.url("/pause")) { @if paused { "Go on…" } @else { "Pause…" } }
         }
     }
 }

@@ -1,8 +1,8 @@
 //! What every page has at hand: which contact centre, who looks, and when.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
@@ -11,12 +11,13 @@ use maud::{Markup, html};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use url::form_urlencoded;
 
+use super::gate::Who;
 use super::known::{Centre, Known, Unknown};
 use super::page::Trouble;
-use super::session::Session;
-use super::{Console, Room, gate};
+use super::{Console, Room, session};
 use crate::model::Time;
 use crate::model::words::{moment, relative};
+use crate::serve::Handle;
 use crate::store::Store;
 
 /// What may stand in a segment of a path as it is.
@@ -27,8 +28,7 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'
 pub(super) struct View {
     pub(super) console: Console,
     room: Arc<Room>,
-    session: Session,
-    address: IpAddr,
+    who: Who,
     pub(super) now: Time,
 }
 
@@ -37,17 +37,18 @@ impl FromRequestParts<Console> for View {
 
     async fn from_request_parts(parts: &mut Parts, console: &Console) -> Result<Self, Trouble> {
         let path = Path::<HashMap<String, String>>::from_request_parts(parts, console).await;
-        let room = path.ok().and_then(|Path(path)| console.room(path.get("centre")?));
-        let session = parts.extensions.get::<Session>().cloned();
-        let address = parts.extensions.get::<IpAddr>().copied();
-        let (Some(room), Some(session), Some(address)) = (room, session, address) else {
-            return Err(Trouble::Missing("contact centre"));
-        };
-        Ok(Self { console: console.clone(), room, session, address, now: console.now() })
+        let who = parts.extensions.get::<Who>().cloned();
+        let view = path.ok().zip(who).and_then(|(Path(path), who)| Self::at(console, path.get("centre")?, who));
+        view.ok_or(Trouble::Missing("contact centre"))
     }
 }
 
 impl View {
+    /// A contact centre by its name.
+    pub(super) fn at(console: &Console, centre: &str, who: Who) -> Option<Self> {
+        Some(Self { console: console.clone(), room: console.room(centre)?, who, now: console.now() })
+    }
+
     pub(super) fn name(&self) -> &str {
         &self.room.centre.name
     }
@@ -109,12 +110,31 @@ impl View {
 
     /// The word that a form of this session carries.
     pub(super) fn word(&self) -> Markup {
-        html! { input type="hidden" name="csrf" value=(self.session.csrf); }
+        html! { input type="hidden" name="csrf" value=(self.who.csrf); }
     }
 
     /// Who acts, for the audit.
     pub(super) fn actor(&self) -> String {
-        gate::actor(&self.session, self.address)
+        self.who.actor.clone()
+    }
+
+    /// The service that keeps the contact centre in agreement.
+    ///
+    /// # Errors
+    /// If these pages are shown without one.
+    pub(super) fn service(&self) -> Result<&Handle, Trouble> {
+        self.room.centre.service.as_ref().ok_or(Trouble::NoService)
+    }
+
+    /// Waits until pages know what the state file holds now; not for longer than that.
+    pub(super) async fn settled(&self, within: Duration) {
+        let known = async { self.room.cache.newest(self.console.now()).await.is_ok() };
+        let _ = tokio::time::timeout(within, known).await;
+    }
+
+    /// Whether who looks may still look.
+    pub(super) async fn signed_in(&self) -> bool {
+        session::lives(&self.console, &self.who).await
     }
 }
 

@@ -93,6 +93,22 @@ pub enum Ending {
 }
 
 impl Ending {
+    /// The ending of a run that was asked for. A run for one person that met nobody is none: a misspelt name must not look
+    /// like an agreement.
+    #[must_use]
+    pub fn answering(ask: &Ask, result: RunResult) -> Self {
+        let met = |ended: &Ended| !ended.plan.decisions.is_empty() || !ended.plan.changes.is_empty();
+        match &result {
+            Ok(ended) if ask.user.is_some() && ask.undo.is_none() && !met(ended) => Self::Failed {
+                message: "nobody is called that; nothing was done".to_owned(),
+                hint: "look for the person under People in the console, or give the key: rollcall explain SOURCE/ID"
+                    .to_owned(),
+                told: false,
+            },
+            _ => Self::of(result),
+        }
+    }
+
     /// The ending of a run.
     #[must_use]
     pub fn of(result: RunResult) -> Self {

@@ -17,7 +17,10 @@ use super::live::{Follower, Live};
 use super::next::nth_after;
 use super::standing::{self, Health, LastRun, Phase, STALE_MARGIN, STALE_TICKS, Standing};
 use crate::model::{InForce, Pause, Quarantine, Time};
+use crate::report::metrics::{self, Metrics};
 use crate::store::{Store, StoreError};
+
+pub use crate::report::metrics::CONTENT_TYPE as METRICS_TYPE;
 
 /// What is known of a contact centre between two looks.
 #[derive(Debug)]
@@ -48,6 +51,8 @@ pub(super) struct Desk {
     board: Mutex<Board>,
     alive: Mutex<Instant>,
     store: Mutex<Option<Store>>,
+    /// What monitoring may ask, from the first start on; it stays while the contact centre is down.
+    counted: Mutex<Option<Arc<Mutex<Metrics>>>>,
 }
 
 impl Desk {
@@ -74,6 +79,7 @@ impl Desk {
             board: Mutex::new(board),
             alive: Mutex::new(Instant::now()),
             store: Mutex::default(),
+            counted: Mutex::default(),
         }
     }
 
@@ -89,6 +95,17 @@ impl Desk {
     /// The state file, while it is open.
     pub(super) fn store(&self) -> MutexGuard<'_, Option<Store>> {
         self.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// These are the metrics from now on.
+    pub(super) fn count_with(&self, metrics: &Arc<Mutex<Metrics>>) {
+        *self.counted.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(metrics));
+    }
+
+    fn counted(&self) -> Option<Metrics> {
+        let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
+        let counted = counted.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(counted.clone())
     }
 
     fn standing(&self) -> Standing {
@@ -223,6 +240,13 @@ impl Handle {
         self.desk.wake.notify_one();
         Ok(ended.filter(|pause| pause.holds(now)))
     }
+}
+
+/// What Prometheus reads of these contact centres, of type [`METRICS_TYPE`]. One that has never started is not in it.
+#[must_use]
+pub fn metrics(centres: &[&Handle], now: Time) -> String {
+    let counted: Vec<Metrics> = centres.iter().filter_map(|centre| centre.desk.counted()).collect();
+    metrics::exposition(&counted.iter().collect::<Vec<_>>(), now)
 }
 
 /// A pause that begins now.

@@ -40,14 +40,14 @@ pub mod systemd;
 #[cfg(test)]
 mod tests;
 
-use std::sync::{MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard, PoisonError};
 
 use tokio::sync::Mutex;
 
 pub use self::config::{Every, ScheduleConfig};
 use self::control::{Ask, Ending};
 use self::counting::Counting;
-pub use self::handle::{Handle, HandleError, starting};
+pub use self::handle::{Handle, HandleError, METRICS_TYPE, metrics, starting};
 pub use self::keeper::{Departure, Maker, Serving, serve};
 pub use self::live::{Follower, News, SoFar};
 pub use self::next::{next_after, nth_after, shortest_gap_secs};
@@ -72,7 +72,7 @@ pub struct Service<T> {
     /// When.
     pub schedule: ScheduleConfig,
     /// What monitoring may ask; told how each run ended.
-    pub metrics: std::sync::Mutex<Metrics>,
+    pub metrics: Arc<std::sync::Mutex<Metrics>>,
     /// Whether anything runs, as the file says.
     pub enabled: bool,
     /// Digest of the file.

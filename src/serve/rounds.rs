@@ -107,6 +107,7 @@ impl<T: Target> Rounds<'_, T> {
             board.quarantine = quarantine.ok().flatten().filter(Quarantine::entered);
         }
         *self.desk.store() = Some(store.clone());
+        self.desk.count_with(&self.service.metrics);
         self.in_force().await;
         tracing::info!(centre = %self.desk.centre, "serving `{}`", self.desk.centre);
     }
@@ -138,6 +139,7 @@ impl<T: Target> Rounds<'_, T> {
         let store = self.service.centre.store.clone();
         self.service = renewed;
         self.service.centre.store = store;
+        self.desk.count_with(&self.service.metrics);
         self.in_force().await;
     }
 
@@ -205,7 +207,7 @@ impl<T: Target> Rounds<'_, T> {
         match self.run(&order, &Follow(answers.clone())).await {
             Ok(result) => {
                 log_end(&self.desk.centre, &result);
-                end(Ending::of(result));
+                end(Ending::answering(&ask, result));
                 None
             }
             Err(why) => {

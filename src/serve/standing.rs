@@ -121,6 +121,21 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// It as a word.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Hung { .. } => "hung",
+            Self::Starting => "starting",
+            Self::Down { .. } => "down",
+            Self::Stopping => "stopping",
+            Self::Stale { .. } => "stale",
+            Self::Quarantined { .. } => "quarantined",
+            Self::Paused { .. } => "paused",
+            Self::SwitchedOff => "switched_off",
+        }
+    }
+
     /// Whether it is a reason to call somebody: what somebody wanted is none.
     #[must_use]
     pub fn unready(&self) -> bool {

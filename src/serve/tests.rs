@@ -173,7 +173,7 @@ fn service(store: Store, mood: &Arc<Mood>, enabled: bool, digest: &str) -> Servi
     let every = Every::Interval { secs: 600 };
     let schedule =
         ScheduleConfig { every, jitter_millis: 0, stop_within_secs: 30, full_every_secs: 86_400, audit_every_secs: 0 };
-    let metrics = std::sync::Mutex::new(Metrics::starting("test", now(), []));
+    let metrics = Arc::new(std::sync::Mutex::new(Metrics::starting("test", now(), [])));
     let (sinks, tellers, digest) = (Mutex::default(), Mutex::default(), digest.to_owned());
     Service { centre, sinks, tellers, schedule, metrics, enabled, digest, now }
 }

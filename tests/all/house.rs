@@ -19,7 +19,7 @@ fn may_import() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("reconcile", &["model", "planner", "store", "report"]),
         ("serve", &["model", "planner", "reconcile", "store", "report"]),
         // Pages over the state file: nothing that reaches a remote.
-        ("console", &["model", "planner", "store", "serve"]),
+        ("console", &["model", "planner", "store", "reconcile", "serve"]),
         ("config", &["model", "planner", "aws", "connect", "report", "secrets", "serve", "console"]),
         (
             "assemble",

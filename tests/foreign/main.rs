@@ -8,6 +8,7 @@
 
 mod admin;
 mod oauth;
+mod openapi;
 mod scim;
 mod server;
 mod whole;

@@ -22,7 +22,7 @@ pub(crate) struct Server {
 }
 
 /// Where `scripts/foreign` installs packages.
-fn installed(kind: &str) -> PathBuf {
+pub(crate) fn installed(kind: &str) -> PathBuf {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
     let folder = target.join("foreign").join(kind);
     assert!(folder.join("installed").is_file(), "{} is not complete; run scripts/foreign", folder.display());

@@ -37,7 +37,7 @@ const DELETED: usize = 11;
 const DROPPED: usize = 12;
 
 #[expect(clippy::disallowed_methods, reason = "a server of somebody else's goes by the real time")]
-fn now() -> Time {
+pub(crate) fn now() -> Time {
     chrono::Utc::now()
 }
 

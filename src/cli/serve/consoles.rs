@@ -31,10 +31,11 @@ impl Consoles {
     pub(super) async fn open(centres: &[Centre]) -> Self {
         let (stop, stopped) = watch::channel(false);
         let mut wanted: Vec<(ConsoleConfig, Vec<console::Centre>)> = Vec::new();
-        for config in centres.iter().map(|centre| centre.blueprint.config()) {
+        for centre in centres {
+            let config = centre.blueprint.config();
             let Some(console) = config.console.clone() else { continue };
             let shown = match shown(&config).await {
-                Ok(shown) => shown,
+                Ok(shown) => console::Centre { service: Some(centre.serving.handle.clone()), ..shown },
                 Err(error) => {
                     let error = crate::reconcile::chain(error.as_ref());
                     tracing::error!(centre = config.name, "the console cannot show `{}`: {error}", config.name);

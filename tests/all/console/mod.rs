@@ -3,7 +3,11 @@
 //! Requests go to the pages as a service, without a socket; `socket` has one.
 
 mod access;
+mod acting;
+mod api;
+mod machines;
 mod pages;
+mod served;
 mod socket;
 
 use std::cell::Cell;
