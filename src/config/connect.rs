@@ -3,7 +3,7 @@
 use connectors::http::Tls;
 
 use super::aws;
-use super::problem::nearest;
+use super::problem::{UNKNOWN_KEY, nearest};
 use super::section::{Item, Section};
 use crate::connect::{ConnectConfig, QuotaConfig, Rate};
 use crate::model::Operation;
@@ -85,7 +85,7 @@ fn quota(section: &Section<'_>) -> QuotaConfig {
                     Some(known) => format!("did you mean {known}?"),
                     None => "use share, rate_per_second, burst or an operation that rollcall calls".to_owned(),
                 };
-                item.problem("unknown key", hint);
+                item.problem(UNKNOWN_KEY, hint);
             }
         }
     }

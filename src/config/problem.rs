@@ -8,6 +8,8 @@ use std::path::PathBuf;
 
 /// Columns wider than this would push the messages of all other lines off the screen.
 const WIDEST_PLACE: usize = 48;
+/// The message about a key that means nothing where it stands. Its hint names keys of the program, never words of the file.
+pub(super) const UNKNOWN_KEY: &str = "unknown key";
 
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,11 +34,13 @@ pub struct Problems {
 }
 
 impl Problem {
-    /// The same in one line without anything that stands in the file as a value, for a log: values may name people.
+    /// The same in one line without anything that stands in the file as a value, for a log: values may name people. Of the
+    /// hints only those of unknown keys are safe.
     #[must_use]
     pub fn without_values(&self) -> String {
-        let Self { line, place, message, hint: _ } = self;
+        let Self { line, place, message, hint } = self;
         let key = place.split(" = ").next().unwrap_or_default();
+        let hint = hint.as_ref().filter(|_| message == UNKNOWN_KEY).map(|hint| format!("; {hint}")).unwrap_or_default();
         // A message that is about one value begins with it.
         let message = match message.strip_prefix('"').and_then(|rest| rest.split_once('"')) {
             Some((_, rest)) => format!("a value{rest}"),
@@ -44,7 +48,7 @@ impl Problem {
         };
         let line = if *line == 0 { String::new() } else { format!("line {line}: ") };
         let key = if key.is_empty() { String::new() } else { format!("{key}: ") };
-        format!("{line}{key}{message}")
+        format!("{line}{key}{message}{hint}")
     }
 }
 
@@ -108,6 +112,17 @@ mod tests {
             "line 7: [guard] canaries[1]: a value: there is no [source.hr]"
         );
         assert_eq!(problem(0, "", "cannot be read"), "cannot be read");
+    }
+
+    #[test]
+    fn a_log_line_shows_the_nearest_key() {
+        let misspelt = Problem {
+            line: 3,
+            place: "[schedule] evry".to_owned(),
+            message: UNKNOWN_KEY.to_owned(),
+            hint: Some("did you mean every?".to_owned()),
+        };
+        assert_eq!(misspelt.without_values(), "line 3: [schedule] evry: unknown key; did you mean every?");
     }
 
     #[test]

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::problem::{Problem, nearest};
+use super::problem::{Problem, UNKNOWN_KEY, nearest};
 
 /// What all readers of one file share.
 pub(super) struct Context<'a> {
@@ -317,7 +317,7 @@ impl Drop for Section<'_> {
             };
             let place = join(&self.header, " ", &join(&self.path, ".", word));
             let line = self.context.line(key.span().start);
-            self.context.report(Problem { line, place, message: "unknown key".to_owned(), hint: Some(hint) });
+            self.context.report(Problem { line, place, message: UNKNOWN_KEY.to_owned(), hint: Some(hint) });
         }
     }
 }

@@ -78,7 +78,7 @@ impl Standing {
                     p.dim { "Departments that lose most: "
                         @for (at, (name, before, after)) in largest.iter().enumerate() {
                             @if at > 0 { " · " }
-                            a href=(view.asking("/plan", &[("q", name)])) { (name) } " " (before) " → " (after)
+                            a href=(view.asking("/plan", &[("q", name)])) { (name) } " " (number(*before)) " → " (number(*after))
                         }
                     }
                 }

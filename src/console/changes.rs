@@ -68,7 +68,7 @@ pub(super) async fn page(view: View, Query(asked): Query<Asked>) -> Result<Page,
             }
         }
         @if rows.is_empty() { p.empty { "Nothing." } } @else {
-            ul.lines { @for row in &rows { li { (today::change_line(&view, row, true)) } } }
+            ul.lines.pairs { @for row in &rows { li { (today::change_line(&view, row, true)) } } }
             (page::foot(all, at, ("change", "changes"), &|n| url(&date, kind, &n.to_string()),
                 &view.asking("/changes.csv", &[("day", &date), ("fate", kind), ("q", words)])))
         }

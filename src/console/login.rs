@@ -196,6 +196,8 @@ fn sign_in(status: StatusCode, next: &str, made: bool, trouble: Option<&str>) ->
             @if made {
                 form method="post" action="/login" {
                     input type="hidden" name="next" value=(next);
+                    // Keepers of passwords keep one under a name. It is not sent.
+                    input type="text" value="rollcall" autocomplete="username" readonly hidden;
                     label for="token" { "Token" }
                     input #token type="password" name="token" required autocomplete="current-password" autofocus spellcheck="false";
                     button type="submit" { "Sign in" }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::page::{self, Page, Tab, Trouble, said};
 use super::runs;
-use super::view::View;
+use super::view::{self, View};
 use crate::model::{Change, Decision, JournalEntry, Observation, Operation, RetryClock};
 use crate::planner::{self, Explanation, fate, outlook};
 use crate::store::JournalRow;
@@ -75,7 +75,7 @@ pub(super) async fn page(view: View, Path(key): Path<Key>) -> Result<Page, Troub
     let Told { explanation, seen, past } = told(&view, &person).await?;
     let name = outlook::username(&explanation);
     let body = html! {
-        h1 { (name) }
+        h1 { (view::label(&name)) }
         p.keys { code { (person) } " · " (outlook::connect_user(&explanation)) }
         (next(&view, &explanation))
         @if view.centre().service.is_some() {
@@ -121,7 +121,7 @@ fn refused(view: &View, explanation: &Explanation, call: Operation, clock: &Retr
 
 fn change_line(view: &View, change: &Change) -> Markup {
     let told = fate::told(change, view.now);
-    html! { (page::sign(told.sign)) " " span.what { (told.what) } " " (told.detail) span.why { (told.why) } }
+    html! { (page::sign(told.sign)) " " span.what { (told.what) } " " (told.detail) " " span.why { (told.why) } }
 }
 
 fn attributes_of(explanation: &Explanation) -> Markup {

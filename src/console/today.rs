@@ -14,7 +14,7 @@ use crate::planner::fate;
 use crate::store::{DayCount, JournalRow, Part, Patient, RunRow, Span, Store};
 
 /// People that are listed before "all of them".
-const A_FEW: usize = 6;
+const A_FEW: usize = 5;
 /// Days that are shown.
 const DAYS: u64 = 7;
 /// Height of the tallest bar, in the units of the drawing.
@@ -22,7 +22,7 @@ const TALLEST: u64 = 48;
 
 /// What happened to people, as the store names it, in the order of the page.
 pub(super) const FATES: [(&str, char, &str, &str); 5] = [
-    ("join", '+', "joined", "join"),
+    ("join", '+', "joined", "joins"),
     ("change", '~', "changed", "changes"),
     ("leave", '-', "left", "leaves"),
     ("rename", '>', "renamed", "renames"),
@@ -62,7 +62,7 @@ pub(super) async fn page(view: View) -> Result<Page, Trouble> {
         section {
             h2 { "Last runs" }
             @if runs.is_empty() { p.empty { "None yet." } }
-            ul.lines { @for run in &runs { li { (run_line(&view, run)) } } }
+            ul.lines.runs { @for run in &runs { li { (run_line(&view, run)) } } }
             @if !runs.is_empty() { p { a href=(view.url("/runs")) { "All runs" } } }
         }
     };
@@ -144,12 +144,14 @@ fn needs(view: &View, known: &Known) -> Markup {
         @if !held.is_empty() {
             section {
                 h2 { "Needs somebody" }
-                ul.lines {
+                ul.lines.pairs {
                     @for finding in held.iter().take(A_FEW) {
                         li {
-                            (page::sign('!')) " "
-                            @match &finding.person { Some(person) => (view.person(person, &finding.label)), None => (finding.label) }
-                            span.told { (finding.message) span.hint { "→ " (finding.hint) } }
+                            span.who {
+                                (page::sign('!')) "\u{a0}"
+                                @match &finding.person { Some(person) => (view.person(person, &finding.label)), None => (finding.label) }
+                            }
+                            " " span.told { (finding.message) span.hint { "→ " (finding.hint) } }
                         }
                     }
                 }
@@ -187,7 +189,7 @@ async fn changed(view: &View, days: &[DayCount]) -> Result<Markup, Trouble> {
         let all = view.asking("/changes", &[("day", &date), ("fate", name)]);
         parts.push(html! {
             h3 { (page::sign(sign)) " " (page::people(people as usize, &all)) " " (past) }
-            ul.lines { @for row in &rows { li { (change_line(view, row, false)) } } }
+            ul.lines.pairs { @for row in &rows { li { (change_line(view, row, false)) } } }
             @if people as usize > rows.len() { p { a href=(all) { "All " (number(people)) } } }
         });
     }
@@ -215,10 +217,12 @@ pub(super) fn change_line(view: &View, row: &JournalRow, signed: bool) -> Markup
     let JournalEntry::Change(record) = &row.entry else { return html! {} };
     let told = fate::told(&record.change, row.at);
     html! {
-        @if signed { (page::sign(told.sign)) " " }
-        (view.person(&record.change.person, &told.label))
-        @if told.sign != '+' { " " span.what { (told.what) } }
-        " " (told.detail) " " span.why { (told.why) " · " (view.when(row.at)) }
+        span.who { @if signed { (page::sign(told.sign)) "\u{a0}" } (view.person(&record.change.person, &told.label)) }
+        " " span.told {
+            @if told.sign != '+' { span.what { (told.what) } " " }
+            (told.detail) " "
+            span.why { @if !told.why.is_empty() { (told.why) " · " } (view.when(row.at)) }
+        }
     }
 }
 

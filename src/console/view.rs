@@ -98,9 +98,7 @@ impl View {
     }
 
     pub(super) fn person(&self, person: &PersonKey, label: &str) -> Markup {
-        // Where a name is too long for its column, it is broken before the @.
-        let (mailbox, rest) = label.find('@').map_or((label, ""), |at| label.split_at(at));
-        html! { a href=(self.person_url(person)) { (mailbox) @if !rest.is_empty() { wbr; (rest) } } }
+        html! { a href=(self.person_url(person)) { (self::label(label)) } }
     }
 
     /// A moment as people say it, with the exact one behind it.
@@ -136,6 +134,12 @@ impl View {
     pub(super) async fn signed_in(&self) -> bool {
         session::lives(&self.console, &self.who).await
     }
+}
+
+/// A username. Where it is too long for its place, it is broken before the @.
+pub(super) fn label(label: &str) -> Markup {
+    let (mailbox, rest) = label.find('@').map_or((label, ""), |at| label.split_at(at));
+    html! { (mailbox) @if !rest.is_empty() { wbr; (rest) } }
 }
 
 /// The beginning of every address of a contact centre.

@@ -84,6 +84,12 @@ impl Faults {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
+    /// How many are switched on and not spent.
+    #[must_use]
+    pub fn pending(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
     /// The fault that strikes this call, if one does; counts the call against it.
     #[must_use]
     pub fn take(&self, service: &str, operation: &str) -> Option<FaultKind> {

@@ -34,7 +34,7 @@ pub struct ScheduleError(#[from] tokio_cron_scheduler::JobSchedulerError);
 
 /// Rings once, some time later. It may ring early or never; whoever set it looks at the clock.
 pub trait Bell {
-    /// Sets it. One that was set before may still ring.
+    /// Sets it, even if the wait for that is dropped. One that was set before may still ring.
     fn set(&mut self, after: Duration) -> impl Future<Output = ()>;
     /// Waits for a ring.
     fn rung(&mut self) -> impl Future<Output = ()>;
@@ -82,19 +82,23 @@ impl Drop for Scheduler {
 
 impl Bell for Scheduler {
     async fn set(&mut self, after: Duration) {
-        let sender = self.sender.clone();
-        // The scheduler counts whole seconds, rounded down: it rings a little early, never late.
-        let job = Job::new_one_shot(after, move |_, _| {
-            // A full channel means that a ring is waiting already.
-            let _ = sender.try_send(());
+        let (jobs, sender) = (self.jobs.clone(), self.sender.clone());
+        // On its own: the scheduler logs an error if whoever gives it an alarm does not wait until it has taken it.
+        let setting = tokio::spawn(async move {
+            // The scheduler counts whole seconds, rounded down: it rings a little early, never late.
+            let job = Job::new_one_shot(after, move |_, _| {
+                // A full channel means that a ring is waiting already.
+                let _ = sender.try_send(());
+            });
+            let set = match job {
+                Ok(job) => jobs.add(job).await.map(|_| ()),
+                Err(error) => Err(error),
+            };
+            if let Err(error) = set {
+                tracing::warn!(error = %error, "an alarm cannot be set; the clock is looked at instead");
+            }
         });
-        let set = match job {
-            Ok(job) => self.jobs.add(job).await.map(|_| ()),
-            Err(error) => Err(error),
-        };
-        if let Err(error) = set {
-            tracing::warn!(error = %error, "an alarm cannot be set; the clock is looked at instead");
-        }
+        let _ = setting.await;
     }
 
     async fn rung(&mut self) {
@@ -117,6 +121,8 @@ pub struct Ticks<B> {
     due: Option<Time>,
     /// Whether the bell is set for it.
     set: bool,
+    /// Whether it has rung since. It rings early by less than two seconds.
+    rung: bool,
     /// Both clocks, when they were compared last.
     seen: (Time, Instant),
 }
@@ -136,6 +142,7 @@ impl<B: Bell> Ticks<B> {
             base: Some(at),
             due: Some(at),
             set: false,
+            rung: false,
             seen: (at, Instant::now()),
         }
     }
@@ -157,7 +164,6 @@ impl<B: Bell> Ticks<B> {
 
     /// The next tick. May be dropped while it waits; nothing is lost.
     pub async fn next(&mut self) {
-        let mut rung = false;
         loop {
             let at = self.compare_clocks();
             let Some(due) = self.due else {
@@ -173,13 +179,13 @@ impl<B: Bell> Ticks<B> {
                 return;
             }
             if !self.set {
+                (self.set, self.rung) = (true, false);
                 self.bell.set(left).await;
-                self.set = true;
             }
-            // The bell rings early by less than two seconds; before it does, the clock is only looked at.
-            let wait = if rung { left.min(LOOK) } else { LOOK };
+            // Before it rings, the clock is only looked at.
+            let wait = if self.rung { left.min(LOOK) } else { LOOK };
             tokio::select! {
-                () = self.bell.rung() => rung = true,
+                () = self.bell.rung() => self.rung = true,
                 () = tokio::time::sleep(wait) => {}
             }
         }

@@ -87,7 +87,7 @@ fn tell(operation: &mut Operation, problems: &[(&str, &str)]) {
         if let RefOr::T(response) = response {
             let problem = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
             response.content.clear();
-            response.content.insert(PROBLEM.to_owned(), problem);
+            response.content.insert(PROBLEM.to_owned(), RefOr::T(problem));
         }
     }
 }

@@ -39,6 +39,7 @@ pub(super) struct Sync {
     /// Only this source.
     source: Option<String>,
     /// Only this person: a username, an e-mail address or a key.
+    #[schema(min_length = 1)]
     person: Option<String>,
     /// Read everything anew, and look at everybody.
     #[serde(default)]
@@ -47,6 +48,7 @@ pub(super) struct Sync {
     #[serde(default)]
     plan_only: bool,
     /// Approve the plan with this digest.
+    #[schema(min_length = 1)]
     approve: Option<String>,
     /// Also while the contact centre is paused.
     #[serde(default)]
@@ -182,7 +184,7 @@ pub(super) async fn sync(
     if source.as_ref().is_some_and(|source| !view.centre().sources().contains(source)) {
         return Err(Problem::missing("source", "see the people's sources, or leave it out for all of them"));
     }
-    let blank = |text: &Option<String>| text.as_ref().is_some_and(|text| text.trim().is_empty());
+    let blank = |text: &Option<String>| text.as_ref().is_some_and(String::is_empty);
     if blank(&person) || blank(&approve) {
         let text = "`person` and `approve` are not empty";
         return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, text, "leave out what does not matter"));

@@ -157,6 +157,21 @@ async fn a_bell_that_never_rings_makes_a_tick_late_by_a_look() {
     assert!(start.elapsed() <= Duration::from_secs(60) + LOOK);
 }
 
+/// Who waits for ticks beside other things drops the wait whenever something else comes, also after the early ring.
+#[tokio::test(start_paused = true)]
+async fn a_wait_that_is_dropped_after_the_ring_and_taken_up_again_is_not_late() {
+    start_clock("2026-05-04T09:00:00Z");
+    let mut ticks = ticks(interval(60), 0);
+    ticks.next().await;
+    let start = Instant::now();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let dropped = tokio::time::timeout(Duration::from_millis(59_200), ticks.next()).await;
+    assert!(dropped.is_err() && ticks.bell.0.is_none(), "it has rung, and it is not time yet");
+    ticks.next().await;
+    let taken = start.elapsed();
+    assert!(taken < Duration::from_secs(61), "{taken:?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn another_schedule_is_followed_from_now_on_and_the_same_one_keeps_its_beat() {
     start_clock("2026-05-04T09:00:00Z");
