@@ -12,12 +12,14 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::response::Sse;
 use axum::response::sse::Event;
 use futures_util::stream::{self, Stream};
 use futures_util::{FutureExt, StreamExt};
 use maud::{Markup, html};
 use serde::Serialize;
+use tokio::sync::watch;
 use tokio::time::sleep;
 use utoipa::ToSchema;
 
@@ -111,10 +113,14 @@ pub(super) fn strip(view: &View) -> Markup {
 }
 
 /// `GET …/live`.
-pub(super) async fn stream(view: View) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Trouble> {
+pub(super) async fn stream(
+    view: View,
+    stopping: Option<Extension<Stopping>>,
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Trouble> {
     let service = view.service()?.clone();
     let follower = service.follow();
-    let listener = Listener { view, service, follower, said: None, owed: false };
+    let stopping = stopping.map(|Extension(stopping)| stopping);
+    let listener = Listener { view, service, follower, stopping, said: None, owed: false };
     let events = stream::unfold(listener, |mut listener| async move {
         let event = listener.next().await?;
         Some((Ok(event), listener))
@@ -123,10 +129,23 @@ pub(super) async fn stream(view: View) -> Result<Sse<impl Stream<Item = Result<E
     Ok(Sse::new(first.chain(events)))
 }
 
+/// Whether the console is to end: its streams would go on for ever.
+#[derive(Debug, Clone)]
+pub(super) struct Stopping(pub(super) watch::Receiver<bool>);
+
+/// Waits until the console is to end.
+async fn asked(stopping: &mut Option<Stopping>) {
+    match stopping {
+        Some(Stopping(stop)) => drop(stop.wait_for(|stop| *stop).await),
+        None => std::future::pending().await,
+    }
+}
+
 struct Listener {
     view: View,
     service: Handle,
     follower: Follower,
+    stopping: Option<Stopping>,
     said: Option<Strip>,
     /// A run has ended, and that was not told yet.
     owed: bool,
@@ -146,6 +165,7 @@ impl Listener {
                 return Some(Event::default().event("strip").data(data));
             }
             tokio::select! {
+                () = asked(&mut self.stopping) => return None,
                 news = self.follower.next() => {
                     self.hear(news?);
                     sleep(AT_MOST_EVERY).await;
