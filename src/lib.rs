@@ -72,6 +72,10 @@
 //! a directory does not tell of any more says that its listing is not whole, before any number does. A refused plan names
 //! the digest of its guarded part; an approval is of one digest, for one run, for a time.
 //!
+//! Details that no search returns take a call for each user, so on the first day a plan grows for minutes. Such a plan is not
+//! put to anybody ([`planner::guard::NotYet`]): what nobody has read counts as the worst, what fits all the same goes, what
+//! follows from the reading waits until it is whole, and is weighed once.
+//!
 //! # Secrets and trust
 //!
 //! The configuration names secrets and holds none: an environment variable, a private file, AWS Secrets Manager, the Parameter

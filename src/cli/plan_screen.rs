@@ -32,6 +32,9 @@ pub(super) fn plan(plan: &Plan, now: Time, all: bool, style: Style) -> String {
     if !plan.is_empty() {
         let _ = writeln!(out, "\n  {}", fate::forecast(plan));
     }
+    if let Some(words) = plan.details.words() {
+        let _ = writeln!(out, "  {words}; more may follow from them");
+    }
     out
 }
 
@@ -63,6 +66,9 @@ fn adoption_report(out: &mut String, plan: &Plan, style: Style) {
     );
     line(found(FindingCode::Foreign), "foreign", "Connect users that no person claims: never touched".to_owned());
     line(created, "new", "people who would get a Connect user".to_owned());
+    if plan.details.left() > 0 {
+        line(plan.details.left() as usize, "to read", "existing users of whom not everything is known yet".to_owned());
+    }
     let others = plan.decisions.values().filter(
         |decision| matches!(decision, Decision::Quarantined(finding) if finding.code != FindingCode::AmbiguousMatch),
     );

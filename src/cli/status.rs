@@ -182,6 +182,11 @@ impl Known {
             let next = if *until <= now { "at its next tick".to_owned() } else { style::relative(*until, now) };
             line("", format!("→ {}, then: rollcall sync now (the schedule tries again {next})", trouble.hint));
         }
+        if let Some(summary) = self.summary().filter(|summary| summary.result == "reading") {
+            line("reading", summary.message.clone());
+            line("", "nobody is asked to approve anything before; the runs read on by themselves".to_owned());
+            line("", "→ read all of them now, with progress: rollcall sync now".to_owned());
+        }
         if let Some(held) = &self.held {
             line("held", style.bad(&held.message));
             line("", held_line(&held.digest, self.approved, now));

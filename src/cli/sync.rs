@@ -7,7 +7,7 @@ use super::style::{Style, number};
 use super::sync_screen::{self, Screen};
 use super::{Door, Exit, PlanArgs, SyncArgs, plan_screen, plan_sources, signals};
 use crate::assemble::{self, Assembled};
-use crate::planner::guard::Refusal;
+use crate::planner::guard::{NotYet, Refusal};
 use crate::reconcile::{Progress, Quiet, Watch};
 use crate::serve::control::{self, Ask, Ending};
 
@@ -23,6 +23,7 @@ pub(super) async fn plan(door: &Door, args: &PlanArgs) -> anyhow::Result<Exit> {
     Ok(match &ending {
         Ending::Failed { .. } => Exit::Failed,
         Ending::Ran { refusal: Some(_), .. } => Exit::Refused,
+        Ending::Ran { not_yet: Some(_), .. } => Exit::Partly,
         Ending::Ran { summary, .. } if !summary.frozen.is_empty() => Exit::Partly,
         Ending::Ran { plan, .. } if detailed_exit_code && !plan.is_empty() => Exit::Pending,
         Ending::Ran { .. } => Exit::Done,
@@ -96,18 +97,22 @@ fn show(door: &Door, ending: &Ending, whole_plan: Option<&[SourceName]>, all: bo
             eprintln!("  {}", style.bad(message));
             eprintln!("  → {hint}");
         }
-        Ending::Ran { plan, refusal, summary } => {
+        Ending::Ran { plan, refusal, not_yet, summary } => {
             let rehearsal = whole_plan.is_some();
             if let Some(order) = whole_plan {
                 print!("\n{}", plan_sources::sources(order, plan, summary, style));
                 println!("{}", plan_screen::plan(plan, super::now(), all, style));
             }
-            match refusal {
-                Some(refusal) => eprintln!("{}", refused(refusal, rehearsal, style)),
-                None if rehearsal && plan.is_empty() => {}
-                None if rehearsal => println!("  Nothing was written. Apply with: rollcall sync now"),
-                None => {
+            match (refusal, not_yet) {
+                (Some(refusal), _) => eprintln!("{}", refused(refusal, rehearsal, style)),
+                (None, Some(not_yet)) => eprintln!("{}", waits(not_yet, style)),
+                (None, None) if rehearsal && plan.is_empty() => {}
+                (None, None) if rehearsal => println!("  Nothing was written. Apply with: rollcall sync now"),
+                (None, None) => {
                     println!("\n{}", sync_screen::ending(summary, style));
+                    if let Some(words) = plan.details.words() {
+                        println!("  {words}; the next runs read them");
+                    }
                     if let Some(line) = plan_screen::attention(plan, style) {
                         println!("{line}");
                     }
@@ -118,6 +123,15 @@ fn show(door: &Door, ending: &Ending, whole_plan: Option<&[SourceName]>, all: bo
             }
         }
     }
+}
+
+/// A plan that nobody is asked about yet.
+pub(super) fn waits(not_yet: &NotYet, style: Style) -> String {
+    let NotYet { message, hint, .. } = not_yet;
+    format!(
+        "  {}: {message}\n  nothing was written, and nothing is to be approved yet: the plan grows while they are read\n\n  → {hint}",
+        style.change("not weighed yet")
+    )
 }
 
 /// A refusal: what, why, the numbers, and the one thing to do.

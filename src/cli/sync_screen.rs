@@ -32,17 +32,32 @@ impl Screen {
         }
     }
 
-    fn start_bar(&self, calls: u32) {
-        if calls == 0 {
+    fn start_bar(&self, stage: &str, steps: u32) {
+        if steps == 0 {
             return;
         }
-        let bar = ProgressBar::new(u64::from(calls));
+        let bar = ProgressBar::new(u64::from(steps));
         bar.set_draw_target(ProgressDrawTarget::stderr());
-        if let Ok(look) = ProgressStyle::with_template("  apply     {bar:30} {pos}/{len}  {msg}  {eta} left") {
+        let stage = style::column(stage, 9);
+        if let Ok(look) =
+            ProgressStyle::with_template(&format!("  {stage} {{bar:30}} {{pos}}/{{len}}  {{msg}}  {{eta}} left"))
+        {
             bar.set_style(look.progress_chars("█▉░"));
         }
         bar.enable_steady_tick(Duration::from_millis(200));
         *self.bar.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(bar);
+    }
+
+    /// Existing users are read in detail: minutes, with many of them.
+    fn details(&self, read: u32, of: u32) {
+        if self.bar.lock().unwrap_or_else(std::sync::PoisonError::into_inner).is_none() {
+            self.start_bar("details", of);
+        }
+        let bar = self.bar.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(bar) = bar.as_ref() {
+            bar.set_message("existing users read");
+            bar.set_position(u64::from(read));
+        }
     }
 
     fn end_bar(&self) {
@@ -114,12 +129,14 @@ impl Watch for Screen {
                 let whom = if everybody { "looked at everybody" } else { "looked at those who matter" };
                 self.line("connect", &format!("{} users ({whom}, {})", number(users), style::millis(millis)));
             }
+            Progress::Details { read, of } => self.details(read, of),
             Progress::Settled { happened, did_not } => {
                 self.line("settle", &format!("calls in doubt: {happened} had happened, {did_not} had not"));
             }
             Progress::Planned { counts } => {
+                self.end_bar();
                 self.line("plan", &one_line(counts));
-                self.start_bar(counts.calls);
+                self.start_bar("apply", counts.calls);
             }
             Progress::Passed { approved } => {
                 let text = match approved {
@@ -131,6 +148,10 @@ impl Watch for Screen {
             Progress::Refused { message, .. } => {
                 self.end_bar();
                 self.line("guard", &format!("{}: {message}", style.bad("REFUSED")));
+            }
+            Progress::NotYet { message } => {
+                self.end_bar();
+                self.line("guard", &format!("{}: {message}", style.change("not yet")));
             }
             Progress::Applied { operation, outcome, .. } => self.applied(operation, &outcome),
             Progress::SinkBehind { sink, rejected, message } => {

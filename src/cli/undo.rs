@@ -49,9 +49,12 @@ pub(super) async fn undo(door: &Door, args: &UndoArgs) -> anyhow::Result<Exit> {
         let style = Style::of_stdout();
         match &ending {
             Ending::Failed { message, hint, .. } => eprintln!("  {}\n  → {hint}", style.bad(message)),
-            Ending::Ran { plan, refusal, summary } => {
+            Ending::Ran { plan, refusal, not_yet, summary } => {
                 let shown = Shown { taken, plan, refusal: refusal.as_deref(), summary, dry_run, all };
                 print!("{}", shown.screen(super::now(), style));
+                if let Some(not_yet) = not_yet {
+                    eprintln!("{}", sync::waits(not_yet, style));
+                }
             }
         }
     }
@@ -240,7 +243,7 @@ mod tests {
         // By way of its stored form: what a plan holds besides does not matter here.
         let stored = json!({
             "at": "2026-05-04T09:12:00Z", "changes": [], "decisions": {}, "findings": [], "leaving": {}, "links": {},
-            "forecast": Forecast::default(), "details_needed": [], "owners_unknown": [], "managed": 20, "first_run": [],
+            "forecast": Forecast::default(), "owners_unknown": [], "managed": 20, "first_run": [],
         });
         let mut plan: Plan = serde_json::from_value(stored).expect("a plan");
         plan.changes = vec![change("ada.king@contoso.com", because.clone()), change("ben.okoro@contoso.com", because)];

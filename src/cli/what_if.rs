@@ -71,7 +71,7 @@ pub(super) async fn what_if(door: &Door, file: &Path, all: bool) -> anyhow::Resu
 fn refusal(plan: &Plan, config: &Config, at: Time) -> Option<Refusal> {
     match planner::review(plan.clone(), &config.limits, None, at) {
         Verdict::Refused(_, refusal) => Some(refusal),
-        Verdict::Approved(_) => None,
+        Verdict::Approved(_) | Verdict::NotYet(..) => None,
     }
 }
 

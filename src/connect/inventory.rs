@@ -121,7 +121,7 @@ impl Looking<'_> {
             return Err(unreadable(Operation::SearchUsers, "index_incomplete", &message));
         }
         stragglers.append(&mut suspects);
-        for (id, user) in self.describe_all(&stragglers, names).await? {
+        for (id, user) in details(self.caller, &stragglers, names).await? {
             match user {
                 Some(user) => users.insert(id, user),
                 None => users.remove(&id),
@@ -187,7 +187,7 @@ impl Looking<'_> {
 
         let names = Names::of(&catalogue);
         let mut users = last.users.clone();
-        for (id, user) in self.describe_all(&ids, &names).await? {
+        for (id, user) in details(self.caller, &ids, &names).await? {
             match user {
                 Some(user) => users.insert(id, user),
                 None => users.remove(&id),
@@ -195,17 +195,17 @@ impl Looking<'_> {
         }
         Ok(Inventory { at: last.at, instance, catalogue, users, quick_connects })
     }
+}
 
-    /// Each by a read of its own; `None` for those that do not exist (any more).
-    async fn describe_all(
-        &self,
-        ids: &BTreeSet<ConnectUserId>,
-        names: &Names,
-    ) -> Result<Vec<(ConnectUserId, Option<ConnectUser>)>, CallError> {
-        // All at once: the bucket lets them through one by one, in this order.
-        try_join_all(ids.iter().map(|id| async move { Ok((id.clone(), describe(self.caller, id, names).await?)) }))
-            .await
-    }
+/// Some users in every detail, each by a read of its own; `None` for those that do not exist (any more).
+pub(super) async fn details(
+    caller: &Caller,
+    ids: &BTreeSet<ConnectUserId>,
+    names: &Names,
+) -> Result<BTreeMap<ConnectUserId, Option<ConnectUser>>, CallError> {
+    // All at once: the bucket lets them through one by one, in this order.
+    let reads = ids.iter().map(|id| async move { Ok((id.clone(), describe(caller, id, names).await?)) });
+    Ok(try_join_all(reads).await?.into_iter().collect())
 }
 
 async fn describe(caller: &Caller, id: &ConnectUserId, names: &Names) -> Result<Option<ConnectUser>, CallError> {

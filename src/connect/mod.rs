@@ -47,11 +47,12 @@ pub use quota::Quotas;
 
 use crate::aws::ReachError;
 use crate::model::{
-    CallError, Catalogue, Change, ConnectUserId, Done, IdentityManagement, Instance, Inventory, Look, Operation, Stop,
-    Target, Time,
+    CallError, Catalogue, Change, ConnectUser, ConnectUserId, Done, IdentityManagement, Instance, Inventory, Look,
+    Operation, Stop, Target, Time,
 };
 use call::Caller;
 use inventory::{Looking, OwnWrites};
+use names::Names;
 use perform::Performing;
 
 /// One instance of Amazon Connect.
@@ -196,6 +197,14 @@ impl Target for AmazonConnect {
         // Whether it was set before does not matter: the value never changes.
         let _ = self.identity_management.set(inventory.instance.identity_management);
         Ok(inventory)
+    }
+
+    async fn details(
+        &self,
+        ids: &BTreeSet<ConnectUserId>,
+        last: &Inventory,
+    ) -> Result<BTreeMap<ConnectUserId, Option<ConnectUser>>, CallError> {
+        inventory::details(&self.caller, ids, &Names::of(&last.catalogue)).await
     }
 
     fn set_own_writes(&self, writes: BTreeMap<ConnectUserId, Time>) {

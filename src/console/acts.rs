@@ -102,7 +102,8 @@ fn ended(view: &View, ticket: &Ticket, end: &End) -> Markup {
             section.card.alarm role="alert" { p.bad.message { "Nothing was done: " (message) } p { "→ " (hint) } }
         },
         End::Ran { refusal: Some(refusal), .. } => refused(view, ticket, refusal),
-        End::Ran { run, summary, refusal: None, counts: _ } => html! {
+        // Of a plan that still grows, the summary says how far it is.
+        End::Ran { run, summary, refusal: None, not_yet: _, counts: _ } => html! {
             section.card {
                 p.message { (capital(&summary.words())) }
                 @for (source, why) in &summary.frozen { p.bad { "Source " (source) " could not be read: " (why.message) } }

@@ -15,7 +15,7 @@ use super::view::View;
 use super::{acts, gate, login};
 use crate::model::Time;
 use crate::model::words::{moment, number};
-use crate::planner::guard::Refusal;
+use crate::planner::guard::{NotYet, Refusal};
 use crate::serve::control::Ask;
 use crate::store::Held;
 
@@ -86,6 +86,20 @@ impl Standing {
             } @else if known.plan.at > held.at {
                 p.dim { "The plan has changed since it was held; the next run weighs it anew." }
             }
+        }
+    }
+}
+
+/// A plan that nobody is asked about yet: how far its reading is, and why there is no button.
+pub(super) fn not_yet(view: &View, known: &Known) -> Markup {
+    let Some(NotYet { read, existing, message, .. }) = &known.not_yet else { return html! {} };
+    html! {
+        section.card {
+            h2 { "Not weighed yet" }
+            p.message { (message) "." }
+            progress value=(read) max=(existing) { (number(*read)) " of " (number(*existing)) }
+            p { "The plan grows while they are read. There is no button yet: it is put to you once, when it is whole." }
+            p.dim { a href=(view.url("/plan")) { "Look at the plan so far" } " · the runs read on by themselves; all at once: " code { "rollcall sync now" } }
         }
     }
 }

@@ -10,7 +10,7 @@ use connectors::SourceName;
 use tokio::sync::{broadcast, mpsc, watch};
 
 use crate::model::{RunId, RunSummary, Time};
-use crate::planner::guard::Refusal;
+use crate::planner::guard::{NotYet, Refusal};
 use crate::reconcile::{PlanCounts, Progress};
 use crate::serve::control::{Ask, Ending, Line};
 use crate::serve::{Handle, HandleError};
@@ -68,15 +68,24 @@ pub(super) enum State {
 /// How it ended.
 #[derive(Debug, Clone)]
 pub(super) enum End {
-    Ran { run: Option<RunId>, counts: PlanCounts, refusal: Option<Box<Refusal>>, summary: Box<RunSummary> },
-    Failed { message: String, hint: String },
+    Ran {
+        run: Option<RunId>,
+        counts: PlanCounts,
+        refusal: Option<Box<Refusal>>,
+        not_yet: Option<Box<NotYet>>,
+        summary: Box<RunSummary>,
+    },
+    Failed {
+        message: String,
+        hint: String,
+    },
 }
 
 impl End {
     fn of(ending: Ending, run: Option<RunId>) -> Self {
         match ending {
-            Ending::Ran { plan, refusal, summary } => {
-                Self::Ran { run, counts: PlanCounts::of(&plan), refusal, summary }
+            Ending::Ran { plan, refusal, not_yet, summary } => {
+                Self::Ran { run, counts: PlanCounts::of(&plan), refusal, not_yet, summary }
             }
             Ending::Failed { message, hint, told: _ } => Self::Failed { message, hint },
         }

@@ -19,7 +19,7 @@ use tokio::sync::watch;
 use super::index::{Given, Index};
 use super::today::first_day;
 use crate::model::{Observation, Operation, Plan, Stakes, Time};
-use crate::planner::guard::{self, Refusal, Verdict};
+use crate::planner::guard::{self, NotYet, Refusal, Verdict};
 use crate::planner::rules::{Limits, Rules};
 use crate::planner::{self, Coverage};
 use crate::serve::Handle;
@@ -92,6 +92,8 @@ pub(super) struct Known {
     pub(super) digest: String,
     /// What the guard says against it, if it does.
     pub(super) refusal: Option<Refusal>,
+    /// Why the guard cannot say anything yet, if that is so.
+    pub(super) not_yet: Option<NotYet>,
     /// Who would receive a privileged profile.
     pub(super) raised: Vec<Raised>,
     pub(super) coverage: Coverage,
@@ -265,6 +267,10 @@ fn conclude(
 ) -> Known {
     let Centre { rules, limits, quota, .. } = centre;
     let plan = planner::plan(&seen, rules, &|operation| quota(operation));
+    let (mut plan, not_yet) = guard::known_part(plan, limits);
+    if not_yet.is_none() {
+        plan.forecast = planner::forecast(&plan.changes, &|operation| quota(operation));
+    }
     let digest = guard::digest(&plan, limits);
     let mut profiles = guard::raised(&plan, limits);
     let raised = (plan.changes.iter())
@@ -275,6 +281,7 @@ fn conclude(
         .collect();
     let (mut plan, refusal) = match guard::review(plan, limits, None, seen.at) {
         Verdict::Approved(approved) => (approved.into_plan(), None),
+        Verdict::NotYet(plan, _) => (*plan, None),
         Verdict::Refused(plan, refusal) => (*plan, Some(refusal)),
     };
     let mut given = Given::default();
@@ -286,5 +293,5 @@ fn conclude(
     plan.leaving.clear();
     plan.undone.clear();
     plan.stakes = Stakes::default();
-    Known { mark, plan, digest, refusal, raised, coverage, index, days, frozen, several }
+    Known { mark, plan, digest, refusal, not_yet, raised, coverage, index, days, frozen, several }
 }

@@ -12,12 +12,14 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::response::Sse;
 use axum::response::sse::Event;
 use futures_util::stream::{self, Stream};
 use futures_util::{FutureExt, StreamExt};
 use maud::{Markup, html};
 use serde::Serialize;
+use tokio::sync::watch;
 use tokio::time::sleep;
 use utoipa::ToSchema;
 
@@ -46,9 +48,9 @@ pub(super) struct Strip {
     pub(super) running: bool,
     /// Whether somebody must act.
     pub(super) bad: bool,
-    /// Calls that have an outcome.
+    /// Calls that have an outcome; before there is a plan, existing users that are read.
     pub(super) done: u32,
-    /// Calls of the plan; 0 before it is made.
+    /// Calls of the plan; before there is one, existing users that are to be read, or 0.
     pub(super) total: u32,
 }
 
@@ -77,20 +79,24 @@ impl Strip {
     }
 
     fn running(so_far: &SoFar) -> Self {
-        let SoFar { trigger, last, plan, applied, failed, refused, .. } = so_far;
+        let SoFar { trigger, last, details, plan, applied, failed, refused, .. } = so_far;
         let what = match trigger {
             Trigger::Schedule => "A run is going on",
             Trigger::Hand => "A run by hand is going on",
             Trigger::Undo => "A run is being taken back",
         };
-        let total = plan.map_or(0, |plan| plan.calls);
-        let words = match (refused, total) {
-            (Some(_), _) => format!("{what}: its plan is held by the guard"),
-            (None, 0) => format!("{what}: {last}"),
-            (None, total) => format!("{what}: {} of {} calls", number(*applied), number(total)),
+        let (mut done, mut total) = (*applied, plan.map_or(0, |plan| plan.calls));
+        let words = match (refused, total, plan.is_none().then_some(*details).flatten()) {
+            (Some(_), ..) => format!("{what}: its plan is held by the guard"),
+            (None, _, Some((read, of))) => {
+                (done, total) = (read, of);
+                format!("{what}: {} of {} existing users are read", number(read), number(of))
+            }
+            (None, 0, None) => format!("{what}: {last}"),
+            (None, total, None) => format!("{what}: {} of {} calls", number(*applied), number(total)),
         };
         let words = if *failed > 0 { format!("{words}, {} failed", number(*failed)) } else { words };
-        Self { words, running: true, bad: refused.is_some(), done: *applied, total }
+        Self { words, running: true, bad: refused.is_some(), done, total }
     }
 }
 
@@ -107,10 +113,14 @@ pub(super) fn strip(view: &View) -> Markup {
 }
 
 /// `GET …/live`.
-pub(super) async fn stream(view: View) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Trouble> {
+pub(super) async fn stream(
+    view: View,
+    stopping: Option<Extension<Stopping>>,
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Trouble> {
     let service = view.service()?.clone();
     let follower = service.follow();
-    let listener = Listener { view, service, follower, said: None, owed: false };
+    let stopping = stopping.map(|Extension(stopping)| stopping);
+    let listener = Listener { view, service, follower, stopping, said: None, owed: false };
     let events = stream::unfold(listener, |mut listener| async move {
         let event = listener.next().await?;
         Some((Ok(event), listener))
@@ -119,10 +129,23 @@ pub(super) async fn stream(view: View) -> Result<Sse<impl Stream<Item = Result<E
     Ok(Sse::new(first.chain(events)))
 }
 
+/// Whether the console is to end: its streams would go on for ever.
+#[derive(Debug, Clone)]
+pub(super) struct Stopping(pub(super) watch::Receiver<bool>);
+
+/// Waits until the console is to end.
+async fn asked(stopping: &mut Option<Stopping>) {
+    match stopping {
+        Some(Stopping(stop)) => drop(stop.wait_for(|stop| *stop).await),
+        None => std::future::pending().await,
+    }
+}
+
 struct Listener {
     view: View,
     service: Handle,
     follower: Follower,
+    stopping: Option<Stopping>,
     said: Option<Strip>,
     /// A run has ended, and that was not told yet.
     owed: bool,
@@ -142,6 +165,7 @@ impl Listener {
                 return Some(Event::default().event("strip").data(data));
             }
             tokio::select! {
+                () = asked(&mut self.stopping) => return None,
                 news = self.follower.next() => {
                     self.hear(news?);
                     sleep(AT_MOST_EVERY).await;

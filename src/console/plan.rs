@@ -8,7 +8,7 @@ use connectors::PersonKey;
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use super::approve::Standing;
+use super::approve::{self, Standing};
 use super::known::{Known, Raised};
 use super::page::{self, Page, Tab, Trouble};
 use super::view::View;
@@ -117,9 +117,11 @@ pub(super) async fn page(view: View, Query(asked): Query<Asked>) -> Result<Page,
         h1 { "Plan" }
         p.lead.small {
             @if known.plan.is_empty() { "Everybody is in agreement; there is nothing to do." }
+            @else if known.not_yet.is_some() { "So far, the plan would make " (fate::forecast(&known.plan)) "." }
             @else { "The next run would make " (fate::forecast(&known.plan)) "." }
         }
         @if let (Some(standing), None) = (&standing, chosen) { (standing.card(&view, &known)) }
+        @else if known.not_yet.is_some() && chosen.is_none() { (approve::not_yet(&view, &known)) }
         @else if known.refusal.is_some() && chosen.is_none() {
             @if let Some(refusal) = &known.refusal {
                 section.card { h2 { "Would be held" } p.message { (refusal.message) } p.dim { "Digest " code { (known.digest) } } }

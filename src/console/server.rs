@@ -24,6 +24,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{self, ServerConfig};
 
 use super::gate::Peer;
+use super::live::Stopping;
 use super::{Centre, Console, ConsoleConfig, Transport, router};
 use crate::model::Time;
 use crate::store::StoreError;
@@ -139,7 +140,8 @@ async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, console: Consol
                 }
             },
         };
-        let (tls, router, stop) = (tls.clone(), router.clone().layer(Extension(Peer(peer))), stop.clone());
+        let router = router.clone().layer(Extension(Peer(peer))).layer(Extension(Stopping(stop.clone())));
+        let (tls, stop) = (tls.clone(), stop.clone());
         open.spawn(async move {
             connection(stream, tls, router, stop).await;
             drop(free);

@@ -3,7 +3,7 @@
 use chrono::{Days, NaiveTime};
 use maud::{Markup, html};
 
-use super::approve::Standing;
+use super::approve::{self, Standing};
 use super::index::Is;
 use super::known::Known;
 use super::page::{self, Page, Tab, Trouble, linked};
@@ -54,7 +54,7 @@ pub(super) async fn page(view: View) -> Result<Page, Trouble> {
         h1.hidden { "Today" }
         (lead(&view, &known, &runs))
         (alarms(&view, &known, store.quarantine(Patient::Centre).await?.filter(Quarantine::entered).as_ref()))
-        @if let Some(standing) = &standing { (standing.card(&view, &known)) }
+        @if let Some(standing) = &standing { (standing.card(&view, &known)) } @else { (approve::not_yet(&view, &known)) }
         (changed)
         (needs(&view, &known))
         (steer(&view))

@@ -83,7 +83,7 @@ pub struct LongestWait {
 /// What a run did, in numbers.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunSummary {
-    /// `done`, `nothing_to_do`, `partly`, `refused`, `failed`.
+    /// `done`, `nothing_to_do`, `partly`, `reading` (existing users, before the plan can be weighed), `refused`, `failed`.
     pub result: String,
     /// One sentence for a person; why it failed or was refused.
     pub message: String,
@@ -111,6 +111,9 @@ pub struct RunSummary {
     /// People whose record of another source decides.
     #[serde(default)]
     pub shadowed: u32,
+    /// Existing users whose e-mail address and mobile number are still to be read before everything is decided.
+    #[serde(default)]
+    pub unread: u32,
     /// Sources that could not be read: their people were left as they are.
     #[serde(default)]
     pub frozen: BTreeMap<SourceName, FrozenSource>,
@@ -158,10 +161,10 @@ impl RunSummary {
         parts.join(" · ")
     }
 
-    /// Whether the run was carried out: it neither failed nor was refused, whatever is left for the next one.
+    /// Whether the run did what it could: it neither failed nor was refused, whatever is left for the next one.
     #[must_use]
     pub fn carried_out(&self) -> bool {
-        matches!(self.result.as_str(), "done" | "nothing_to_do" | "partly")
+        matches!(self.result.as_str(), "done" | "nothing_to_do" | "partly" | "reading")
     }
 
     /// Whether something that was planned is not done.
@@ -170,11 +173,11 @@ impl RunSummary {
         self.failed + self.in_doubt + self.not_attempted > 0
     }
 
-    /// Whether a part of the company was not brought up to date: something planned is not done or rests, somebody is held,
-    /// or a source could not be read.
+    /// Whether a part of the company was not brought up to date: something planned is not done or rests, somebody is held
+    /// or still to be read, or a source could not be read.
     #[must_use]
     pub fn partly(&self) -> bool {
-        self.incomplete() || self.quarantined + self.resting > 0 || !self.frozen.is_empty()
+        self.incomplete() || self.quarantined + self.resting + self.unread > 0 || !self.frozen.is_empty()
     }
 }
 

@@ -3,6 +3,7 @@
 //! ```text
 //! attribute   the one table of Connect attributes, and the values they take
 //! user        one person, three views: desired, seen in Connect, remembered
+//! details     what of existing users is still to be read
 //! inventory   what a look at Connect brought: users, names, the instance
 //! operation   the Connect operations, each with its quota bucket
 //! reason      why something is planned
@@ -25,6 +26,7 @@
 //! Deliberately absent: `async` (but in the port), SQL, AWS, tracing, clocks.
 
 pub mod attribute;
+pub mod details;
 pub mod inventory;
 pub mod journal;
 pub mod notify;
@@ -44,6 +46,7 @@ pub mod user;
 pub mod words;
 
 pub use attribute::{ATTRIBUTES, Attribute, AttributeSet, Authority, Facet, Named, OWNER_TAG, ResourceId, Value};
+pub use details::{Details, Unread};
 pub use inventory::{Catalogue, IdentityManagement, Instance, Inventory, QuickConnect};
 pub use journal::{ChangeRecord, FrozenSource, JournalEntry, LongestWait, RunId, RunSummary, Trigger};
 pub use notify::{Book, Episode, Subject, SubjectKind};

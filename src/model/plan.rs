@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Time;
 use super::attribute::{AttributeSet, Facet, Named};
+use super::details::Details;
 use super::operation::Operation;
 use super::reason::{LeaveReason, Reason};
 use super::rename::QuickConnectMove;
@@ -308,7 +309,8 @@ pub struct Plan {
     #[serde(default)]
     pub resting: BTreeSet<PersonKey>,
     /// Connect users whose unread details would be needed to decide; read them (bounded) and plan again.
-    pub details_needed: BTreeSet<ConnectUserId>,
+    #[serde(default)]
+    pub details: Details,
     /// Owners of Connect users of whom the directory view holds nothing, or what another record has overtaken; ask the
     /// directory about them and plan again.
     pub owners_unknown: BTreeSet<PersonKey>,

@@ -9,7 +9,7 @@ use super::Time;
 use super::inventory::Inventory;
 use super::outcome::{CallError, Done};
 use super::plan::Change;
-use super::user::ConnectUserId;
+use super::user::{ConnectUser, ConnectUserId};
 
 /// Asks whoever works to stop: what is in flight finishes, nothing new starts.
 pub type Stop = watch::Receiver<bool>;
@@ -45,6 +45,17 @@ pub trait Target: Send + Sync {
         last: Option<&Inventory>,
         at: Time,
     ) -> impl Future<Output = Result<Inventory, CallError>> + Send;
+
+    /// Reads these users in every detail, and nothing else of the instance; `None` for those that do not exist (any more).
+    /// `last` is a look of the same run: it knows the names.
+    ///
+    /// # Errors
+    /// If one of them could not be read.
+    fn details(
+        &self,
+        ids: &BTreeSet<ConnectUserId>,
+        last: &Inventory,
+    ) -> impl Future<Output = Result<BTreeMap<ConnectUserId, Option<ConnectUser>>, CallError>> + Send;
 
     /// Tells when we last wrote to whom (by the ledger), for the looks that follow: a modification time beside our own
     /// write is our own write.

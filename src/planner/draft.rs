@@ -14,8 +14,8 @@ use super::rest::{self, Rests};
 use super::rules::Rules;
 use crate::model::retry::takes_away;
 use crate::model::{
-    Action, AttributeSet, Change, ConnectUser, ConnectUserId, Decision, Finding, FindingCode, Forecast, LeaveReason,
-    Observation, Plan, Reason, Stage, Stakes, Time, Undone,
+    Action, AttributeSet, Change, ConnectUser, ConnectUserId, Decision, Details, Finding, FindingCode, Forecast,
+    LeaveReason, Observation, Operation, Plan, Reason, Stage, Stakes, Time, Undone,
 };
 
 /// Findings about one person, as they come up.
@@ -98,7 +98,7 @@ pub(super) struct Draft {
     pub(super) agreed: BTreeMap<PersonKey, AttributeSet>,
     pub(super) stakes: Stakes,
     pub(super) undone: BTreeMap<PersonKey, Undone>,
-    pub(super) details_needed: BTreeSet<ConnectUserId>,
+    pub(super) details: Details,
     pub(super) owners_unknown: BTreeSet<PersonKey>,
     pub(super) managed: u32,
 }
@@ -114,7 +114,7 @@ impl Draft {
             agreed: BTreeMap::new(),
             stakes: Stakes::default(),
             undone: BTreeMap::new(),
-            details_needed: BTreeSet::new(),
+            details: Details::default(),
             owners_unknown: BTreeSet::new(),
             managed: 0,
         }
@@ -257,6 +257,7 @@ impl Draft {
             .map(|source| source.name.clone())
             .collect();
         let forecast = forecast(&changes, quota);
+        self.details.least_millis = least_millis(self.details.left(), quota(Operation::DescribeUser));
         Plan {
             at: seen.at,
             changes,
@@ -270,7 +271,7 @@ impl Draft {
             undone: self.undone,
             refused,
             resting: resting.into_keys().collect(),
-            details_needed: self.details_needed,
+            details: self.details,
             owners_unknown: self.owners_unknown,
             managed: self.managed,
             first_run,
@@ -286,16 +287,7 @@ pub fn forecast(changes: &[Change], quota: &Quota<'_>) -> Forecast {
         *forecast.calls.entry(change.action.operation()).or_default() += 1;
     }
     for (operation, calls) in &forecast.calls {
-        let (per_second, burst) = quota(*operation);
-        let waited = f64::from(calls.saturating_sub(burst));
-        // A rate of nothing can only be a mistake of the caller; say "for ever" rather than divide by it.
-        let millis = if waited == 0.0 {
-            0
-        } else if per_second > 0.0 {
-            (waited * 1000.0 / per_second).ceil() as u64
-        } else {
-            u64::MAX
-        };
+        let millis = least_millis(*calls, quota(*operation));
         let busiest_calls = forecast.busiest.map_or(0, |busiest| forecast.calls[&busiest]);
         if (millis, *calls) > (forecast.least_millis, busiest_calls) {
             forecast.busiest = Some(*operation);
@@ -303,4 +295,17 @@ pub fn forecast(changes: &[Change], quota: &Quota<'_>) -> Forecast {
         }
     }
     forecast
+}
+
+/// Least milliseconds that so many calls of one operation take: calls a second, and a burst that is there at the start.
+fn least_millis(calls: u32, (per_second, burst): (f64, u32)) -> u64 {
+    let waited = f64::from(calls.saturating_sub(burst));
+    // A rate of nothing can only be a mistake of the caller; say "for ever" rather than divide by it.
+    if waited == 0.0 {
+        0
+    } else if per_second > 0.0 {
+        (waited * 1000.0 / per_second).ceil() as u64
+    } else {
+        u64::MAX
+    }
 }

@@ -283,6 +283,7 @@ impl<'a> Planning<'a> {
             Claim::Wait { .. } => {}
             Claim::Nobody => self.create(person, wish, notes),
             Claim::Mine { user, by } => {
+                self.draft.details.existing += 1;
                 let whom = Whom { person: key, label: &label, user: Some(user) };
                 let to = self.recreated_as(person, user, by, moving);
                 if !to.is_some_and(|to| self.recreate(&whom, to, &wish, moving, notes)) {
@@ -343,7 +344,7 @@ impl<'a> Planning<'a> {
         }
         let difference = self.difference(whom.person, user, wish, by);
         if !difference.unread.is_empty() {
-            self.draft.details_needed.insert(user.id.clone());
+            self.draft.details.need(&user.id, whom.person, false);
             notes.note(
                 FindingCode::DetailsUnread,
                 "e-mail and mobile number in Connect have not been read yet".to_owned(),
@@ -358,6 +359,9 @@ impl<'a> Planning<'a> {
             );
         }
         let mut steps = difference.steps;
+        if difference.learned {
+            self.draft.details.learned.insert(whom.person.clone());
+        }
         if let Some(kept) = self.still_undone(whom.person, &steps, &difference.unread) {
             steps = kept.without(steps);
             self.keep_undone(whom.person, kept, notes);

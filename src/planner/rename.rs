@@ -225,7 +225,7 @@ impl<'a> Planning<'a> {
         let written = &self.memory(whom.person).unwrap_or(&fresh).written;
         let Everything { attributes, wished, unread } = everything(self.compiled, wish, old, written, &difference);
         if unread {
-            self.draft.details_needed.insert(old.id.clone());
+            self.draft.details.need(&old.id, whom.person, true);
             return false;
         }
         if let Some(kept) = kept {

@@ -49,7 +49,7 @@ impl Taken {
 /// What gives back what a run did, as far as Connect still has it. [`Plan::undone`] is what ordinary plans then leave
 /// alone; it must be remembered before the first change is made.
 ///
-/// *Caveat:* the observation must be a fresh look; [`Plan::details_needed`] names the users to read in detail first.
+/// *Caveat:* the observation must be a fresh look; [`Plan::details`] names the users to read in detail first.
 #[must_use = "a plan changes nothing until it is reviewed and applied"]
 pub fn undo(seen: &Observation, rules: &Rules, taken: &Taken, quota: &Quota<'_>) -> Plan {
     let mut undoing = Undoing { seen, taken, draft: Draft::new() };
@@ -99,8 +99,9 @@ impl<'a> Undoing<'a> {
         };
         somebody.changes(user, changes);
         let Somebody { notes, undone, steps, unread, .. } = somebody;
+        self.draft.details.existing += u32::from(user.is_some());
         if let (true, Some(user)) = (unread, user) {
-            self.draft.details_needed.insert(user.id.clone());
+            self.draft.details.need(&user.id, person, false);
         }
         if undone != before {
             self.draft.undone.insert(person.clone(), undone);

@@ -12,6 +12,7 @@ use connectors::{PersonKey, SourceName};
 
 use super::observe::{self, Observed};
 use super::progress::Progress;
+use super::reading::Reading;
 use super::{Run, RunError, settle};
 use crate::model::{
     Action, Change, ConnectUserId, Finding, FindingCode, Inventory, Look, Observation, Outcome, Plan, Target, Time,
@@ -20,8 +21,6 @@ use crate::planner;
 use crate::planner::rules::RenamePolicy;
 use crate::store::{InventoryPatch, OpenIntent, Settlement};
 
-/// Most details that are read in one run because a decision needs them; the rest waits for the next run.
-pub(super) const MOST_DETAIL_READS: usize = 100;
 /// Most times a run plans again because a look taught it something.
 const MOST_ROUNDS: usize = 6;
 /// Where the store keeps when everybody was last looked at.
@@ -35,7 +34,6 @@ struct Looked {
     everybody: bool,
     ids: BTreeSet<ConnectUserId>,
     usernames: BTreeSet<String>,
-    details: bool,
     owners: bool,
 }
 
@@ -68,8 +66,11 @@ pub(super) async fn plan_on_a_fresh_look<T: Target>(
     let config_changed = rules_before.is_some_and(|before| before != centre.rules_digest);
     let mut seen = Observation { at: clock.now(), directory, connect, memory, undone, retries, trial, config_changed };
     let mut plan = planner::plan(&seen, &centre.rules, &|operation| run.quota(operation));
-    for _ in 0..MOST_ROUNDS {
-        if !looker.learn_more(&plan, &mut seen, &frozen).await? {
+    let (mut reading, mut rounds) = (Reading::new(run), 0);
+    loop {
+        if rounds < MOST_ROUNDS && looker.learn_more(&plan, &mut seen, &frozen).await? {
+            rounds += 1;
+        } else if !reading.read_on(&mut looker, &plan, &mut seen).await? {
             break;
         }
         plan = planner::plan(&seen, &centre.rules, &|operation| run.quota(operation));
@@ -117,6 +118,16 @@ impl<'a, T: Target> Looker<'a, T> {
     /// Whether this run has looked at everybody.
     pub(super) fn saw_everybody(&self) -> bool {
         self.looked.everybody
+    }
+
+    /// Whether this run has looked at anybody.
+    pub(super) fn looked(&self) -> bool {
+        self.looked.everybody || !self.looked.ids.is_empty() || !self.looked.usernames.is_empty()
+    }
+
+    /// Takes note of users that were read without a look.
+    pub(super) fn saw(&mut self, ids: BTreeSet<ConnectUserId>) {
+        self.looked.ids.extend(ids);
     }
 
     /// The remembered look, or a whole one where that is due. Settles what is in doubt.
@@ -194,13 +205,6 @@ impl<'a, T: Target> Looker<'a, T> {
                 seen.directory = self.run.centre.store.directory_view(frozen, &configured).await?;
                 return Ok(true);
             }
-        }
-        if !plan.details_needed.is_empty() && !self.looked.details {
-            self.looked.details = true;
-            let ids: BTreeSet<_> = plan.details_needed.iter().take(MOST_DETAIL_READS).cloned().collect();
-            let look = Look::These { ids, usernames: BTreeSet::new() };
-            seen.connect = self.look(&look, Some(&seen.connect)).await?;
-            return Ok(true);
         }
         Ok(false)
     }

@@ -7,8 +7,10 @@
 //! story      observe → plan → guard → apply, as one function
 //! observe    pull the directories, ask about those who are missing, put everything together
 //! look       when and where Connect is looked at: an idle run makes no call
+//! reading    details of existing users, read as far as a plan needs them
 //! apply      one change, one call, one outcome; intent before, outcome after
 //! undo       an earlier run taken back
+//! wanted     a run for one person
 //! order      who goes first and who waits for whom, while people's changes are under way side by side
 //! settle     what became of a call whose reply was lost, told from a fresh look
 //! quarantine after the same trouble with the configuration in several runs, the schedule only probes
@@ -31,6 +33,7 @@ mod observe;
 mod order;
 mod progress;
 mod quarantine;
+mod reading;
 mod settle;
 mod story;
 mod summary;
@@ -38,6 +41,7 @@ mod summary;
 mod tests;
 mod trial;
 mod undo;
+mod wanted;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -51,7 +55,7 @@ pub use crate::model::Stop;
 use crate::model::{
     CallError, FrozenSource, Operation, Plan, Quarantine, RunId, RunSummary, Target, Time, Trigger, Trouble,
 };
-use crate::planner::guard::Refusal;
+use crate::planner::guard::{NotYet, Refusal};
 use crate::planner::rules::{Limits, Rules};
 use crate::store::{RunLease, Store, StoreError};
 use chrono::SubsecRound;
@@ -167,6 +171,8 @@ pub struct Ended {
     pub plan: Plan,
     /// Why the guard refused it, if it did.
     pub refusal: Option<Refusal>,
+    /// Why the guard could not weigh it yet, if that is so.
+    pub not_yet: Option<NotYet>,
     /// In numbers.
     pub summary: RunSummary,
 }

@@ -124,6 +124,13 @@ pub enum Progress {
         /// Milliseconds it took.
         millis: u64,
     },
+    /// More existing users were read in detail.
+    Details {
+        /// How many are read now.
+        read: u32,
+        /// How many there are.
+        of: u32,
+    },
     /// Calls in doubt from an earlier run were settled.
     Settled {
         /// How many had happened.
@@ -146,6 +153,11 @@ pub enum Progress {
         /// What would let exactly this plan through.
         digest: String,
         /// Why.
+        message: String,
+    },
+    /// The plan cannot be weighed before more existing users are read.
+    NotYet {
+        /// How many are, and how long the others take.
         message: String,
     },
     /// A change has an outcome.
@@ -200,10 +212,12 @@ impl Progress {
             Self::SourceRead { .. } => "source read",
             Self::SourceFailed { .. } => "source failed",
             Self::Looked { .. } => "looked at Connect",
+            Self::Details { .. } => "read users in detail",
             Self::Settled { .. } => "settled what was in doubt",
             Self::Planned { .. } => "planned",
             Self::Passed { .. } => "passed the guard",
             Self::Refused { .. } => "refused by the guard",
+            Self::NotYet { .. } => "not weighed yet",
             Self::Applied { .. } => "applied a change",
             Self::SinkBehind { .. } => "a report sink is behind",
             Self::Untold { .. } => "a notifier could not be told",

@@ -6,14 +6,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::TimeDelta;
-use connectors::{PersonKey, attributes};
+use connectors::PersonKey;
 
 use super::progress::{PlanCounts, Progress, SourcesSeen};
+use super::wanted::only_for;
 use super::{Ended, Order, Run, RunError, apply, look, observe, summary, undo};
 use crate::model::{ApprovedPlan, Decision, Observation, Plan, RunSummary, SourceState, Target, Time};
-use crate::planner::guard::{self, Refusal, Verdict};
+use crate::planner;
+use crate::planner::guard::{self, NotYet, Refusal, Verdict};
 use crate::planner::rules::Approval;
-use crate::planner::{self, Quota};
 use crate::store::StoreError;
 
 /// Observes, plans, asks the guard, applies.
@@ -26,7 +27,12 @@ pub(super) async fn story<T: Target>(run: &Run<'_, T>) -> Result<Ended, RunError
         let (sources, frozen) = (observed.sources.clone(), observe::told(&observed.frozen));
         (sources, frozen, look::plan_on_a_fresh_look(run, observed).await?)
     };
-    let plan = only_for(order, &seen, plan, &|operation| run.quota(operation));
+    let quota = |operation| run.quota(operation);
+    // What is told and forecast is what may be carried out now.
+    let (mut plan, not_yet) = guard::known_part(only_for(order, &seen, plan, &quota), &centre.limits);
+    if not_yet.is_none() {
+        plan.forecast = planner::forecast(&plan.changes, &quota);
+    }
     let mut summary = summary::of_plan(&plan, &sources, frozen);
     watch.tell(Progress::Planned { counts: PlanCounts::of(&plan) });
     let digest = guard::digest(&plan, &centre.limits);
@@ -35,21 +41,8 @@ pub(super) async fn story<T: Target>(run: &Run<'_, T>) -> Result<Ended, RunError
         remember(run, &plan).await?;
     }
     match guard::review(plan, &centre.limits, approval.as_ref(), clock.now()) {
-        Verdict::Refused(plan, mut refusal) => {
-            refusal.hint = how_to_approve(order, refusal.hint, &refusal.digest);
-            watch.tell(Progress::Refused { digest: refusal.digest.clone(), message: refusal.message.clone() });
-            "refused".clone_into(&mut summary.result);
-            summary.message.clone_from(&refusal.message);
-            // A plan for one person must not take the place of the whole one that waits for somebody.
-            if order.undo.is_some() && !order.rehearse {
-                undo::refused(run, &refusal).await?;
-            } else if !order.rehearse && order.user.is_none() {
-                let Refusal { digest, message, .. } = &refusal;
-                centre.store.hold_plan(lease, order.run, digest, message, clock.now()).await?;
-                centre.store.forget_approvals(expired_before(run), Some(digest)).await?;
-            }
-            Ok(Ended { plan: *plan, refusal: Some(refusal), summary })
-        }
+        Verdict::NotYet(plan, not_yet) => wait(run, *plan, not_yet, summary).await,
+        Verdict::Refused(plan, refusal) => refuse(run, *plan, refusal, summary).await,
         Verdict::Approved(approved) => {
             if !order.rehearse {
                 let relied_on = approval.filter(|approval| approval.digest == digest).map(|approval| approval.digest);
@@ -64,10 +57,58 @@ pub(super) async fn story<T: Target>(run: &Run<'_, T>) -> Result<Ended, RunError
                     summary.message = format!("takes back run {which}");
                 }
                 carry_out(run, &approved, &seen, &mut summary).await?;
+                if summary.message.is_empty() {
+                    summary.message = approved.plan().details.words().unwrap_or_default();
+                }
             }
-            Ok(Ended { plan: approved.into_plan(), refusal: None, summary })
+            Ok(Ended { plan: approved.into_plan(), refusal: None, not_yet: None, summary })
         }
     }
+}
+
+/// A plan that grows while users are read: nobody is asked about it, and nothing of it is carried out.
+async fn wait<T: Target>(
+    run: &Run<'_, T>,
+    plan: Plan,
+    mut not_yet: NotYet,
+    mut summary: RunSummary,
+) -> Result<Ended, RunError> {
+    let Run { centre, lease, order, watch, .. } = run;
+    if order.rehearse {
+        "read them all, and write nothing to Connect: rollcall plan --full".clone_into(&mut not_yet.hint);
+    }
+    watch.tell(Progress::NotYet { message: not_yet.message.clone() });
+    "reading".clone_into(&mut summary.result);
+    summary.message.clone_from(&not_yet.message);
+    // Whatever was held before was another plan. An approval of it stays: if it comes out the same, it holds.
+    if !order.rehearse && order.user.is_none() && order.undo.is_none() {
+        centre.store.clear_held(lease).await?;
+        centre.store.forget_approvals(expired_before(run), None).await?;
+    }
+    Ok(Ended { plan, refusal: None, not_yet: Some(not_yet), summary })
+}
+
+/// A plan that wants an approval, or that none could let through.
+async fn refuse<T: Target>(
+    run: &Run<'_, T>,
+    plan: Plan,
+    mut refusal: Refusal,
+    mut summary: RunSummary,
+) -> Result<Ended, RunError> {
+    let Run { centre, lease, order, clock, watch, .. } = run;
+    refusal.hint = how_to_approve(order, refusal.hint, &refusal.digest);
+    watch.tell(Progress::Refused { digest: refusal.digest.clone(), message: refusal.message.clone() });
+    "refused".clone_into(&mut summary.result);
+    summary.message.clone_from(&refusal.message);
+    // A plan for one person must not take the place of the whole one that waits for somebody.
+    if order.undo.is_some() && !order.rehearse {
+        undo::refused(run, &refusal).await?;
+    } else if !order.rehearse && order.user.is_none() {
+        let Refusal { digest, message, .. } = &refusal;
+        centre.store.hold_plan(lease, order.run, digest, message, clock.now()).await?;
+        centre.store.forget_approvals(expired_before(run), Some(digest)).await?;
+    }
+    Ok(Ended { plan, refusal: Some(refusal), not_yet: None, summary })
 }
 
 /// Applies an approved plan, and remembers what follows from it.
@@ -163,26 +204,4 @@ fn how_to_approve(order: &Order, hint: String, digest: &str) -> String {
         }
         None => hint,
     }
-}
-
-/// The plan, narrowed to one person if the order says so.
-fn only_for(order: &Order, seen: &Observation, mut plan: Plan, quota: &Quota<'_>) -> Plan {
-    let Some(wanted) = &order.user else {
-        return plan;
-    };
-    let is_wanted = |person: &PersonKey, label: &str| {
-        person.to_string() == *wanted
-            || label.eq_ignore_ascii_case(wanted)
-            || seen.directory.people.get(person).is_some_and(|user| {
-                [attributes::USERNAME, attributes::MAILBOX_NAME, attributes::MAIL]
-                    .iter()
-                    .any(|name| user.attribute(&(*name).into()).is_some_and(|value| value.eq_ignore_ascii_case(wanted)))
-            })
-    };
-    plan.decisions.retain(|person, _| is_wanted(person, ""));
-    plan.undone.retain(|person, _| is_wanted(person, ""));
-    plan.changes.retain(|change| is_wanted(&change.person, &change.label));
-    plan.findings.retain(|finding| finding.person.as_ref().is_some_and(|person| is_wanted(person, &finding.label)));
-    plan.forecast = planner::forecast(&plan.changes, quota);
-    plan
 }

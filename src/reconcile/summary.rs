@@ -42,6 +42,7 @@ pub(super) fn of_plan(plan: &Plan, sources: &SourcesSeen, frozen: BTreeMap<Sourc
         quarantined: u32::try_from(quarantined).unwrap_or(u32::MAX),
         resting: u32::try_from(plan.resting.len()).unwrap_or(u32::MAX),
         shadowed: u32::try_from(shadowed).unwrap_or(u32::MAX),
+        unread: plan.details.left(),
         frozen,
         people: sources.iter().map(|(name, seen)| (name.clone(), seen.people)).collect(),
         directory_requests: sources.iter().map(|(name, seen)| (name.clone(), seen.requests)).collect(),

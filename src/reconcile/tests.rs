@@ -9,9 +9,9 @@ use tokio::sync::watch;
 
 use super::*;
 use crate::model::{
-    Action, Attribute, AttributeSet, Catalogue, Change, ConnectUserId, DesiredUser, Disposition, Done, Facet,
-    FacetUpdate, Forecast, IdentityManagement, Instance, Inventory, LeaveReason, Look, Named, Observation, Reason,
-    Stage, Value,
+    Action, Attribute, AttributeSet, Catalogue, Change, ConnectUser, ConnectUserId, DesiredUser, Disposition, Done,
+    Facet, FacetUpdate, Forecast, IdentityManagement, Instance, Inventory, LeaveReason, Look, Named, Observation,
+    Reason, Stage, Value,
 };
 use crate::planner::guard::{Verdict, review};
 use crate::planner::rules::{FieldMapping, LeaverRules, Limit, RenamePolicy};
@@ -40,6 +40,14 @@ fn step(change: &Change) -> String {
 impl Target for Fake {
     async fn inventory(&self, _: &Look, _: bool, _: Option<&Inventory>, _: Time) -> Result<Inventory, CallError> {
         Ok(inventory())
+    }
+
+    async fn details(
+        &self,
+        _: &BTreeSet<ConnectUserId>,
+        _: &Inventory,
+    ) -> Result<BTreeMap<ConnectUserId, Option<ConnectUser>>, CallError> {
+        Ok(BTreeMap::new())
     }
 
     fn set_own_writes(&self, _: BTreeMap<ConnectUserId, Time>) {}
@@ -138,7 +146,7 @@ fn plan(changes: Vec<Change>) -> Plan {
         stakes: Default::default(),
         refused: BTreeMap::new(),
         resting: BTreeSet::new(),
-        details_needed: BTreeSet::new(),
+        details: Default::default(),
         owners_unknown: BTreeSet::new(),
         managed: 1_000,
         first_run: BTreeSet::new(),

@@ -12,8 +12,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use connectors::SourceName;
 
 use super::look::Looker;
+use super::reading::Reading;
 use super::{Run, RunError};
-use crate::model::{Action, Finding, JournalEntry, Look, Observation, Plan, RunId, Target};
+use crate::model::{Action, Finding, JournalEntry, Observation, Plan, RunId, Target};
 use crate::planner::guard::Refusal;
 use crate::planner::undo::{Taken, undo};
 use crate::store::StoreError;
@@ -44,15 +45,13 @@ pub(super) async fn plan<T: Target>(run: &Run<'_, T>, which: RunId) -> Result<(O
         seen.connect = looker.look(&look, Some(&seen.connect)).await?;
     }
     let made = |seen: &Observation| undo(seen, &run.centre.rules, &taken, &|operation| run.quota(operation));
-    let first = made(&seen);
-    if first.details_needed.is_empty() {
-        return Ok((seen, first));
-    }
+    let mut plan = made(&seen);
     // As many as the run wrote, so the run's own length bounds it.
-    let look = Look::These { ids: first.details_needed, usernames: BTreeSet::new() };
-    seen.connect = looker.look(&look, Some(&seen.connect)).await?;
-    let second = made(&seen);
-    Ok((seen, second))
+    let mut reading = Reading::new(run);
+    while reading.read_on(&mut looker, &plan, &mut seen).await? {
+        plan = made(&seen);
+    }
+    Ok((seen, plan))
 }
 
 async fn taken<T: Target>(run: &Run<'_, T>, which: RunId) -> Result<Taken, StoreError> {

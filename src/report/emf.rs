@@ -107,6 +107,7 @@ fn definitions(summary: &RunSummary) -> impl Iterator<Item = Definition> {
         ("quarantined", Unit::Count),
         ("resting", Unit::Count),
         ("shadowed", Unit::Count),
+        ("unread", Unit::Count),
         ("frozen_sources", Unit::Count),
         ("people_seen", Unit::Count),
         ("directory_requests_made", Unit::Count),

@@ -316,6 +316,7 @@ fn finished(run: RunId, summary: &RunSummary, next: Option<Time>, privacy: Priva
         quarantined,
         resting,
         shadowed,
+        unread,
         frozen,
         people,
         directory_requests,
@@ -329,7 +330,7 @@ fn finished(run: RunId, summary: &RunSummary, next: Option<Time>, privacy: Priva
     } = summary;
     let by_name = |counts: &BTreeMap<Operation, u32>| counts.iter().map(|(o, count)| (o.name(), *count)).collect();
     // A refusal may quote protected people; what a run failed of never names anybody.
-    let told = privacy.shows_usernames() || matches!(result.as_str(), "done" | "nothing_to_do" | "failed");
+    let told = privacy.shows_usernames() || matches!(result.as_str(), "done" | "nothing_to_do" | "reading" | "failed");
     FinishedBody {
         run,
         result,
@@ -345,6 +346,7 @@ fn finished(run: RunId, summary: &RunSummary, next: Option<Time>, privacy: Priva
         quarantined: *quarantined,
         resting: *resting,
         shadowed: *shadowed,
+        unread: *unread,
         frozen: frozen
             .iter()
             .map(|(source, FrozenSource { message, hint })| FrozenBody {

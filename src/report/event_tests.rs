@@ -161,6 +161,7 @@ fn finished(result: &str, message: &str) -> JournalEntry {
         quarantined: 9,
         resting: 11,
         shadowed: 10,
+        unread: 12,
         frozen: [(
             "okta".into(),
             FrozenSource { message: "GET /api/v1/users: 503".into(), hint: "wait for Okta".into() },

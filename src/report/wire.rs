@@ -163,6 +163,7 @@ pub(super) struct FinishedBody<'a> {
     pub(super) quarantined: u32,
     pub(super) resting: u32,
     pub(super) shadowed: u32,
+    pub(super) unread: u32,
     pub(super) frozen: Vec<FrozenBody<'a>>,
     pub(super) people: &'a BTreeMap<SourceName, u32>,
     pub(super) directory_requests: &'a BTreeMap<SourceName, u32>,

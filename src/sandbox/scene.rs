@@ -272,6 +272,8 @@ pub struct ConfigText {
     pub secret: Option<String>,
     /// `rename = "recreate"`.
     pub recreate: bool,
+    /// Time between two runs of the schedule; `2m` otherwise.
+    pub every: Option<String>,
     /// More sections.
     pub more: String,
 }
@@ -308,8 +310,19 @@ fn table(source: SceneSource, sandbox: &Sandbox, tenant: &Tenant, everybody: boo
 /// A configuration for the scene. The secret is expected in the file `client-secret` beside it.
 #[must_use]
 pub fn configuration(sandbox: &Sandbox, tenant: &Tenant, text: &ConfigText) -> String {
-    let ConfigText { sources, quota, everybody, leaver, authority, guard, first_run_applies, secret, recreate, more } =
-        text;
+    let ConfigText {
+        sources,
+        quota,
+        everybody,
+        leaver,
+        authority,
+        guard,
+        first_run_applies,
+        secret,
+        recreate,
+        every,
+        more,
+    } = text;
     let secret = secret.as_deref().unwrap_or("{ file = \"client-secret\" }");
     let (rate, burst, share) = quota.unwrap_or((2.0, 5, 1.0));
     let sources = if sources.is_empty() { &[SceneSource::Entra][..] } else { sources };
@@ -333,6 +346,7 @@ pub fn configuration(sandbox: &Sandbox, tenant: &Tenant, text: &ConfigText) -> S
         ("rename", if *recreate { "rename    = \"recreate\"\n" } else { "" }.to_owned()),
         ("leaver", or(leaver, LEAVER)),
         ("guard", or(guard, GUARD)),
+        ("every", or(every, "2m")),
         ("more", more.clone()),
     ];
     let template = include_str!("scene.toml").to_owned();

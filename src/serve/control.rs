@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 
 use super::RunResult;
 use crate::model::{Plan, RunId, RunSummary, Trigger};
-use crate::planner::guard::Refusal;
+use crate::planner::guard::{NotYet, Refusal};
 use crate::reconcile::{Ended, Order, Progress, RunError, chain};
 
 /// Longest question in bytes.
@@ -75,6 +75,9 @@ pub enum Ending {
         plan: Box<Plan>,
         /// Why the guard refused it.
         refusal: Option<Box<Refusal>>,
+        /// Why the guard could not weigh it yet.
+        #[serde(default)]
+        not_yet: Option<Box<NotYet>>,
         /// In numbers.
         summary: Box<RunSummary>,
     },
@@ -110,9 +113,12 @@ impl Ending {
     #[must_use]
     pub fn of(result: RunResult) -> Self {
         match result {
-            Ok(Ended { plan, refusal, summary }) => {
-                Self::Ran { plan: Box::new(plan), refusal: refusal.map(Box::new), summary: Box::new(summary) }
-            }
+            Ok(Ended { plan, refusal, not_yet, summary }) => Self::Ran {
+                plan: Box::new(plan),
+                refusal: refusal.map(Box::new),
+                not_yet: not_yet.map(Box::new),
+                summary: Box::new(summary),
+            },
             Err(error) => {
                 let told = matches!(error, RunError::NoDirectory { .. });
                 Self::Failed { message: chain(&error), hint: error.hint(), told }

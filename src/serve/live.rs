@@ -29,6 +29,8 @@ pub struct SoFar {
     pub read: u32,
     /// Sources that could not be read.
     pub unread: u32,
+    /// Existing users that are read in detail, and how many there are, once some were.
+    pub details: Option<(u32, u32)>,
     /// The plan, once it is made.
     pub plan: Option<PlanCounts>,
     /// Changes with an outcome.
@@ -41,8 +43,8 @@ pub struct SoFar {
 
 impl SoFar {
     fn new(run: RunId, trigger: Trigger, since: Time) -> Self {
-        let (read, unread, plan, applied, failed, refused) = (0, 0, None, 0, 0, None);
-        Self { run, trigger, since, last: "started", read, unread, plan, applied, failed, refused }
+        let (read, unread, details, plan, applied, failed, refused) = (0, 0, None, None, 0, 0, None);
+        Self { run, trigger, since, last: "started", read, unread, details, plan, applied, failed, refused }
     }
 
     fn hear(&mut self, progress: &Progress) {
@@ -50,6 +52,7 @@ impl SoFar {
         match progress {
             Progress::SourceRead { .. } => self.read += 1,
             Progress::SourceFailed { .. } => self.unread += 1,
+            Progress::Details { read, of } => self.details = Some((*read, *of)),
             Progress::Planned { counts } => self.plan = Some(*counts),
             Progress::Refused { digest, .. } => self.refused = Some(digest.clone()),
             Progress::Applied { outcome, .. } => {
@@ -61,6 +64,7 @@ impl SoFar {
             | Progress::Looked { .. }
             | Progress::Settled { .. }
             | Progress::Passed { .. }
+            | Progress::NotYet { .. }
             | Progress::SinkBehind { .. }
             | Progress::Untold { .. }
             | Progress::Quarantined { .. }

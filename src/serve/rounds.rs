@@ -249,7 +249,7 @@ impl<T: Target> Rounds<'_, T> {
             Ok(ended) => {
                 let (result, message) = (ended.summary.result.clone(), ended.summary.message.clone());
                 let whole = order.user.is_none() && order.source.is_none() && order.undo.is_none();
-                let succeeded = whole && matches!(&*result, "done" | "nothing_to_do" | "partly");
+                let succeeded = whole && ended.summary.carried_out();
                 (LastRun { at, result, message }, succeeded)
             }
             // Nothing was tried, or nothing came of it.

@@ -31,6 +31,7 @@ impl Watch for Log {
             Progress::Refused { digest, message: _ } => {
                 tracing::error!(%centre, digest, "plan {digest} refused by the guard; see: rollcall status");
             }
+            Progress::NotYet { message } => tracing::info!(%centre, "{message}"),
             Progress::SinkBehind { sink, rejected, message } => {
                 tracing::warn!(%centre, sink, rejected, "report sink `{sink}` is behind: {}", message.unwrap_or_default());
             }

@@ -45,7 +45,7 @@ pub enum Phase {
 pub struct LastRun {
     /// When.
     pub at: Time,
-    /// `done`, `nothing_to_do`, `partly`, `refused`, `failed`, or `abandoned`.
+    /// `done`, `nothing_to_do`, `partly`, `reading`, `refused`, `failed`, or `abandoned`.
     pub result: String,
     /// One sentence; without personal values, except that a refusal names protected people as they are configured.
     pub message: String,

@@ -22,8 +22,8 @@ use super::keeper::Keeper;
 use super::rounds::{Outside, Parting, rounds};
 use super::*;
 use crate::model::{
-    CallError, Catalogue, Change, ConnectUserId, Done, IdentityManagement, Instance, Inventory, Look, Operation,
-    SubjectKind,
+    CallError, Catalogue, Change, ConnectUser, ConnectUserId, Done, IdentityManagement, Instance, Inventory, Look,
+    Operation, SubjectKind,
 };
 use crate::planner::rules::{FieldMapping, LeaverRules, Limits, RenamePolicy, Rules};
 use crate::reconcile::RunCounts;
@@ -77,6 +77,14 @@ impl Target for Fake {
         let instance = Instance { id: "i".into(), arn, alias: None, identity_management };
         let (catalogue, users, quick_connects) = (Catalogue::default(), BTreeMap::new(), Vec::new());
         Ok(Inventory { at, instance, catalogue, users, quick_connects })
+    }
+
+    async fn details(
+        &self,
+        _: &BTreeSet<ConnectUserId>,
+        _: &Inventory,
+    ) -> Result<BTreeMap<ConnectUserId, Option<ConnectUser>>, CallError> {
+        Ok(BTreeMap::new())
     }
 
     fn set_own_writes(&self, _: BTreeMap<ConnectUserId, Time>) {}

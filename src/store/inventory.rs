@@ -56,10 +56,29 @@ impl Store {
             }
         }
         for id in stored.keys() {
-            sqlx::query("DELETE FROM connect_user WHERE id = ?1").bind(id).execute(tx.conn()?).await?;
-            sqlx::query("DELETE FROM own_write WHERE connect_user = ?1").bind(id).execute(tx.conn()?).await?;
+            remove_user(&mut tx, id).await?;
         }
         replace_quick_connects(&mut tx, quick_connects).await?;
+        tx.commit().await
+    }
+
+    /// Puts some users that were read into the remembered inventory; `None`: there is no such user (any more).
+    ///
+    /// # Errors
+    /// [`StoreError::LeaseLost`], or if the file cannot be written.
+    pub async fn save_details(
+        &self,
+        lease: &RunLease,
+        read: &BTreeMap<ConnectUserId, Option<ConnectUser>>,
+    ) -> Result<(), StoreError> {
+        let mut writer = self.writer().await?;
+        let mut tx = writer.begin_for(Some(lease)).await?;
+        for (id, user) in read {
+            match user {
+                Some(user) => put_user(&mut tx, id, &encode(user)?).await?,
+                None => remove_user(&mut tx, id.as_str()).await?,
+            }
+        }
         tx.commit().await
     }
 
@@ -113,6 +132,12 @@ async fn put_user(tx: &mut Tx<'_>, id: &ConnectUserId, body: &str) -> Result<(),
     .bind(body)
     .execute(tx.conn()?)
     .await?;
+    Ok(())
+}
+
+async fn remove_user(tx: &mut Tx<'_>, id: &str) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM connect_user WHERE id = ?1").bind(id).execute(tx.conn()?).await?;
+    sqlx::query("DELETE FROM own_write WHERE connect_user = ?1").bind(id).execute(tx.conn()?).await?;
     Ok(())
 }
 

@@ -69,14 +69,15 @@ impl Store {
         tx.commit().await
     }
 
-    /// When a run last ended that looked and carried out what the guard let through, wholly or in part.
+    /// When a run last ended that looked and carried out what the guard let through, wholly or in part, or read what has to be
+    /// known before.
     ///
     /// # Errors
     /// If the file cannot be read.
     pub async fn last_success(&self) -> Result<Option<Time>, StoreError> {
         let mut reader = self.reader().await;
         let row: Option<Option<i64>> = sqlx::query_scalar(
-            "SELECT finished_at FROM run WHERE summary ->> '$.result' IN ('done', 'nothing_to_do', 'partly')
+            "SELECT finished_at FROM run WHERE summary ->> '$.result' IN ('done', 'nothing_to_do', 'partly', 'reading')
              ORDER BY seq DESC LIMIT 1",
         )
         .fetch_optional(&mut *reader)

@@ -5,6 +5,8 @@
 
 mod console;
 mod contract;
+mod demo;
+mod first_day;
 mod guard;
 mod house;
 mod killed;

@@ -15,6 +15,7 @@
 //! logs      what is never in a log line
 //! shrink    the shortest story that breaks the same law
 //! tally     numbers
+//! first_day the first day of an instance that had users before
 //! day       one bad day of 500 people, beside its calm twin
 //! ```
 //!
@@ -28,6 +29,7 @@
 mod clock;
 mod day;
 mod door;
+mod first_day;
 mod laws;
 mod logs;
 mod model;
@@ -88,7 +90,8 @@ fn main() -> ExitCode {
 /// The names of the tests, as a harness wants them.
 fn tests() -> Vec<String> {
     let seeds = (0..TESTS).map(|at| format!("seeds_from_{}", at * SEEDS_PER_TEST));
-    seeds.chain(["the_same_seed_is_the_same_story".to_owned()]).collect()
+    let others = std::iter::once("the_same_seed_is_the_same_story").chain(first_day::TESTS);
+    seeds.chain(others.map(str::to_owned)).collect()
 }
 
 fn list(ignored: bool) -> ExitCode {
@@ -101,6 +104,7 @@ fn list(ignored: bool) -> ExitCode {
 fn test(name: &str) -> ExitCode {
     match name.strip_prefix("seeds_from_").and_then(|from| from.parse().ok()) {
         Some(from) => many(from, SEEDS_PER_TEST, 1),
+        None if first_day::TESTS.contains(&name) => first_day::test(name),
         None => repeated(),
     }
 }

@@ -34,6 +34,7 @@ impl Tally {
                 "nothing_to_do" => "nothing to do",
                 "partly" => "partly done",
                 "refused" => "refused",
+                "reading" => "reading",
                 _ => "planned",
             },
             Went::Failed(_) => "failed",

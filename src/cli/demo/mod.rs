@@ -4,7 +4,7 @@
 //! command line calls them.
 //!
 //! One story for one directory ([`day`]), with what only Okta ([`okta`]) and only a SCIM server ([`scim`]) can do, and one
-//! for two directories at once ([`both`]). [`Walk`] is what they share.
+//! for two directories at once ([`both`]). [`Walk`] is what they share. Afterwards it stays ([`stay`]), if it is let.
 //!
 //! Invariant: a step that does not end as its heading says makes the demo fail, so that it can be a check as well.
 
@@ -13,6 +13,7 @@ mod crash;
 mod day;
 mod okta;
 mod scim;
+mod stay;
 
 use std::path::PathBuf;
 
@@ -22,6 +23,7 @@ use connectors::DirectoryUser;
 use serde_json::{Value, json};
 
 use super::sandbox::{self, Directory};
+use super::signals::Signals;
 use super::style::Style;
 use super::{Door, Exit, PlanArgs, SyncArgs, check, explain, history, rules, status, sync};
 use crate::model::RunSummary;
@@ -43,7 +45,7 @@ const BURST: u32 = 10;
 /// What `demo` takes.
 #[derive(Debug, Clone, Args)]
 pub(super) struct DemoArgs {
-    /// End after the walk instead of leaving the remote systems up to play with.
+    /// End after the walk instead of serving the console, with people who come and go.
     #[arg(long)]
     once: bool,
     /// Which directory the story is about.
@@ -57,29 +59,21 @@ pub(super) struct DemoArgs {
 /// If a step does not end as it should.
 pub(super) async fn demo(args: &DemoArgs) -> anyhow::Result<Exit> {
     let walk = Walk::begin(args.source).await?;
-    walk.first_day().await?;
-    if args.source == Directory::Both {
-        walk.two_directories().await?;
-    } else {
-        walk.working_day().await?;
-        match args.source {
-            Directory::Okta => walk.only_okta().await?,
-            Directory::Scim => walk.only_scim().await?,
-            Directory::Entra | Directory::Both => {}
+    let mut signals = Signals::listen()?;
+    tokio::select! {
+        told = walk.story() => told?,
+        () = signals.stop() => {
+            println!("\nEnded in the middle; what was made until then is in {}", walk.folder.display());
+            return Ok(Exit::Failed);
         }
-        walk.drift().await?;
-        walk.bad_day().await?;
     }
-    walk.evening().await?;
-    println!("\nThe state file is {}; look at it with", walk.folder.join("rollcall.db").display());
-    println!("  rollcall --config {} status", walk.door.config.display());
     if !args.once {
-        println!(
-            "\nThe remote systems stay up until Ctrl-C. Their own interface: {}",
-            walk.sandbox.addresses.control_url
-        );
-        tokio::signal::ctrl_c().await?;
+        return walk.stay().await;
     }
+    walk.where_to_look();
+    println!(
+        "\nFor the console leave --once away: the demo then serves it, with people who come and go, until Ctrl-C."
+    );
     walk.sandbox.shutdown().await;
     Ok(Exit::Done)
 }
@@ -88,6 +82,8 @@ struct Walk {
     folder: PathBuf,
     door: Door,
     sandbox: Sandbox,
+    /// What its configuration says differently.
+    text: ConfigText,
     directory: Directory,
     style: Style,
 }
@@ -107,7 +103,29 @@ impl Walk {
         let text = ConfigText { sources, quota, more, ..ConfigText::default() };
         sandbox::write_files(&folder, &scene::configuration(&sandbox, &sandbox.tenant, &text))?;
         let door = Door { config: folder.join("rollcall.toml"), json: false };
-        Ok(Self { folder, door, sandbox, directory, style: Style::of_stdout() })
+        Ok(Self { folder, door, sandbox, text, directory, style: Style::of_stdout() })
+    }
+
+    async fn story(&self) -> anyhow::Result<()> {
+        self.first_day().await?;
+        if self.directory == Directory::Both {
+            self.two_directories().await?;
+        } else {
+            self.working_day().await?;
+            match self.directory {
+                Directory::Okta => self.only_okta().await?,
+                Directory::Scim => self.only_scim().await?,
+                Directory::Entra | Directory::Both => {}
+            }
+            self.drift().await?;
+            self.bad_day().await?;
+        }
+        self.evening().await
+    }
+
+    fn where_to_look(&self) {
+        println!("\nThe state file is {}; look at it with", self.folder.join("rollcall.db").display());
+        println!("  rollcall --config {} status", self.door.config.display());
     }
 
     fn heading(&self, title: &str) {

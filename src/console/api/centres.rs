@@ -37,7 +37,7 @@ pub(super) struct Centre {
     next: Option<DateTime<Utc>>,
     /// When a run last succeeded, wholly or in part.
     succeeded: Option<DateTime<Utc>>,
-    /// How the last run ended: `done`, `nothing_to_do`, `partly`, `refused`, `failed` or `abandoned`.
+    /// How the last run ended: `done`, `nothing_to_do`, `partly`, `reading`, `refused`, `failed` or `abandoned`.
     last_result: Option<String>,
     /// When.
     last_at: Option<DateTime<Utc>>,

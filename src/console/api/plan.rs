@@ -37,12 +37,14 @@ pub(super) struct Wanted {
 pub(super) struct Plan {
     /// What it was made from: the state of this moment.
     at: DateTime<Utc>,
-    /// What an approval of it would name.
-    digest: String,
+    /// What an approval of it would name; absent while the plan grows by itself.
+    digest: Option<String>,
     /// Calls and time, for people.
     forecast: String,
     /// Why the guard would hold it, if it would.
     refused: Option<Refused>,
+    /// Why the guard cannot weigh it yet, if that is so.
+    not_yet: Option<Reading>,
     /// People by consequence.
     groups: Vec<Counted>,
     /// Rows in all that are meant.
@@ -62,6 +64,19 @@ pub(super) struct Refused {
     hint: String,
     /// Whether an approval would let it through.
     approvable: bool,
+}
+
+/// Existing users are being read: nobody is asked about the plan before all of them are.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Reading {
+    /// In a sentence.
+    message: String,
+    /// Existing users that are read.
+    read: u32,
+    /// Existing users.
+    existing: u32,
+    /// Seconds that the others take at the least.
+    least_secs: u64,
 }
 
 /// A consequence.
@@ -125,8 +140,15 @@ pub(super) async fn plan(At(view): At, Asked(wanted): Asked<Wanted>) -> Result<J
         hint: refusal.hint.clone(),
         approvable: refusal.approvable,
     });
-    let (at, digest, forecast) = (known.plan.at, known.digest.clone(), fate::forecast(&known.plan));
-    Ok(Json(Plan { at, digest, forecast, refused, groups: counted, total, people: people.collect() }))
+    let not_yet = known.not_yet.as_ref().map(|not_yet| Reading {
+        message: not_yet.message.clone(),
+        read: not_yet.read,
+        existing: not_yet.existing,
+        least_secs: not_yet.least_millis.div_ceil(1_000),
+    });
+    let (at, forecast) = (known.plan.at, fate::forecast(&known.plan));
+    let digest = not_yet.is_none().then(|| known.digest.clone());
+    Ok(Json(Plan { at, digest, forecast, refused, not_yet, groups: counted, total, people: people.collect() }))
 }
 
 /// Which plan.

@@ -42,7 +42,7 @@ pub(super) struct Run {
 /// A run in numbers.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Summary {
-    /// `done`, `nothing_to_do`, `partly`, `refused` or `failed`.
+    /// `done`, `nothing_to_do`, `partly`, `reading`, `refused` or `failed`.
     result: String,
     /// One sentence; why it failed or was refused.
     message: String,
@@ -62,6 +62,8 @@ pub(super) struct Summary {
     in_doubt: u32,
     /// People for whom somebody is needed.
     held: u32,
+    /// Existing users that are still to be read before everything is decided.
+    unread: u32,
     /// Requests to the directories.
     directory_requests: u32,
     /// Calls to Connect, every attempt counted.
@@ -90,6 +92,7 @@ impl Summary {
             failed: summary.failed,
             in_doubt: summary.in_doubt,
             held: summary.quarantined,
+            unread: summary.unread,
             directory_requests: summary.directory_requests.values().sum(),
             calls: summary.calls.values().sum(),
             throttled: summary.throttled.values().sum(),

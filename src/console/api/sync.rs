@@ -27,6 +27,7 @@ use super::super::view::View;
 use super::super::{Console, acts};
 use super::problem::{Problem, Sent};
 use super::runs::Summary;
+use crate::planner::guard::{NotYet, Refusal};
 use crate::serve::control::Ask;
 
 /// What is to be done. An empty object: everybody, of the only contact centre.
@@ -78,7 +79,7 @@ pub(super) struct Asking {
 pub(super) struct Ended {
     /// Whether it came to its end, or could not be carried out.
     ran: bool,
-    /// Why it could not be carried out, or why the guard refused its plan.
+    /// Why it could not be carried out, why the guard refused its plan, or why it could not weigh it yet.
     message: Option<String>,
     /// One thing to do.
     hint: Option<String>,
@@ -103,6 +104,12 @@ pub(super) struct Counts {
     calls: u32,
 }
 
+/// What the guard has against a plan, or is waiting for, and one thing to do.
+fn said<'e>(refusal: &'e Option<Box<Refusal>>, not_yet: &'e Option<Box<NotYet>>) -> Option<(&'e String, &'e String)> {
+    let refused = refusal.as_ref().map(|refusal| (&refusal.message, &refusal.hint));
+    refused.or_else(|| not_yet.as_ref().map(|not_yet| (&not_yet.message, &not_yet.hint)))
+}
+
 impl Ended {
     fn of(end: &End) -> Self {
         match end {
@@ -114,10 +121,10 @@ impl Ended {
                 summary: None,
                 plan: None,
             },
-            End::Ran { run: _, counts, refusal, summary } => Self {
+            End::Ran { run: _, counts, refusal, not_yet, summary } => Self {
                 ran: true,
-                message: refusal.as_ref().map(|refusal| refusal.message.clone()),
-                hint: refusal.as_ref().map(|refusal| refusal.hint.clone()),
+                message: said(refusal, not_yet).map(|(message, _)| message.clone()),
+                hint: said(refusal, not_yet).map(|(_, hint)| hint.clone()),
                 digest: refusal.as_ref().map(|refusal| refusal.digest.clone()),
                 summary: Some(Summary::of(summary)),
                 plan: Some(Counts {

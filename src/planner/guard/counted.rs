@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use connectors::PersonKey;
 
-use crate::model::{Action, Attribute, Change, Facet, LeaveReason, Plan, Reason, Stage, Value};
+use crate::model::{Action, Attribute, Change, Facet, LeaveReason, Plan, Reason, Stage, Unread, Value};
 
 /// Departments that are shown as losing most.
 const SHOWN: usize = 3;
@@ -45,21 +45,40 @@ pub(super) fn removes(change: &Change) -> bool {
     taken_back || matches!(change.because, Reason::Left { .. }) || matches!(change.action, Action::Delete { .. })
 }
 
+/// Whether a person's user was ours before this plan. Whoever is touched by nothing was not just matched.
+pub(super) fn managed(plan: &Plan, person: &PersonKey) -> bool {
+    plan.stakes.touched.get(person).is_none_or(|holding| holding.managed)
+}
+
 impl<'a> Counted<'a> {
+    /// Whom the changes of the plan are for.
     pub(super) fn new(plan: &'a Plan) -> Self {
         let people = |which: &dyn Fn(&Change) -> bool| -> BTreeSet<&'a PersonKey> {
             plan.changes.iter().filter(|change| which(change)).map(|change| &change.person).collect()
         };
-        let managed = |person: &PersonKey| plan.stakes.touched.get(person).is_none_or(|holding| holding.managed);
         let left = people(&|change| removes(change) && !matches!(change.because, Reason::Renamed { .. }));
         let replaced = people(&|change| removes(change)).difference(&left).copied().collect();
         let updates = |change: &Change| matches!(change.action, Action::Update(_)) && !removes(change);
         Self {
             removed: people(&removes),
-            changed: people(&|change| updates(change) && managed(&change.person)),
+            changed: people(&|change| updates(change) && managed(plan, &change.person)),
             adopted: people(&|change| matches!(change.action, Action::Adopt { .. })),
             replaced,
         }
+    }
+
+    /// The same, as if nothing that nobody has read were as it is wished.
+    pub(super) fn at_worst(plan: &'a Plan) -> Self {
+        let mut counted = Self::new(plan);
+        for Unread { person, replaced } in plan.details.unread.values() {
+            if *replaced {
+                counted.removed.insert(person);
+                counted.replaced.insert(person);
+            } else if managed(plan, person) && !counted.removed.contains(person) {
+                counted.changed.insert(person);
+            }
+        }
+        counted
     }
 
     /// Whether no existing user is touched.

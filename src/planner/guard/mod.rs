@@ -9,6 +9,7 @@
 //! approval    whether an approval holds, and why not
 //! digest      what an approval names
 //! names       names in the limits that Connect does not have
+//! unread      plans that grow while users are read: what goes now, and what waits
 //! ```
 //!
 //! Budgets are by consequence: people removed, people changed, people given power over others, people taken out of one
@@ -20,7 +21,8 @@
 //! exactly what was refused.
 //! Invariant: one more guarded change never lets a plan through that was refused without it. Hence nothing that a plan
 //! gives is set against what it takes: Connect may refuse to give.
-//! Invariant: what was not seen counts as the worse case.
+//! Invariant: what was not seen counts as the worse case; a plan that is too much only because of it is not refused, but
+//! waits until it is seen ([`NotYet`]).
 //! Deliberately absent: creates without a privileged profile. They take nothing from anybody, no limit counts them, and
 //! somebody who joins between a refusal and its approval does not void the approval.
 
@@ -34,6 +36,7 @@ mod privilege;
 mod protected;
 #[cfg(test)]
 mod tests;
+mod unread;
 
 use std::collections::BTreeMap;
 
@@ -49,6 +52,7 @@ use privilege::Privileged;
 
 pub use digest::digest;
 pub use names::unknown_names;
+pub use unread::{NotYet, known_part};
 
 /// What the guard says.
 #[derive(Debug)]
@@ -58,6 +62,8 @@ pub enum Verdict {
     Approved(Box<ApprovedPlan>),
     /// Must not be applied; the plan comes back with why.
     Refused(Box<Plan>, Refusal),
+    /// Cannot be weighed, and must not be applied, before more of the existing users is read.
+    NotYet(Box<Plan>, NotYet),
 }
 
 /// Why a plan was refused, with the numbers.
@@ -80,10 +86,14 @@ pub struct Refusal {
     pub hint: String,
 }
 
-/// Lets a plan through, or refuses it.
+/// Lets a plan through, or refuses it. Of a plan that still grows, the part that is known ([`known_part`]).
 pub fn review(plan: Plan, limits: &Limits, approval: Option<&Approval>, at: Time) -> Verdict {
+    let plan = match known_part(plan, limits) {
+        (plan, None) => plan,
+        (plan, Some(not_yet)) => return Verdict::NotYet(Box::new(plan), not_yet),
+    };
     let digest = digest(&plan, limits);
-    let Weighed { never, mut over, canaries, why, largest } = weigh(&plan, limits);
+    let Weighed { never, mut over, canaries, why, largest } = weigh(&plan, limits, &Counted::new(&plan));
     let standing = Standing::of(approval, &digest, limits.approval_secs, at);
     if never.is_empty() && (over.is_empty() || standing == Standing::Holds) {
         return Verdict::Approved(Box::new(ApprovedPlan::by_guard(plan)));
@@ -149,7 +159,7 @@ struct Weighed {
     largest: Vec<(String, u32, u32)>,
 }
 
-fn weigh(plan: &Plan, limits: &Limits) -> Weighed {
+fn weigh(plan: &Plan, limits: &Limits, counted: &Counted<'_>) -> Weighed {
     // Every limit is named: a new one must be weighed here before this compiles again.
     let Limits {
         max_removed,
@@ -162,12 +172,11 @@ fn weigh(plan: &Plan, limits: &Limits) -> Weighed {
         protected,
         approval_secs: _,
     } = limits;
-    let counted = Counted::new(plan);
     let managed = plan.managed;
     let mut weighed = Weighed { why: counted.why(plan), largest: counted.largest(plan), ..Weighed::default() };
     weighed.never.extend(protected::removed(plan, protected));
 
-    let silent = silent_canaries(plan, &counted);
+    let silent = silent_canaries(plan, counted);
     weighed.canaries = !silent.is_empty();
     let over_all = |people: usize, how: &str, limit: &Limit| {
         let numbers = over(limit, people, managed, Limit::FRACTION_FLOOR)?;
@@ -180,12 +189,12 @@ fn weigh(plan: &Plan, limits: &Limits) -> Weighed {
     weighed.over.extend(changed);
     let raised = privilege::raised(plan, &Privileged::of(privileged, &plan.stakes));
     weighed.over.extend(raised.over(max_raised, managed).map(Said::from));
-    for leaving in floors::leaving(plan, &counted, max_leaving_profile) {
+    for leaving in floors::leaving(plan, counted, max_leaving_profile) {
         weighed.over.push(leaving.message.into());
         weighed.why.push(leaving.why);
     }
-    weighed.over.extend(floors::emptied(plan, &counted, *max_emptied).map(Said::from));
-    weighed.over.extend(floors::below(plan, &counted, never_below).into_iter().map(Said::from));
+    weighed.over.extend(floors::emptied(plan, counted, *max_emptied).map(Said::from));
+    weighed.over.extend(floors::below(plan, counted, never_below).into_iter().map(Said::from));
     weighed.over.extend(protected::lowered(plan, protected));
     weighed.over.extend(counted.first_run(plan).map(Said::from));
     weighed

@@ -94,7 +94,7 @@ fn unread_details_are_asked_for_unless_remembered() {
     let unread = "c-1 ada.king owner=entra/1 details=unread last=Queen route=Basic\n";
     check(directory, unread, "~ c-1 routing: Basic → Care Voice [mapped]\n ? entra/1 DetailsUnread");
     let world = World::new(directory, unread);
-    assert_eq!(world.plan().details_needed.len(), 1);
+    assert_eq!(world.plan().details.left(), 1);
     check(
         directory,
         &format!("{unread} memory entra/1 link=c-1 wrote.mail=ada@example.com wrote.mobile="),

@@ -128,7 +128,7 @@ fn what_nobody_has_read_is_read_first() {
     let plan = world.plan();
     let sales = "~ c-1 routing: Care Voice → Sales Voice [mapped]";
     assert_eq!(render(&plan), [sales, "? entra/1 Rename", "? entra/1 DetailsUnread"], "everything else keeps flowing");
-    assert!(plan.details_needed.contains(&"c-1".into()));
+    assert!(plan.details.unread[&"c-1".into()].replaced);
 }
 
 #[test]

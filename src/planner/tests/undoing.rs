@@ -341,7 +341,7 @@ fn values_that_nobody_has_read_are_not_guessed() {
     user.attributes.insert(Attribute::Mobile, Seen::Unread);
     let plan = back(&world, &taken);
     check(&plan, "? entra/1 NotUndone");
-    assert_eq!(plan.details_needed.len(), 1, "read it and plan again");
+    assert_eq!(plan.details.left(), 1, "read it and plan again");
 }
 
 #[test]

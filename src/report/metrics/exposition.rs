@@ -110,6 +110,11 @@ fn standing() -> Vec<Family> {
         gauge("people_shadowed", "People whose record of another source decides", |metrics, _| {
             planned(metrics, |summary| summary.shadowed)
         }),
+        gauge(
+            "users_unread",
+            "Existing Connect users that are to be read before everything is decided",
+            |metrics, _| planned(metrics, |summary| summary.unread),
+        ),
         gauge("source_frozen", "1 for a source that the last run could not read", |metrics, _| {
             of_last(metrics, |last| {
                 let read = metrics.people.keys().filter(|name| !last.summary.frozen.contains_key(*name));

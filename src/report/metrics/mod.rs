@@ -24,7 +24,7 @@ pub use exposition::{CONTENT_TYPE, exposition};
 use crate::model::{Operation, RunSummary, Time};
 
 /// The words that a run's result may be.
-const RESULTS: [&str; 5] = ["done", "nothing_to_do", "partly", "refused", "failed"];
+const RESULTS: [&str; 6] = ["done", "nothing_to_do", "partly", "reading", "refused", "failed"];
 
 /// How one run ended, as far as metrics tell it.
 #[derive(Debug, Clone, Copy)]

@@ -168,6 +168,28 @@ async fn a_held_plan_is_approved_on_a_page_of_its_own() {
 }
 
 #[tokio::test]
+async fn a_plan_that_still_grows_has_no_button_and_says_why() {
+    let world = World::with(160, |scene| scene.existing = 120, |text| text.first_run_applies = false).await;
+    let connect = world.sandbox.connect.clone();
+    let reads = || connect.quota().calls().get("DescribeUser").map_or(0, |calls| calls.calls);
+    assert!(world.cut_short(|_| reads() > 30).await, "it dies while it reads");
+    let desk = Desk::of(world).await;
+    let cookie = desk.sign_in().await;
+    for page in ["/today", "/plan"] {
+        let page = desk.get(&desk.at(page), &cookie).await.ok();
+        says(&page, &["Not weighed yet", " of 120 existing users are read", "There is no button yet"]);
+        assert!(!page.contains("<button type=\"submit\">Approve"), "{}", text(&page));
+    }
+    says(&desk.get(&desk.at("/plan"), &cookie).await.ok(), &["So far, the plan would make", "Adoptions 120"]);
+
+    desk.world.sync().await.unwrap();
+    assert!(reads() <= 120 + 10, "what was read is kept");
+    let today = desk.get(&desk.at("/today"), &cookie).await.ok();
+    says(&today, &["Waits for approval"]);
+    assert!(!text(&today).contains("Not weighed yet"));
+}
+
+#[tokio::test]
 async fn names_that_are_markup_or_formulas_are_inert() {
     let mut world = World::of(8).await;
     let evil = "<script>alert(1)</script>\"><img src=x onerror=alert(2)>";

@@ -400,10 +400,10 @@ impl Laws {
         if matches!(how, How::One(_)) {
             return Ok(());
         }
+        let everybody: BTreeSet<String> = ended.plan.decisions.keys().map(ToString::to_string).collect();
         for (key, person) in truth.here() {
             let frozen = ended.summary.frozen.keys().any(|name| name.as_str() == truth.books[person.source].name);
-            let decided = ended.plan.decisions.keys().any(|decided| decided.to_string() == *key);
-            if !frozen && !decided {
+            if !frozen && !everybody.contains(key) {
                 return Err(Violation::of(DECISION, format!("{key} has none")));
             }
         }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use axum::Router;
 use chrono::TimeDelta;
 use fastrand::Rng;
-use rollcall::model::{Change, Decision, Reason, Time};
+use rollcall::model::{Change, Decision, Reason, RunSummary, Time};
 use rollcall::reconcile::{Ended, RunError};
 use rollcall::sandbox::Sandbox;
 use rollcall::sandbox::scene::{self, CLIENT_SECRET};
@@ -59,6 +59,8 @@ pub(crate) struct Stage {
     /// What people were decided about in the last whole run that was carried out.
     pub(crate) decided: BTreeMap<String, Decision>,
     approve: Option<String>,
+    /// How the last run ended that came to its end; none if it failed or died.
+    pub(crate) last: Option<RunSummary>,
     /// A directory gave an empty page where there was none since everybody was read last: what it hid nobody can know.
     hidden: bool,
     routers: Arc<BTreeMap<u16, Router>>,
@@ -117,6 +119,7 @@ impl Stage {
             neighbour: 0,
             decided: BTreeMap::new(),
             approve: None,
+            last: None,
             hidden: false,
             routers: Arc::new(routers),
             turn,
@@ -191,6 +194,10 @@ impl Stage {
         self.hidden = hides || (self.hidden && !all_read);
         self.last_call = Instant::now();
         self.tally.run(&went);
+        self.last = match &went {
+            Went::Ended(ended) => Some(ended.summary.clone()),
+            Went::Failed(_) | Went::Died => None,
+        };
         self.truth.hidden = self.hidden;
         self.laws.see_writes(&self.sandbox, &self.truth, &self.rules)?;
         let throttles = self.throttled() - throttled;
@@ -221,6 +228,11 @@ impl Stage {
             Went::Died => {}
         }
         Ok(())
+    }
+
+    /// The plan that waits for an approval, which the next run brings along.
+    pub(crate) fn asked(&self) -> Option<&str> {
+        self.approve.as_deref()
     }
 
     /// What goes wrong.

@@ -59,7 +59,7 @@ fn guards(change: &Change, limits: &Limits, plan: &Plan) -> bool {
 }
 
 fn passes(plan: &Plan, limits: &Limits) -> bool {
-    refusal(plan.clone(), limits, None).is_none()
+    matches!(review(plan.clone(), limits, None, now()), Verdict::Approved(_))
 }
 
 /// Connect users with this profile, whoever they belong to.

@@ -5,6 +5,7 @@
 //! floors      routing profiles, departments, fewest users
 //! people      canaries and protected people
 //! approvals   digests, expiry, the first run
+//! unread      plans that grow while existing users are read
 //! laws        what holds for every world and every limit
 //! ```
 
@@ -13,6 +14,7 @@ mod budgets;
 mod floors;
 mod laws;
 mod people;
+mod unread;
 
 use super::super::testing::{World, limits, now};
 use super::*;
@@ -74,7 +76,7 @@ fn directory_decides(mut world: World) -> World {
 
 fn refusal(plan: Plan, limits: &Limits, approval: Option<&Approval>) -> Option<Refusal> {
     match review(plan, limits, approval, now()) {
-        Verdict::Approved(_) => None,
+        Verdict::Approved(_) | Verdict::NotYet(..) => None,
         Verdict::Refused(_, refusal) => Some(refusal),
     }
 }
