@@ -2,6 +2,8 @@
 //!
 //! Deliberately absent: decisions.
 
+mod shown;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -255,6 +257,7 @@ pub async fn console_centre(
             let source = sources.iter().find(|known| known.name() == source);
             source.map_or_else(|| attribute.to_string(), |source| source.field_of(attribute))
         }),
+        parts: shown::parts(config),
     })
 }
 

@@ -28,6 +28,8 @@ use super::{Console, page, secret, session};
 
 /// Longest body of a request, in bytes. Forms here have two short fields.
 pub(super) const LONGEST_BODY: usize = 64 * 1024;
+/// The same where a text of rules is sent.
+pub(super) const LONGEST_TEXT: usize = 256 * 1024;
 /// How long a request may take, body included.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -71,7 +73,7 @@ pub(super) async fn outermost(State(console): State<Console>, request: Request, 
 pub(super) async fn outer(State(console): State<Console>, mut request: Request, next: Next) -> Response {
     let headers = request.headers();
     let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    if length.is_some_and(|length| length > LONGEST_BODY) {
+    if length.is_some_and(|length| length > longest(request.uri().path())) {
         return page::plain(StatusCode::PAYLOAD_TOO_LARGE, "that is too much", "forms here are small").into_response();
     }
     // A page of another site whose name was made to point here would be asked with its own name.
@@ -95,6 +97,12 @@ pub(super) async fn outer(State(console): State<Console>, mut request: Request, 
     next.run(request).await
 }
 
+/// How long the body of a request may be.
+fn longest(path: &str) -> usize {
+    let text = path.ends_with("/rules/what-if") || path.ends_with("/rules/what-if.csv");
+    if text && path.starts_with("/c/") { LONGEST_TEXT } else { LONGEST_BODY }
+}
+
 /// Asks for a session, and for its word where something is done.
 pub(super) async fn inner(State(console): State<Console>, request: Request, next: Next) -> Response {
     let session = match session::of(&console, request.headers()).await {
@@ -107,7 +115,7 @@ pub(super) async fn inner(State(console): State<Console>, request: Request, next
     let mut request = request;
     if request.method() == Method::POST {
         let (parts, body) = request.into_parts();
-        let Ok(body) = to_bytes(body, LONGEST_BODY).await else {
+        let Ok(body) = to_bytes(body, longest(parts.uri.path())).await else {
             return page::plain(StatusCode::PAYLOAD_TOO_LARGE, "that is too much", "forms here are small")
                 .into_response();
         };

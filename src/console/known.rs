@@ -17,6 +17,7 @@ use connectors::{AttributeName, PersonKey, SourceName};
 use tokio::sync::watch;
 
 use super::index::{Given, Index};
+use super::parts::Parts;
 use super::today::first_day;
 use crate::model::{Observation, Operation, Plan, Stakes, Time};
 use crate::planner::guard::{self, Refusal, Verdict};
@@ -56,6 +57,8 @@ pub struct Centre {
     pub quota: QuotaOf,
     /// For the page of a person.
     pub field_of: FieldNames,
+    /// What the configuration says beyond the rules.
+    pub parts: Parts,
 }
 
 impl std::fmt::Debug for Centre {
@@ -207,10 +210,22 @@ impl Cache {
 }
 
 async fn derive(centre: &Arc<Centre>, mark: Mark, now: Time) -> Result<Option<Known>, Unknown> {
+    let Some((seen, frozen)) = observed(centre, now).await? else { return Ok(None) };
+    let days = centre.look.days(first_day(now)).await?;
+    let centre = centre.clone();
+    // Some hundred milliseconds of pure work with many people: not on a thread that answers.
+    let work = tokio::task::spawn_blocking(move || conclude(&centre, seen, mark, frozen, days));
+    work.await.map(Some).map_err(|_| Unknown::Broken)
+}
+
+/// What a plan would be made of now, and why which sources stand still; `None` if Connect was never looked at.
+pub(super) async fn observed(
+    centre: &Centre,
+    now: Time,
+) -> Result<Option<(Observation, BTreeMap<SourceName, String>)>, StoreError> {
     let store = &centre.look;
     let Some(connect) = store.inventory().await? else { return Ok(None) };
     let frozen = frozen(store).await?;
-    let days = store.days(first_day(now)).await?;
     let before = store.meta_get(RULES_DIGEST).await?;
     let seen = Observation {
         at: now,
@@ -222,10 +237,7 @@ async fn derive(centre: &Arc<Centre>, mark: Mark, now: Time) -> Result<Option<Kn
         trial: None,
         config_changed: before.is_some_and(|before| before != centre.rules_digest),
     };
-    let centre = centre.clone();
-    // Some hundred milliseconds of pure work with many people: not on a thread that answers.
-    let work = tokio::task::spawn_blocking(move || conclude(&centre, seen, mark, frozen, days));
-    work.await.map(Some).map_err(|_| Unknown::Broken)
+    Ok(Some((seen, frozen)))
 }
 
 /// Sources that the last run could not read. It said so in its summary.

@@ -7,7 +7,8 @@
 //! login     signing in with the token · session: cookies · secret: random ids and their hashes
 //! known     what the state file means, derived once for each state of it · index: everybody, searchable
 //! view      what every page has at hand · page: the frame and what pages share · csv_file · assets
-//! today · plan · people · person · rules · runs · changes · approve     one page each
+//! parts     what the configuration says, handed in as values
+//! today · plan · people · person · rules · what_if · runs · changes · approve     one page each
 //! ```
 //!
 //! Addresses: `/c/<contact centre>/…` for everything about one, so that several fit side by side; `/` leads to the only one,
@@ -29,6 +30,7 @@ mod index;
 mod known;
 mod login;
 mod page;
+mod parts;
 mod people;
 mod person;
 mod plan;
@@ -39,6 +41,7 @@ mod server;
 mod session;
 mod today;
 mod view;
+mod what_if;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -50,12 +53,14 @@ use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use maud::html;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub use self::config::{ConsoleConfig, Transport};
 use self::known::Cache;
 pub use self::known::{Centre, FieldNames, PATIENCE, QuotaOf};
 use self::login::Attempts;
 use self::page::Page;
+pub use self::parts::{Parts, RulesText, RulesWith, Wrong};
 pub use self::secret::{NoRandomness, hash, new_token};
 pub use self::server::{ConsoleError, run};
 use self::session::Used;
@@ -75,6 +80,8 @@ struct Inner {
     bound: SocketAddr,
     attempts: Attempts,
     used: Used,
+    /// For what needs so much memory that it is done one at a time.
+    alone: Arc<Semaphore>,
     now: fn() -> Time,
 }
 
@@ -104,7 +111,8 @@ impl Console {
         let access = rooms.first().ok_or(ConsoleError::NoCentre)?.clone();
         let rooms = rooms.into_iter().map(|room| (room.centre.name.clone(), room)).collect();
         let (attempts, used) = (Attempts::default(), Used::default());
-        Ok(Self(Arc::new(Inner { access, rooms, config, bound, attempts, used, now })))
+        let alone = Arc::new(Semaphore::new(1));
+        Ok(Self(Arc::new(Inner { access, rooms, config, bound, attempts, used, alone, now })))
     }
 
     fn access(&self) -> &Centre {
@@ -125,6 +133,11 @@ impl Console {
 
     fn used(&self) -> &Used {
         &self.0.used
+    }
+
+    /// The right to do something large; `None` while somebody else has it.
+    fn alone(&self) -> Option<OwnedSemaphorePermit> {
+        self.0.alone.clone().try_acquire_owned().ok()
     }
 
     fn secure(&self) -> bool {
@@ -185,6 +198,8 @@ fn router(console: Console) -> Router {
         .route("/c/{centre}/people/{source}/{id}/history.csv", get(person::file))
         .route("/c/{centre}/rules", get(rules::page))
         .route("/c/{centre}/rules.csv", get(rules::file))
+        .route("/c/{centre}/rules/what-if", get(what_if::page).post(what_if::ask).layer(long_text()))
+        .route("/c/{centre}/rules/what-if.csv", post(what_if::file).layer(long_text()))
         .route("/c/{centre}/departments.csv", get(rules::departments_file))
         .route("/c/{centre}/changes", get(changes::page))
         .route("/c/{centre}/changes.csv", get(changes::file))
@@ -205,6 +220,11 @@ fn router(console: Console) -> Router {
         .layer(DefaultBodyLimit::max(gate::LONGEST_BODY))
         .layer(from_fn_with_state(console.clone(), gate::outermost))
         .with_state(console)
+}
+
+/// For forms with a text; the gate knows where they are.
+fn long_text() -> DefaultBodyLimit {
+    DefaultBodyLimit::max(gate::LONGEST_TEXT)
 }
 
 /// `GET /`: the only contact centre, or a choice.

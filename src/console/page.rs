@@ -212,7 +212,7 @@ pub(super) fn said(said: &Said) -> Markup {
 /// A sign in its colour.
 pub(super) fn sign(sign: char) -> Markup {
     let class = match sign {
-        '+' | '=' => "sign good",
+        '+' | '=' | '✓' => "sign good",
         '-' => "sign gone",
         '!' => "sign bad",
         _ => "sign change",

@@ -52,6 +52,7 @@ pub(super) async fn page(view: View, Query(asked): Query<Asked>) -> Result<Page,
     let q = [("q", asked.words())];
     let body = html! {
         h1 { "Rules" }
+        p { a href=(view.url("/rules/what-if")) { "What would other rules do?" } }
         (problems(coverage))
         (page::search(&view.url("/rules"), asked.words(), "Rule, condition, profile or department", &[]))
         (sources(&view, coverage))

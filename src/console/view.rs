@@ -56,6 +56,11 @@ impl View {
         &self.room.centre
     }
 
+    /// The same, for work that outlives the page.
+    pub(super) fn shared(&self) -> Arc<Centre> {
+        self.room.centre.clone()
+    }
+
     pub(super) fn store(&self) -> &Store {
         &self.room.centre.look
     }

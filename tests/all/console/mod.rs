@@ -5,6 +5,7 @@
 mod access;
 mod pages;
 mod socket;
+mod what_if;
 
 use std::cell::Cell;
 use std::net::SocketAddr;
