@@ -16,8 +16,10 @@ use std::time::Duration;
 use connectors::{AttributeName, PersonKey, SourceName};
 use tokio::sync::watch;
 
+use super::check::CheckNow;
 use super::index::{Given, Index};
 use super::parts::Parts;
+use super::planned::Planned;
 use super::today::first_day;
 use crate::model::{Observation, Operation, Plan, Stakes, Time};
 use crate::planner::guard::{self, Refusal, Verdict};
@@ -59,6 +61,8 @@ pub struct Centre {
     pub field_of: FieldNames,
     /// What the configuration says beyond the rules.
     pub parts: Parts,
+    /// Looks at every part when somebody asks for it; absent: nobody can.
+    pub check: Option<CheckNow>,
 }
 
 impl std::fmt::Debug for Centre {
@@ -96,6 +100,8 @@ pub(super) struct Known {
     pub(super) raised: Vec<Raised>,
     pub(super) coverage: Coverage,
     pub(super) index: Index,
+    /// What the plan says about whom, to be searched.
+    pub(super) planned: Planned,
     /// To how many people something happened in the last days.
     pub(super) days: Vec<DayCount>,
     /// Sources that could not be read in the last run, and why.
@@ -258,7 +264,7 @@ fn conclude(
     let plan = planner::plan(&seen, rules, &|operation| quota(operation));
     let digest = guard::digest(&plan, limits);
     let mut profiles = guard::raised(&plan, limits);
-    let raised = (plan.changes.iter())
+    let raised: Vec<Raised> = (plan.changes.iter())
         .filter_map(|change| {
             let profiles = profiles.remove(&change.person)?;
             Some(Raised { person: change.person.clone(), label: change.label.clone(), profiles })
@@ -271,11 +277,12 @@ fn conclude(
     let mut given = Given::default();
     let coverage = planner::coverage_with(&seen, rules, &mut |covered| given.take(covered));
     let index = Index::of(&seen, &plan, given, &rules.fields);
+    let planned = Planned::of(&plan, &raised, &index, seen.at);
     let several = planner::several_records(&seen, rules);
     // What only a run needs is not kept.
     plan.agreed.clear();
     plan.leaving.clear();
     plan.undone.clear();
     plan.stakes = Stakes::default();
-    Known { mark, plan, digest, refusal, raised, coverage, index, days, frozen, several }
+    Known { mark, plan, digest, refusal, raised, coverage, index, planned, days, frozen, several }
 }

@@ -5,26 +5,31 @@
 //! server    the socket: TLS, bounds on connections and time, a graceful stop
 //! gate      what every request passes and every answer carries
 //! login     signing in with the token · session: cookies · secret: random ids and their hashes
-//! known     what the state file means, derived once for each state of it · index: everybody, searchable
-//! view      what every page has at hand · page: the frame and what pages share · csv_file · assets
+//! known     what the state file means, derived once for each state of it · index: everybody, searchable · planned: the plan, too
+//! view      what every page has at hand · page: the frame and what pages share · sort · csv_file · assets
 //! parts     what the configuration says, handed in as values
-//! today · plan · people · person · rules · what_if · runs · changes · approve     one page each
+//! today · plan · people · person · rules · what_if · sources · connect · runs · changes · approve     one page each;
+//!           quota and delivered are parts of connect, check is a part of sources and connect
 //! ```
 //!
 //! Addresses: `/c/<contact centre>/…` for everything about one, so that several fit side by side; `/` leads to the only one,
 //! or shows which there are. A table at `…/people` is a file at `…/people.csv`, with the same query.
 //!
 //! Invariant: nothing here reaches a remote, and nothing here decides: pages are made of what the state file holds and what the
-//! planner says about it.
-//! Invariant: a page writes nothing; an approval, a sign-in and a sign-out are POSTs, and each is audited.
+//! planner says about it. What a check reaches, it reaches through a closure that was handed in, and because somebody asked.
+//! Invariant: a page writes nothing; an approval, a check, a question about other rules, a sign-in and a sign-out are POSTs, and
+//! each is audited.
 //! Invariant: a console that fails never stops the service it shows.
 //! Deliberately absent: user accounts. Whoever has the token may see everybody and approve.
 
 mod approve;
 mod assets;
 mod changes;
+mod check;
 mod config;
+mod connect;
 mod csv_file;
+mod delivered;
 mod gate;
 mod index;
 mod known;
@@ -34,11 +39,15 @@ mod parts;
 mod people;
 mod person;
 mod plan;
+mod planned;
+mod quota;
 mod rules;
 mod runs;
 mod secret;
 mod server;
 mod session;
+mod sort;
+mod sources;
 mod today;
 mod view;
 mod what_if;
@@ -55,14 +64,16 @@ use axum::routing::{get, post};
 use maud::html;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+pub use self::check::CheckNow;
+use self::check::Checks;
 pub use self::config::{ConsoleConfig, Transport};
 use self::known::Cache;
 pub use self::known::{Centre, FieldNames, PATIENCE, QuotaOf};
 use self::login::Attempts;
 use self::page::Page;
-pub use self::parts::{Parts, RulesText, RulesWith, Wrong};
+pub use self::parts::{AbilitiesOf, ConnectPart, NamedPart, Parts, RulesText, RulesWith, SourcePart, Wrong};
 pub use self::secret::{NoRandomness, hash, new_token};
-pub use self::server::{ConsoleError, run};
+pub use self::server::{ConsoleError, run, usable};
 use self::session::Used;
 use crate::model::Time;
 
@@ -90,12 +101,13 @@ struct Inner {
 struct Room {
     centre: Arc<Centre>,
     cache: Cache,
+    checks: Checks,
 }
 
 impl Room {
     fn new(centre: Centre) -> Self {
         let centre = Arc::new(centre);
-        Self { cache: Cache::new(centre.clone()), centre }
+        Self { cache: Cache::new(centre.clone()), centre, checks: Checks::default() }
     }
 }
 
@@ -201,6 +213,12 @@ fn router(console: Console) -> Router {
         .route("/c/{centre}/rules/what-if", get(what_if::page).post(what_if::ask).layer(long_text()))
         .route("/c/{centre}/rules/what-if.csv", post(what_if::file).layer(long_text()))
         .route("/c/{centre}/departments.csv", get(rules::departments_file))
+        .route("/c/{centre}/sources", get(sources::page))
+        .route("/c/{centre}/sources.csv", get(sources::file))
+        .route("/c/{centre}/connect", get(connect::page))
+        .route("/c/{centre}/connect/names.csv", get(connect::names_file))
+        .route("/c/{centre}/connect/quota.csv", get(connect::quota_file))
+        .route("/c/{centre}/check", post(check::check))
         .route("/c/{centre}/changes", get(changes::page))
         .route("/c/{centre}/changes.csv", get(changes::file))
         .route("/c/{centre}/runs", get(runs::page))

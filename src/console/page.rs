@@ -33,14 +33,18 @@ pub(super) enum Tab {
     Plan,
     People,
     Rules,
+    Sources,
+    Connect,
     Runs,
 }
 
-const TABS: [(Tab, &str, &str); 5] = [
+const TABS: [(Tab, &str, &str); 7] = [
     (Tab::Today, "/today", "Today"),
     (Tab::Plan, "/plan", "Plan"),
     (Tab::People, "/people", "People"),
     (Tab::Rules, "/rules", "Rules"),
+    (Tab::Sources, "/sources", "Sources"),
+    (Tab::Connect, "/connect", "Connect"),
     (Tab::Runs, "/runs", "Runs"),
 ];
 

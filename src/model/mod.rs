@@ -17,6 +17,7 @@
 //! notify      what somebody may be told of, and what a notifier has told so far
 //! observation everything a plan is made of
 //! undone      what an administrator has taken back, until the wish is another one
+//! checked     what a check of the parts says
 //! words       how numbers, spans of time and moments are said
 //! target      the port to the system that is kept in agreement
 //! ```
@@ -25,6 +26,7 @@
 //! Deliberately absent: `async` (but in the port), SQL, AWS, tracing, clocks.
 
 pub mod attribute;
+pub mod checked;
 pub mod inventory;
 pub mod journal;
 pub mod notify;
@@ -44,6 +46,7 @@ pub mod user;
 pub mod words;
 
 pub use attribute::{ATTRIBUTES, Attribute, AttributeSet, Authority, Facet, Named, OWNER_TAG, ResourceId, Value};
+pub use checked::Checked;
 pub use inventory::{Catalogue, IdentityManagement, Instance, Inventory, QuickConnect};
 pub use journal::{ChangeRecord, FrozenSource, JournalEntry, LongestWait, RunId, RunSummary, Trigger};
 pub use notify::{Book, Episode, Subject, SubjectKind};

@@ -19,7 +19,7 @@ async fn audited(desk: &Desk) -> Vec<String> {
     rows.into_iter().map(|AuditRow { action, about, .. }| format!("{action} {}", about.unwrap_or_default())).collect()
 }
 
-const PAGES: [&str; 13] = [
+const PAGES: [&str; 18] = [
     "/today",
     "/plan",
     "/plan.csv",
@@ -29,6 +29,11 @@ const PAGES: [&str; 13] = [
     "/rules",
     "/rules.csv",
     "/rules/what-if",
+    "/sources",
+    "/sources.csv",
+    "/connect",
+    "/connect/names.csv",
+    "/connect/quota.csv",
     "/runs",
     "/runs.csv",
     "/changes",
@@ -36,7 +41,7 @@ const PAGES: [&str; 13] = [
 ];
 
 /// Where something is done.
-const FORMS: [&str; 3] = ["/approve", "/rules/what-if", "/rules/what-if.csv"];
+const FORMS: [&str; 4] = ["/approve", "/check", "/rules/what-if", "/rules/what-if.csv"];
 
 #[tokio::test]
 async fn nothing_is_shown_to_somebody_without_a_session() {

@@ -134,6 +134,11 @@ async fn no_link_is_dead_and_no_page_reaches_a_remote() {
         "/people",
         "/rules",
         "/rules/what-if",
+        "/sources",
+        "/sources.csv",
+        "/connect",
+        "/connect/names.csv",
+        "/connect/quota.csv",
         "/runs",
         "/changes",
         "/people.csv",
@@ -327,7 +332,7 @@ async fn a_plan_is_told_by_consequence_and_changes_with_the_directory() {
     assert_eq!(rows(&narrowed), 1, "{narrowed}");
     says(
         &desk.get(&desk.at("/plan?q=nobody-at-all"), &cookie).await.ok(),
-        &["Nobody in the plan is called nobody-at-all"],
+        &["Nothing in the plan is about nobody-at-all"],
     );
 }
 
