@@ -2,6 +2,8 @@
 //!
 //! Deliberately absent: decisions.
 
+mod shown;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -229,7 +231,7 @@ fn sources_over(
 }
 
 /// The contact centre as the console shows it: a handle of its own to look with, so that looking never waits for a run, and
-/// `keep` to write what is done there.
+/// `keep` to write what is done there. It can be asked for no check; whoever can carry one out adds it.
 ///
 /// # Errors
 /// If the state file cannot be opened.
@@ -238,7 +240,7 @@ pub async fn console_centre(
     keep: Store,
     sources: Vec<Arc<Source>>,
 ) -> Result<console::Centre, StoreError> {
-    let quota = config.connect.quota.clone();
+    let (quota, shown) = (config.connect.quota.clone(), sources.clone());
     Ok(console::Centre {
         name: config.name.clone(),
         look: Store::open_read_only(&config.state).await?,
@@ -256,6 +258,8 @@ pub async fn console_centre(
             source.map_or_else(|| attribute.to_string(), |source| source.field_of(attribute))
         }),
         service: None,
+        parts: shown::parts(config, shown),
+        check: None,
     })
 }
 

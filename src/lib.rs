@@ -12,6 +12,7 @@
 //! ```text
 //! floor 5   cli                     the door: verbs, screens, exit codes
 //! floor 4   config → assemble       read the file, build the parts
+//!           checkup                 look at every part once, a line each
 //!           serve                   schedule, several contact centres, control socket, shutdown
 //!           console                 web pages over the state file
 //! floor 3   reconcile               the story: observe → plan → guard → apply → record → report
@@ -157,6 +158,7 @@
 
 pub mod assemble;
 pub mod aws;
+pub mod checkup;
 pub mod cli;
 pub mod config;
 pub mod connect;

@@ -1,7 +1,7 @@
 //! Reads people, departments and groups from company directories.
 //!
 //! ```text
-//! source      the one door: pull, confirm, check
+//! source      the one door: pull, confirm, check · abilities: what a directory can do, in words
 //! microsoft   Microsoft Graph: wire structs, links, the rules of its deltas
 //! okta        Okta: watermarks, rate-limit buckets, statuses
 //! scim        any SCIM 2.0 server: probing, paging, quirks
@@ -18,6 +18,7 @@
 //! Invariant: credentials go to the configured host only, whatever a link or a redirect says.
 //! Deliberately absent: Amazon Connect, mapping rules, storage. This crate does not know that they exist.
 
+pub mod abilities;
 pub mod attributes;
 pub mod auth;
 pub mod directory;
@@ -33,6 +34,7 @@ pub mod scim;
 pub mod secret;
 pub mod source;
 
+pub use abilities::{Abilities, Changes};
 pub use attributes::{AttributeName, Attributes};
 pub use directory::{
     Cursor, DirectoryDelta, DirectoryGroup, DirectorySnapshot, DirectoryUser, Edge, ExternalId, GroupKey, MemberList,

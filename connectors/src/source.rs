@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
+use crate::abilities::Abilities;
 use crate::attributes::AttributeName;
 use crate::directory::{Cursor, ExternalId, Presence, Pull, SourceName};
 use crate::error::PullError;
@@ -102,6 +103,16 @@ impl Source {
             Self::Microsoft(source) => source.field_of(attribute),
             Self::Okta(source) => source.field_of(attribute),
             Self::Scim(source) => source.field_of(attribute),
+        }
+    }
+
+    /// What it can do, as far as the configuration and the cursor of the last pull say. Nothing is asked.
+    #[must_use]
+    pub fn abilities(&self, cursor: Option<&Cursor>) -> Abilities {
+        match self {
+            Self::Microsoft(source) => source.abilities(),
+            Self::Okta(source) => source.abilities(cursor),
+            Self::Scim(source) => source.abilities(cursor),
         }
     }
 

@@ -1,6 +1,6 @@
 //! The screen of `rules --what-if`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use connectors::{Attributes, DirectoryGroup, DirectoryUser, GroupKey, PersonKey, Scope, Standing};
 
@@ -8,7 +8,7 @@ use super::*;
 use crate::config::{Options, parse_with};
 use crate::model::{
     Attribute, Catalogue, ConnectUser, ConnectUserId, DirectoryView, IdentityManagement, Instance, Inventory, Named,
-    Observation, Remembered, ResourceId, Seen, SourceState, SourceView,
+    Observation, Remembered, ResourceId, Seen, SourceState, SourceView, Value,
 };
 
 const CONFIGURATION: &str = r#"
@@ -157,15 +157,14 @@ fn screens(next: &str) -> String {
     let path = Path::new("rollcall.toml");
     let config = parse_with(CONFIGURATION, path, Options { check_secrets: false }).unwrap();
     let seen = observation();
-    let Changed { rules, examples, sections } = config::rules_with(&config, next, Path::new("next.toml")).unwrap();
-    let found = planner::what_if(&seen, &config.rules, &rules, &|_| (2.0, 1));
+    let changed = config::rules_with(&config, next, Path::new("next.toml")).unwrap();
+    let found = planner::what_if(&seen, &config.rules, &changed.rules, &|_| (2.0, 1));
     let shown = Shown {
         config: &config,
         file: Path::new("next.toml"),
-        sections: &sections,
-        examples: planner::check_examples(&rules, &examples),
-        refusal: refusal(&found.then, &config, seen.at),
-        rename: rules.rename,
+        changed: &changed,
+        examples: planner::check_examples(&changed.rules, &changed.examples),
+        refusal: planner::guard::refusal(&found.then, &config.limits),
         looked: seen.connect.at,
         found: &found,
         all: false,

@@ -13,7 +13,7 @@ use toml::de::DeTable;
 use super::persona::{UserTypes, user_types};
 use super::section::Section;
 use super::{Config, Options, Problems, attributes, example, mapping, parsed, persona, policy};
-use crate::planner::rules::{Example, Rules};
+use crate::planner::what_if::Changed;
 
 /// The sections that a text of changed rules may have.
 const SECTIONS: &str = "[[mapping]], [default], [user_type.*], [attributes], [authority] or [[example]]";
@@ -38,17 +38,6 @@ const OTHERS: &[&str] = &[
     "notify",
     "console",
 ];
-
-/// A configuration's rules with some sections replaced.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Changed {
-    /// All the rules, changed and unchanged.
-    pub rules: Rules,
-    /// The rules' own tests.
-    pub examples: Vec<Example>,
-    /// The sections that were replaced, as they are written: `[[mapping]]`, `[user_type.supervisor]`.
-    pub sections: Vec<String>,
-}
 
 /// The rules of a configuration with what the text has in place of the same sections. `path` names the text in messages;
 /// nothing is read there.

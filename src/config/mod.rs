@@ -8,7 +8,7 @@
 //! source · connect · tls · attributes · persona · mapping · policy · guard · schedule · report · notify · console
 //! example
 //!             one section of the file each
-//! changed     some sections of the rules replaced by those of another text
+//! changed     some sections of the rules replaced by those of another text · excerpt: those sections as they stand in a file
 //! ```
 //!
 //! One file is one contact centre. `config/rollcall.example.toml` is the reference of all keys; a test reads it.
@@ -23,6 +23,7 @@ mod changed;
 mod connect;
 mod console;
 mod example;
+mod excerpt;
 mod guard;
 mod mapping;
 mod notify;
@@ -47,7 +48,8 @@ use sha2::{Digest, Sha256};
 use toml::de::DeTable;
 use url::Url;
 
-pub use self::changed::{Changed, rules_with};
+pub use self::changed::rules_with;
+pub use self::excerpt::rules_of;
 pub use self::problem::{Problem, Problems};
 use self::section::{Context, Item, Section};
 pub use self::several::load_all;

@@ -3,15 +3,24 @@
 use axum::extract::Query;
 use axum::response::Response;
 use chrono::{Days, NaiveDate, NaiveTime};
-use maud::html;
+use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::page::{self, Page, Tab, Trouble};
 use super::runs::{self, CHANGE_HEAD, MOST_SAVED};
-use super::today::{self, FATES, day_of};
+use super::sort::{Column, Sorting};
+use super::today::{FATES, day_of};
 use super::view::View;
 use crate::model::{JournalEntry, Time};
-use crate::store::{Part, Span};
+use crate::planner::fate;
+use crate::store::{By, JournalRow, Order, Part, Span};
+
+const COLUMNS: [Column; 4] = [
+    Column::text("person", "Person", "who"),
+    Column::text("what", "What", "what"),
+    Column::text("outcome", "Outcome", "outcome"),
+    Column::time("when", "When", "moment"),
+];
 
 /// What is asked for; all of it may be absent.
 #[derive(Debug, Default, Deserialize)]
@@ -19,6 +28,7 @@ pub(super) struct Asked {
     q: Option<String>,
     day: Option<String>,
     fate: Option<String>,
+    sort: Option<String>,
     page: Option<String>,
 }
 
@@ -36,6 +46,21 @@ impl Asked {
     fn words(&self) -> &str {
         self.q.as_deref().unwrap_or_default()
     }
+
+    fn sorting(&self) -> Sorting {
+        Sorting::asked(self.sort.as_deref(), &COLUMNS, "-when")
+    }
+
+    fn order(&self) -> Order {
+        let sorting = self.sorting();
+        match sorting.by() {
+            "person" => Order { by: By::Person, reversed: sorting.descending() },
+            "what" => Order { by: By::Fate, reversed: sorting.descending() },
+            "outcome" => Order { by: By::Outcome, reversed: sorting.descending() },
+            // As they come is the newest first.
+            _ => Order { by: By::Own, reversed: !sorting.descending() },
+        }
+    }
 }
 
 /// `GET …/changes`.
@@ -43,13 +68,15 @@ pub(super) async fn page(view: View, Query(asked): Query<Asked>) -> Result<Page,
     let (day, fate) = (asked.day(view.now), asked.fate());
     let (from, to) = day_of(day.and_time(NaiveTime::MIN).and_utc());
     let people = runs::people_called(&view, asked.q.as_deref()).await?;
-    let span = Span { fate, from, to, people: people.as_ref() };
+    let span = Span { fate, from, to, people: people.as_ref(), order: asked.order() };
     let at = page::page_of(asked.page.as_deref());
     let (rows, all) = view.store().happened(span, runs::part(at)).await?;
     let (date, kind, words) = (day.to_string(), fate.unwrap_or_default(), asked.words());
-    let url = |day: &str, fate: &str, page: &str| {
-        view.asking("/changes", &[("day", day), ("fate", fate), ("q", words), ("page", page)])
+    let (sorting, sort) = (asked.sorting(), asked.sorting().text());
+    let sorted = |day: &str, fate: &str, sort: &str, page: &str| {
+        view.asking("/changes", &[("day", day), ("fate", fate), ("q", words), ("sort", sort), ("page", page)])
     };
+    let url = |day: &str, fate: &str, page: &str| sorted(day, fate, &sort, page);
     let step = |day: Option<NaiveDate>| day.map(|day| url(&day.to_string(), kind, ""));
     let body = html! {
         h1 { "Changes of " (day.format("%A, %-d %B %Y")) }
@@ -60,7 +87,7 @@ pub(super) async fn page(view: View, Query(asked): Query<Asked>) -> Result<Page,
             }
             span.dim { "days are UTC" }
         }
-        (page::search(&view.url("/changes"), words, "People", &[("day", &date), ("fate", kind)]))
+        (page::search(&view.url("/changes"), words, "People", &[("day", &date), ("fate", kind), ("sort", &sort)]))
         nav.states aria-label="What happened" {
             a href=(url(&date, "", "")) aria-current=[fate.is_none().then_some("true")] { "everything" }
             @for (name, sign, _, many) in FATES {
@@ -68,12 +95,30 @@ pub(super) async fn page(view: View, Query(asked): Query<Asked>) -> Result<Page,
             }
         }
         @if rows.is_empty() { p.empty { "Nothing." } } @else {
-            ul.lines.pairs { @for row in &rows { li { (today::change_line(&view, row, true)) } } }
+            @let [person, what, outcome, when] = COLUMNS.map(|column| sorting.head(&column, &|to| sorted(&date, kind, to, "")));
+            table.fates {
+                thead { tr { (person) (what) th scope="col" { "Before → after, and why" } (outcome) (when) } }
+                tbody { @for row in &rows { (line(&view, row)) } }
+            }
             (page::foot(all, at, ("change", "changes"), &|n| url(&date, kind, &n.to_string()),
-                &view.asking("/changes.csv", &[("day", &date), ("fate", kind), ("q", words)])))
+                &view.asking("/changes.csv", &[("day", &date), ("fate", kind), ("q", words), ("sort", &sort)])))
         }
     };
     Ok(Page::of(&view, Tab::Today, "Changes", &body))
+}
+
+fn line(view: &View, row: &JournalRow) -> Markup {
+    let JournalEntry::Change(record) = &row.entry else { return html! {} };
+    let told = fate::told(&record.change, row.at);
+    html! {
+        tr {
+            td.who { (page::sign(told.sign)) "\u{a0}\u{a0}" (view.person(&record.change.person, &told.label)) }
+            td.what { (told.what) }
+            td { (told.detail) span.why { (told.why) } }
+            td.outcome { (runs::ended(&record.outcome)) }
+            td.moment { a href=(view.url(&format!("/runs/{}", record.run))) { (view.when(row.at)) } }
+        }
+    }
 }
 
 /// `GET …/changes.csv`.
@@ -81,7 +126,7 @@ pub(super) async fn file(view: View, Query(asked): Query<Asked>) -> Result<Respo
     let day = asked.day(view.now);
     let (from, to) = day_of(day.and_time(NaiveTime::MIN).and_utc());
     let people = runs::people_called(&view, asked.q.as_deref()).await?;
-    let span = Span { fate: asked.fate(), from, to, people: people.as_ref() };
+    let span = Span { fate: asked.fate(), from, to, people: people.as_ref(), order: asked.order() };
     let (rows, _) = view.store().happened(span, Part { offset: 0, limit: MOST_SAVED }).await?;
     let mut table = page::table(CHANGE_HEAD);
     for row in &rows {

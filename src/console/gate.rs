@@ -29,6 +29,8 @@ use crate::store::Hash;
 
 /// Longest body of a request, in bytes. Forms here have two short fields.
 pub(super) const LONGEST_BODY: usize = 64 * 1024;
+/// The same where a text of rules is sent.
+pub(super) const LONGEST_TEXT: usize = 256 * 1024;
 /// How long a request may take, body included.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -124,7 +126,7 @@ pub(super) async fn outer(State(console): State<Console>, mut request: Request, 
 pub(super) fn admitted(console: &Console, request: &Request) -> Result<IpAddr, Refused> {
     let headers = request.headers();
     let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    if length.is_some_and(|length| length > LONGEST_BODY) {
+    if length.is_some_and(|length| length > longest(request.uri().path())) {
         return Err(TOO_MUCH);
     }
     // A page of another site whose name was made to point here would be asked with its own name.
@@ -150,6 +152,12 @@ fn of_our_own(console: &Console, request: &Request, address: IpAddr) -> Result<I
     if same { Ok(address) } else { Err(FOREIGN) }
 }
 
+/// How long the body of a request may be.
+fn longest(path: &str) -> usize {
+    let text = path.ends_with("/rules/what-if") || path.ends_with("/rules/what-if.csv");
+    if text && path.starts_with("/c/") { LONGEST_TEXT } else { LONGEST_BODY }
+}
+
 /// Asks for a session, and for its word where something is done.
 pub(super) async fn inner(State(console): State<Console>, request: Request, next: Next) -> Response {
     let session = match session::of(&console, request.headers()).await {
@@ -162,7 +170,7 @@ pub(super) async fn inner(State(console): State<Console>, request: Request, next
     let mut request = request;
     if request.method() == Method::POST {
         let (parts, body) = request.into_parts();
-        let Ok(body) = to_bytes(body, LONGEST_BODY).await else { return TOO_MUCH.into_response() };
+        let Ok(body) = to_bytes(body, longest(parts.uri.path())).await else { return TOO_MUCH.into_response() };
         if !carries(&body, &session.csrf) {
             let (text, hint) = ("that form is of another session", "go back, reload the page, and send it again");
             return page::plain(StatusCode::FORBIDDEN, text, hint).into_response();

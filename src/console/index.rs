@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use connectors::{DirectoryUser, PersonKey, attributes};
+use connectors::{DirectoryUser, PersonKey, SourceName, attributes};
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
@@ -114,14 +114,14 @@ pub(super) enum Sort {
 }
 
 impl Sort {
-    pub(super) const ALL: [Self; 4] = [Self::Username, Self::Name, Self::Department, Self::State];
-
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Username => "username",
-            Self::Name => "name",
-            Self::Department => "department",
-            Self::State => "state",
+    /// By the name of its column.
+    pub(super) fn named(name: &str) -> Option<Self> {
+        match name {
+            "username" => Some(Self::Username),
+            "name" => Some(Self::Name),
+            "department" => Some(Self::Department),
+            "state" => Some(Self::State),
+            _ => None,
         }
     }
 }
@@ -210,9 +210,27 @@ impl Index {
         self.counts.get(&is).copied().unwrap_or(0)
     }
 
+    /// How the people of a source stand.
+    pub(super) fn of_source(&self, source: &SourceName) -> BTreeMap<Is, u32> {
+        let mut counts = BTreeMap::new();
+        let rows = self.rows.iter().filter(|row| row.key.source == *source);
+        rows.for_each(|row| *counts.entry(row.is).or_default() += 1);
+        counts
+    }
+
     /// How many people there are.
     pub(super) fn len(&self) -> usize {
         self.rows.len()
+    }
+
+    /// Everybody, by username; a place in this order is [`Index::text`]'s.
+    pub(super) fn people(&self) -> impl Iterator<Item = &PersonKey> {
+        self.rows.iter().map(|row| &row.key)
+    }
+
+    /// Everything that a search looks at of the person at a place, folded.
+    pub(super) fn text(&self, at: u32) -> &str {
+        self.rows.get(at as usize).map_or("", |row| &row.text)
     }
 
     /// Those who are wanted, in order.

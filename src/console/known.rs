@@ -16,7 +16,10 @@ use std::time::Duration;
 use connectors::{AttributeName, PersonKey, SourceName};
 use tokio::sync::watch;
 
+use super::check::CheckNow;
 use super::index::{Given, Index};
+use super::parts::Parts;
+use super::planned::Planned;
 use super::today::first_day;
 use crate::model::{Observation, Operation, Plan, Stakes, Time};
 use crate::planner::guard::{self, NotYet, Refusal, Verdict};
@@ -59,6 +62,10 @@ pub struct Centre {
     pub field_of: FieldNames,
     /// The service that keeps it in agreement: what is asked for here is done there. Absent: pages only show.
     pub service: Option<Handle>,
+    /// What the configuration says beyond the rules.
+    pub parts: Parts,
+    /// Looks at every part when somebody asks for it; absent: nobody can.
+    pub check: Option<CheckNow>,
 }
 
 impl std::fmt::Debug for Centre {
@@ -98,6 +105,8 @@ pub(super) struct Known {
     pub(super) raised: Vec<Raised>,
     pub(super) coverage: Coverage,
     pub(super) index: Index,
+    /// What the plan says about whom, to be searched.
+    pub(super) planned: Planned,
     /// To how many people something happened in the last days.
     pub(super) days: Vec<DayCount>,
     /// Sources that could not be read in the last run, and why.
@@ -230,10 +239,22 @@ impl Cache {
 }
 
 async fn derive(centre: &Arc<Centre>, mark: Mark, now: Time) -> Result<Option<Known>, Unknown> {
+    let Some((seen, frozen)) = observed(centre, now).await? else { return Ok(None) };
+    let days = centre.look.days(first_day(now)).await?;
+    let centre = centre.clone();
+    // Some hundred milliseconds of pure work with many people: not on a thread that answers.
+    let work = tokio::task::spawn_blocking(move || conclude(&centre, seen, mark, frozen, days));
+    work.await.map(Some).map_err(|_| Unknown::Broken)
+}
+
+/// What a plan would be made of now, and why which sources stand still; `None` if Connect was never looked at.
+pub(super) async fn observed(
+    centre: &Centre,
+    now: Time,
+) -> Result<Option<(Observation, BTreeMap<SourceName, String>)>, StoreError> {
     let store = &centre.look;
     let Some(connect) = store.inventory().await? else { return Ok(None) };
     let frozen = frozen(store).await?;
-    let days = store.days(first_day(now)).await?;
     let before = store.meta_get(RULES_DIGEST).await?;
     let seen = Observation {
         at: now,
@@ -245,10 +266,7 @@ async fn derive(centre: &Arc<Centre>, mark: Mark, now: Time) -> Result<Option<Kn
         trial: None,
         config_changed: before.is_some_and(|before| before != centre.rules_digest),
     };
-    let centre = centre.clone();
-    // Some hundred milliseconds of pure work with many people: not on a thread that answers.
-    let work = tokio::task::spawn_blocking(move || conclude(&centre, seen, mark, frozen, days));
-    work.await.map(Some).map_err(|_| Unknown::Broken)
+    Ok(Some((seen, frozen)))
 }
 
 /// Sources that the last run could not read. It said so in its summary.
@@ -273,7 +291,7 @@ fn conclude(
     }
     let digest = guard::digest(&plan, limits);
     let mut profiles = guard::raised(&plan, limits);
-    let raised = (plan.changes.iter())
+    let raised: Vec<Raised> = (plan.changes.iter())
         .filter_map(|change| {
             let profiles = profiles.remove(&change.person)?;
             Some(Raised { person: change.person.clone(), label: change.label.clone(), profiles })
@@ -287,11 +305,12 @@ fn conclude(
     let mut given = Given::default();
     let coverage = planner::coverage_with(&seen, rules, &mut |covered| given.take(covered));
     let index = Index::of(&seen, &plan, given, &rules.fields);
+    let planned = Planned::of(&plan, &raised, &index, seen.at);
     let several = planner::several_records(&seen, rules);
     // What only a run needs is not kept.
     plan.agreed.clear();
     plan.leaving.clear();
     plan.undone.clear();
     plan.stakes = Stakes::default();
-    Known { mark, plan, digest, refusal, not_yet, raised, coverage, index, days, frozen, several }
+    Known { mark, plan, digest, refusal, not_yet, raised, coverage, index, planned, days, frozen, several }
 }

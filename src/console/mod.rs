@@ -5,10 +5,12 @@
 //! server    the socket: TLS, bounds on connections and time, a graceful stop
 //! gate      what every request passes and every answer carries
 //! login     signing in with the token · session: cookies · secret: random ids and their hashes
-//! known     what the state file means, derived once for each state of it · index: everybody, searchable
-//! view      what every page has at hand · page: the frame and what pages share · csv_file · assets
+//! known     what the state file means, derived once for each state of it · index: everybody, searchable · planned: the plan, too
+//! view      what every page has at hand · page: the frame and what pages share · sort · csv_file · assets
+//! parts     what the configuration says, handed in as values
 //! live      what is going on, as events · asked: runs that were asked for here · health: probes and metrics
-//! today · plan · people · person · rules · runs · changes · approve · acts     one page each
+//! today · plan · people · person · rules · what_if · sources · connect · runs · changes · approve · acts     one page each;
+//!           quota and delivered are parts of connect, check is a part of sources and connect
 //! api       the same as JSON, with its document
 //! ```
 //!
@@ -16,7 +18,8 @@
 //! or shows which there are. A table at `…/people` is a file at `…/people.csv`, with the same query.
 //!
 //! Invariant: nothing here reaches a remote, and nothing here decides: pages are made of what the state file holds and what the
-//! planner says about it, and a run is asked for at the service ([`crate::serve::Handle`]).
+//! planner says about it, and a run is asked for at the service ([`crate::serve::Handle`]). What a check reaches, it reaches
+//! through a closure that was handed in, and because somebody asked.
 //! Invariant: a page writes nothing; whatever is done is a POST, and each is audited.
 //! Invariant: a console that fails never stops the service it shows.
 //! Deliberately absent: user accounts. Whoever has the token may see everybody, and do everything that is done here.
@@ -27,8 +30,11 @@ mod approve;
 mod asked;
 mod assets;
 mod changes;
+mod check;
 mod config;
+mod connect;
 mod csv_file;
+mod delivered;
 mod gate;
 mod health;
 mod index;
@@ -36,16 +42,22 @@ mod known;
 mod live;
 mod login;
 mod page;
+mod parts;
 mod people;
 mod person;
 mod plan;
+mod planned;
+mod quota;
 mod rules;
 mod runs;
 mod secret;
 mod server;
 mod session;
+mod sort;
+mod sources;
 mod today;
 mod view;
+mod what_if;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -57,15 +69,19 @@ use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use maud::html;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use self::asked::Tickets;
+pub use self::check::CheckNow;
+use self::check::Checks;
 pub use self::config::{ConsoleConfig, Transport};
 use self::known::Cache;
 pub use self::known::{Centre, FieldNames, PATIENCE, QuotaOf};
 use self::login::Attempts;
 use self::page::Page;
+pub use self::parts::{AbilitiesOf, ConnectPart, NamedPart, Parts, RulesText, RulesWith, SourcePart, Wrong};
 pub use self::secret::{NoRandomness, hash, new_token};
-pub use self::server::{ConsoleError, run};
+pub use self::server::{ConsoleError, run, usable};
 use self::session::Used;
 use crate::model::Time;
 
@@ -84,6 +100,8 @@ struct Inner {
     attempts: Attempts,
     used: Used,
     tickets: Tickets,
+    /// For what needs so much memory that it is done one at a time.
+    alone: Arc<Semaphore>,
     now: fn() -> Time,
 }
 
@@ -92,12 +110,13 @@ struct Inner {
 struct Room {
     centre: Arc<Centre>,
     cache: Cache,
+    checks: Checks,
 }
 
 impl Room {
     fn new(centre: Centre) -> Self {
         let centre = Arc::new(centre);
-        Self { cache: Cache::new(centre.clone()), centre }
+        Self { cache: Cache::new(centre.clone()), centre, checks: Checks::default() }
     }
 }
 
@@ -113,7 +132,8 @@ impl Console {
         let access = rooms.first().ok_or(ConsoleError::NoCentre)?.clone();
         let rooms = rooms.into_iter().map(|room| (room.centre.name.clone(), room)).collect();
         let (attempts, used, tickets) = (Attempts::default(), Used::default(), Tickets::default());
-        Ok(Self(Arc::new(Inner { access, rooms, config, bound, attempts, used, tickets, now })))
+        let alone = Arc::new(Semaphore::new(1));
+        Ok(Self(Arc::new(Inner { access, rooms, config, bound, attempts, used, tickets, alone, now })))
     }
 
     fn access(&self) -> &Centre {
@@ -138,6 +158,11 @@ impl Console {
 
     fn tickets(&self) -> &Tickets {
         &self.0.tickets
+    }
+
+    /// The right to do something large; `None` while somebody else has it.
+    fn alone(&self) -> Option<OwnedSemaphorePermit> {
+        self.0.alone.clone().try_acquire_owned().ok()
     }
 
     fn secure(&self) -> bool {
@@ -198,7 +223,15 @@ fn router(console: Console) -> Router {
         .route("/c/{centre}/people/{source}/{id}/history.csv", get(person::file))
         .route("/c/{centre}/rules", get(rules::page))
         .route("/c/{centre}/rules.csv", get(rules::file))
+        .route("/c/{centre}/rules/what-if", get(what_if::page).post(what_if::ask).layer(long_text()))
+        .route("/c/{centre}/rules/what-if.csv", post(what_if::file).layer(long_text()))
         .route("/c/{centre}/departments.csv", get(rules::departments_file))
+        .route("/c/{centre}/sources", get(sources::page))
+        .route("/c/{centre}/sources.csv", get(sources::file))
+        .route("/c/{centre}/connect", get(connect::page))
+        .route("/c/{centre}/connect/names.csv", get(connect::names_file))
+        .route("/c/{centre}/connect/quota.csv", get(connect::quota_file))
+        .route("/c/{centre}/check", post(check::check))
         .route("/c/{centre}/changes", get(changes::page))
         .route("/c/{centre}/changes.csv", get(changes::file))
         .route("/c/{centre}/runs", get(runs::page))
@@ -226,6 +259,11 @@ fn router(console: Console) -> Router {
         .layer(DefaultBodyLimit::max(gate::LONGEST_BODY))
         .layer(from_fn_with_state(console.clone(), gate::outermost))
         .with_state(console)
+}
+
+/// For forms with a text; the gate knows where they are.
+fn long_text() -> DefaultBodyLimit {
+    DefaultBodyLimit::max(gate::LONGEST_TEXT)
 }
 
 /// `GET /`: the only contact centre, or a choice.

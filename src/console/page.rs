@@ -34,14 +34,18 @@ pub(super) enum Tab {
     Plan,
     People,
     Rules,
+    Sources,
+    Connect,
     Runs,
 }
 
-const TABS: [(Tab, &str, &str); 5] = [
+const TABS: [(Tab, &str, &str); 7] = [
     (Tab::Today, "/today", "Today"),
     (Tab::Plan, "/plan", "Plan"),
     (Tab::People, "/people", "People"),
     (Tab::Rules, "/rules", "Rules"),
+    (Tab::Sources, "/sources", "Sources"),
+    (Tab::Connect, "/connect", "Connect"),
     (Tab::Runs, "/runs", "Runs"),
 ];
 
@@ -223,7 +227,7 @@ pub(super) fn said(said: &Said) -> Markup {
 /// A sign in its colour.
 pub(super) fn sign(sign: char) -> Markup {
     let class = match sign {
-        '+' | '=' => "sign good",
+        '+' | '=' | '✓' => "sign good",
         '-' => "sign gone",
         '!' => "sign bad",
         _ => "sign change",

@@ -8,9 +8,17 @@ use serde::Deserialize;
 use super::index::{Is, Row, Sort, Wanted};
 use super::known::Known;
 use super::page::{self, Page, Tab, Trouble};
+use super::sort::{Column, Sorting};
 use super::view::View;
 use crate::model::words::number;
 use crate::planner::outlook;
+
+const COLUMNS: [Column; 4] = [
+    Column::text("username", "Username", "who"),
+    Column::text("name", "Name", "name"),
+    Column::text("department", "Department", "department"),
+    Column::text("state", "State", "state"),
+];
 
 /// What is asked for; all of it may be absent.
 #[derive(Debug, Default, Deserialize)]
@@ -30,11 +38,7 @@ pub(super) struct Asked {
 impl Asked {
     fn wanted(&self) -> Wanted {
         let some = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
-        let sort = self.sort.as_deref().unwrap_or_default();
-        let (descending, by) = match sort.strip_prefix('-') {
-            Some(by) => (true, by),
-            None => (false, sort),
-        };
+        let sorting = self.sorting();
         Wanted {
             words: self.q.clone().unwrap_or_default(),
             is: self.is.as_deref().and_then(Is::named),
@@ -42,9 +46,13 @@ impl Asked {
             department: if self.none.is_some() { Some(String::new()) } else { some(&self.department) },
             unmapped: self.unmapped.is_some(),
             source: some(&self.source),
-            sort: Sort::ALL.into_iter().find(|known| known.name() == by).unwrap_or_default(),
-            descending,
+            sort: Sort::named(sorting.by()).unwrap_or_default(),
+            descending: sorting.descending(),
         }
+    }
+
+    fn sorting(&self) -> Sorting {
+        Sorting::asked(self.sort.as_deref(), &COLUMNS, "username")
     }
 
     /// The same again, with some of it exchanged.
@@ -75,6 +83,7 @@ pub(super) async fn page(view: View, Query(asked): Query<Asked>) -> Result<Page,
     let url = |changed: &[(&str, &str)]| view.asking("/people", &asked.with(changed));
     let kept: Vec<_> = asked.with(&[]).into_iter().filter(|(name, _)| *name != "q").collect();
     let words = asked.q.as_deref().unwrap_or_default();
+    let sorting = asked.sorting();
     let body = html! {
         h1 { "People" }
         (page::search(&view.url("/people"), words, "Username, name, e-mail, department or key", &kept))
@@ -84,11 +93,7 @@ pub(super) async fn page(view: View, Query(asked): Query<Asked>) -> Result<Page,
             p.empty { "Nobody" @if !words.is_empty() { " is called " b { (words) } } "." }
         } @else {
             table.people {
-                thead { tr {
-                    @for (sort, name) in [(Sort::Username, "Username"), (Sort::Name, "Name"), (Sort::Department, "Department"), (Sort::State, "State")] {
-                        (column(&asked, sort, name, &url))
-                    }
-                } }
+                thead { tr { @for column in &COLUMNS { (sorting.head(column, &|sort| url(&[("sort", sort)]))) } } }
                 tbody { @for row in shown { (line(&view, &known, row)) } }
             }
             (page::foot(found.len() as u64, at, ("person", "people"), &|n| url(&[("page", &n.to_string())]),
@@ -134,20 +139,6 @@ fn states(asked: &Asked, known: &Known, url: &Url<'_>) -> Markup {
                     }
                 }
             }
-        }
-    }
-}
-
-fn column(asked: &Asked, sort: Sort, name: &str, url: &Url<'_>) -> Markup {
-    let wanted = asked.wanted();
-    let here = wanted.sort == sort;
-    let turned = here && !wanted.descending;
-    let to = if turned { format!("-{}", sort.name()) } else { sort.name().to_owned() };
-    let class = if sort == Sort::Username { "who" } else { sort.name() };
-    let order = here.then_some(if wanted.descending { "descending" } else { "ascending" });
-    html! {
-        th.(class) scope="col" aria-sort=[order] {
-            a href=(url(&[("sort", &to)])) { (name) @if here { span aria-hidden="true" { @if wanted.descending { " ↓" } @else { " ↑" } } } }
         }
     }
 }

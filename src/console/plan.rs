@@ -1,7 +1,5 @@
 //! The plan: what the next run would do to people, by consequence.
 
-use std::collections::BTreeSet;
-
 use axum::extract::Query;
 use axum::response::Response;
 use connectors::PersonKey;
@@ -9,8 +7,10 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::approve::{self, Standing};
+use super::index::fold;
 use super::known::{Known, Raised};
 use super::page::{self, Page, Tab, Trouble};
+use super::sort::{Column, Key, Sorting};
 use super::view::View;
 use crate::model::words::{count, number};
 use crate::model::{Decision, Finding, FindingCode};
@@ -18,15 +18,29 @@ use crate::planner::fate::{self, Fate, Kind, fates};
 
 /// People of a group that are shown beside other groups.
 const A_FEW: usize = 25;
-/// People that a search is narrowed down to at most.
-const MOST_FOUND: usize = 20_000;
+const COLUMNS: [Column; 3] = [
+    Column::text("person", "Person", "who"),
+    Column::text("what", "What", "what"),
+    Column::text("change", "Before → after, and why", "change"),
+];
 
 /// What is asked for; all of it may be absent.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Asked {
     q: Option<String>,
     group: Option<String>,
+    sort: Option<String>,
     page: Option<String>,
+}
+
+impl Asked {
+    fn words(&self) -> &str {
+        self.q.as_deref().unwrap_or_default()
+    }
+
+    fn sorting(&self) -> Sorting {
+        Sorting::asked(self.sort.as_deref(), &COLUMNS, "")
+    }
 }
 
 /// People with one consequence.
@@ -46,7 +60,21 @@ pub(super) enum Member<'a> {
     Held(&'a Finding),
 }
 
-impl Member<'_> {
+impl<'a> Member<'a> {
+    /// What it is put in order by.
+    fn key(&self, known: &'a Known, by: &str) -> Key<'a> {
+        let line = |person: Option<&PersonKey>, which| person.map_or("", |person| known.planned.line(person, which));
+        let which = if by == "what" { 0 } else { 1 };
+        match (self, by) {
+            (Self::Fate(fate), "person") => Key::text(&fate.changes[0].label),
+            (Self::Raised(raised), "person") => Key::text(&raised.label),
+            (Self::Held(finding), "person") => Key::text(&finding.label),
+            (Self::Fate(fate), _) => Key::Folded(line(Some(&fate.changes[0].person), which)),
+            (Self::Raised(raised), _) => Key::text(&raised.profiles),
+            (Self::Held(finding), _) => Key::Folded(line(finding.person.as_ref(), which)),
+        }
+    }
+
     /// Key, name, what, detail, why.
     pub(super) fn told(&self, view: &View) -> (Option<&PersonKey>, [String; 4]) {
         match self {
@@ -65,10 +93,12 @@ impl Member<'_> {
     }
 }
 
-/// Everybody the plan is about, by consequence; what takes access away first.
+/// Everybody the plan is about, by consequence; what takes access away first. A search looks at who somebody is and at what
+/// the plan says about them.
 pub(super) fn groups<'a>(known: &'a Known, words: &str) -> Vec<Group<'a>> {
-    let found: Option<BTreeSet<PersonKey>> = (!words.trim().is_empty()).then(|| known.index.keys(words, MOST_FOUND));
-    let wanted = |person: &PersonKey| found.as_ref().is_none_or(|found| found.contains(person));
+    let folded = fold(words);
+    let words: Vec<&str> = folded.split_whitespace().collect();
+    let wanted = |person: &PersonKey| words.is_empty() || known.planned.says(&known.index, person, &words);
     let mut by_kind = fates(&known.plan);
     let mut of = |kind: Kind, name, title| {
         let mut fates = by_kind.remove(&kind).unwrap_or_default();
@@ -106,12 +136,23 @@ pub(super) fn groups<'a>(known: &'a Known, words: &str) -> Vec<Group<'a>> {
     groups
 }
 
+/// The same in the order that is asked for.
+fn arranged<'a>(known: &'a Known, asked: &Asked) -> Vec<Group<'a>> {
+    let mut groups = groups(known, asked.words());
+    let sorting = asked.sorting();
+    for group in &mut groups {
+        sorting.arrange(&mut group.members, |member, by| member.key(known, by));
+    }
+    groups
+}
+
 /// `GET …/plan`.
 pub(super) async fn page(view: View, Query(asked): Query<Asked>) -> Result<Page, Trouble> {
     let known = view.known().await?;
-    let words = asked.q.as_deref().unwrap_or_default();
+    let words = asked.words();
+    let sort = asked.sorting().text();
     let chosen = asked.group.as_deref().filter(|group| !group.is_empty());
-    let groups = groups(&known, words);
+    let groups = arranged(&known, &asked);
     let standing = Standing::read(&view).await?;
     let body = html! {
         h1 { "Plan" }
@@ -128,19 +169,19 @@ pub(super) async fn page(view: View, Query(asked): Query<Asked>) -> Result<Page,
             }
         }
         @if !groups.is_empty() || !words.is_empty() {
-            (page::search(&view.url("/plan"), words, "People in the plan", &[("group", chosen.unwrap_or_default())]))
+            (page::search(&view.url("/plan"), words, "Person, department, profile or reason", &[("group", chosen.unwrap_or_default()), ("sort", &sort)]))
         }
-        @if groups.is_empty() && !words.is_empty() { p.empty { "Nobody in the plan is called " b { (words) } "." } }
+        @if groups.is_empty() && !words.is_empty() { p.empty { "Nothing in the plan is about " b { (words) } "." } }
         @if let Some(name) = chosen {
-            p.chosen { a href=(view.asking("/plan", &[("q", words)])) { "← The whole plan" } }
+            p.chosen { a href=(view.asking("/plan", &[("q", words), ("sort", &sort)])) { "← The whole plan" } }
             @for group in groups.iter().filter(|group| group.name == name) { (whole(&view, group, &asked)) }
         } @else {
             (overview(&view, &groups))
-            @for group in &groups { (some(&view, group, words)) }
+            @for group in &groups { (some(&view, group, &asked)) }
             (notes(&known))
         }
         @if !groups.is_empty() && chosen.is_none() {
-            p.foot { a.csv href=(view.asking("/plan.csv", &[("q", words)])) { "Save as CSV" } }
+            p.foot { a.csv href=(view.asking("/plan.csv", &[("q", words), ("sort", &sort)])) { "Save as CSV" } }
         }
     };
     Ok(Page::of(&view, Tab::Plan, "Plan", &body))
@@ -162,12 +203,14 @@ fn overview(view: &View, groups: &[Group<'_>]) -> Markup {
 }
 
 /// A group beside others.
-fn some(view: &View, group: &Group<'_>, words: &str) -> Markup {
-    let all = view.asking("/plan", &[("group", group.name), ("q", words)]);
+fn some(view: &View, group: &Group<'_>, asked: &Asked) -> Markup {
+    let (words, sort) = (asked.words(), asked.sorting().text());
+    let all = view.asking("/plan", &[("group", group.name), ("q", words), ("sort", &sort)]);
+    let sorted = |sort: &str| format!("{}#{}", view.asking("/plan", &[("q", words), ("sort", sort)]), group.name);
     html! {
         section id=(group.name) {
             h2 { (group.title) " " span.n { (number(group.members.len() as u64)) } }
-            (members(view, group, 0, A_FEW))
+            (members(view, group, &heads(asked, &sorted), 0, A_FEW))
             @if group.members.len() > A_FEW { p { a href=(all) { "All " (number(group.members.len() as u64)) } } }
         }
     }
@@ -176,23 +219,31 @@ fn some(view: &View, group: &Group<'_>, words: &str) -> Markup {
 /// A group alone, a page of it.
 fn whole(view: &View, group: &Group<'_>, asked: &Asked) -> Markup {
     let at = page::page_of(asked.page.as_deref());
-    let words = asked.q.as_deref().unwrap_or_default();
-    let query = |page: &str| view.asking("/plan", &[("group", group.name), ("q", words), ("page", page)]);
+    let (words, sort) = (asked.words(), asked.sorting().text());
+    let query = |sort: &str, page: &str| {
+        view.asking("/plan", &[("group", group.name), ("q", words), ("sort", sort), ("page", page)])
+    };
+    let heads = heads(asked, &|sort| query(sort, ""));
     html! {
         section {
             h2 { (group.title) " " span.n { (number(group.members.len() as u64)) } }
             @if !group.summed.is_empty() { p.dim { (group.summed) } }
-            (members(view, group, (at as usize - 1) * page::ROWS as usize, page::ROWS as usize))
-            (page::foot(group.members.len() as u64, at, ("person", "people"), &|n| query(&n.to_string()),
-                &view.asking("/plan.csv", &[("group", group.name), ("q", words)])))
+            (members(view, group, &heads, (at as usize - 1) * page::ROWS as usize, page::ROWS as usize))
+            (page::foot(group.members.len() as u64, at, ("person", "people"), &|n| query(&sort, &n.to_string()),
+                &view.asking("/plan.csv", &[("group", group.name), ("q", words), ("sort", &sort)])))
         }
     }
 }
 
-fn members(view: &View, group: &Group<'_>, from: usize, most: usize) -> Markup {
+fn heads(asked: &Asked, url: &dyn Fn(&str) -> String) -> Markup {
+    let sorting = asked.sorting();
+    html! { thead { tr { @for column in &COLUMNS { (sorting.head(column, url)) } } } }
+}
+
+fn members(view: &View, group: &Group<'_>, heads: &Markup, from: usize, most: usize) -> Markup {
     html! {
         table.fates {
-            thead { tr { th.who scope="col" { "Person" } th.what scope="col" { "What" } th scope="col" { "Before → after, and why" } } }
+            (heads)
             tbody {
                 @for member in group.members.iter().skip(from).take(most) {
                     @let (person, [label, what, detail, why]) = member.told(view);
@@ -232,7 +283,7 @@ pub(super) async fn file(view: View, Query(asked): Query<Asked>) -> Result<Respo
     let known = view.known().await?;
     let chosen = asked.group.as_deref().filter(|group| !group.is_empty());
     let mut table = page::table(["group", "username", "source", "id", "what", "detail", "why"]);
-    for group in groups(&known, asked.q.as_deref().unwrap_or_default()) {
+    for group in arranged(&known, &asked) {
         if chosen.is_some_and(|chosen| chosen != group.name) {
             continue;
         }

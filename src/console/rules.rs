@@ -11,18 +11,39 @@ use serde::Deserialize;
 use super::index::fold;
 use super::known::Known;
 use super::page::{self, Page, Tab, Trouble, linked};
+use super::sort::{Column, Key, Sorting};
 use super::view::View;
 use crate::model::words::{count, number};
 use crate::planner::lint::{RuleCoverage, UnmappedDepartment};
 use crate::planner::{Coverage, SourceCoverage};
 
+const RULES: [Column; 3] =
+    [Column::text("rule", "Rule", "who"), Column::number("people", "People"), Column::text("gives", "Gives", "gift")];
+const DEPARTMENTS: [Column; 3] = [
+    Column::text("department", "Department", "who"),
+    Column::number("people", "People"),
+    Column::text("nearest", "Nearest", "gift"),
+];
+
 /// What is asked for.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Asked {
     q: Option<String>,
+    sort: Option<String>,
+    /// The order of the departments.
+    departments: Option<String>,
 }
 
 impl Asked {
+    /// Rules stand in the order in which they are asked.
+    fn rules_sorted(&self) -> Sorting {
+        Sorting::asked(self.sort.as_deref(), &RULES, "")
+    }
+
+    fn departments_sorted(&self) -> Sorting {
+        Sorting::asked(self.departments.as_deref(), &DEPARTMENTS, "-people")
+    }
+
     fn words(&self) -> &str {
         self.q.as_deref().unwrap_or_default()
     }
@@ -33,12 +54,26 @@ impl Asked {
     }
 
     fn rules<'k>(&self, known: &'k Known) -> Vec<&'k RuleCoverage> {
-        known.coverage.rules.iter().filter(|row| self.finds(&[&row.rule, &row.when, &row.gives])).collect()
+        let rows = known.coverage.rules.iter();
+        let mut rows: Vec<_> = rows.filter(|row| self.finds(&[&row.rule, &row.when, &row.gives])).collect();
+        self.rules_sorted().arrange(&mut rows, |row, by| match by {
+            "people" => Key::number(row.people),
+            "gives" => Key::text(&row.gives),
+            _ => Key::text(&row.rule),
+        });
+        rows
     }
 
     fn departments<'k>(&self, known: &'k Known) -> Vec<&'k UnmappedDepartment> {
+        let name = |row: &UnmappedDepartment| row.department.clone().unwrap_or_else(|| NONE.to_owned());
         let rows = known.coverage.departments.iter();
-        rows.filter(|row| self.finds(&[row.department.as_deref().unwrap_or(NONE)])).collect()
+        let mut rows: Vec<_> = rows.filter(|row| self.finds(&[&name(row)])).collect();
+        self.departments_sorted().arrange(&mut rows, |row, by| match by {
+            "people" => Key::number(row.people),
+            "nearest" => Key::text(row.nearest.as_ref().map_or("", |(name, _)| name)),
+            _ => Key::text(&name(row)),
+        });
+        rows
     }
 }
 
@@ -49,24 +84,30 @@ pub(super) async fn page(view: View, Query(asked): Query<Asked>) -> Result<Page,
     let known = view.known().await?;
     let coverage = &known.coverage;
     let (rules, departments) = (asked.rules(&known), asked.departments(&known));
-    let q = [("q", asked.words())];
+    let (by_rules, by_departments) = (asked.rules_sorted(), asked.departments_sorted());
+    let (sort, second) = (by_rules.text(), by_departments.text());
+    let url = |sort: &str, departments: &str| {
+        view.asking("/rules", &[("q", asked.words()), ("sort", sort), ("departments", departments)])
+    };
     let body = html! {
         h1 { "Rules" }
+        p { a href=(view.url("/rules/what-if")) { "What would other rules do?" } }
         (problems(coverage))
-        (page::search(&view.url("/rules"), asked.words(), "Rule, condition, profile or department", &[]))
+        (page::search(&view.url("/rules"), asked.words(), "Rule, condition, profile or department", &[("sort", &sort), ("departments", &second)]))
         (sources(&view, coverage))
         section {
             h2 { "Who gets what" }
             @if rules.is_empty() { p.empty { "No rule is called that." } } @else {
                 table.coverage {
                     thead { tr {
-                        th scope="col" { "Rule" } th.count scope="col" { "People" }
+                        @let [first, number_head, last] = RULES.map(|column| by_rules.head(&column, &|sort| url(sort, &second)));
+                        (first) (number_head)
                         @for row in several(coverage) { th.count scope="col" { (row.source) } }
-                        th scope="col" { "Gives" }
+                        (last)
                     } }
                     tbody { @for row in &rules { (rule(&view, coverage, row)) } }
                 }
-                p.foot { a.csv href=(view.asking("/rules.csv", &q)) { "Save as CSV" } }
+                p.foot { a.csv href=(view.asking("/rules.csv", &[("q", asked.words()), ("sort", &sort)])) { "Save as CSV" } }
             }
         }
         @if !departments.is_empty() {
@@ -74,10 +115,10 @@ pub(super) async fn page(view: View, Query(asked): Query<Asked>) -> Result<Page,
                 h2 { "Departments without a rule" }
                 p.dim { "Their people get the default persona, or are held if there is none." }
                 table.coverage {
-                    thead { tr { th scope="col" { "Department" } th.count scope="col" { "People" } th scope="col" { "Nearest" } } }
+                    thead { tr { @for column in &DEPARTMENTS { (by_departments.head(column, &|to| url(&sort, to))) } } }
                     tbody { @for row in &departments { (department(&view, coverage, row)) } }
                 }
-                p.foot { a.csv href=(view.asking("/departments.csv", &q)) { "Save as CSV" } }
+                p.foot { a.csv href=(view.asking("/departments.csv", &[("q", asked.words()), ("departments", &second)])) { "Save as CSV" } }
             }
         }
     };

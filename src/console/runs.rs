@@ -9,29 +9,65 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::acts;
+use super::index::fold;
 use super::page::{self, Page, Tab, Trouble};
-use super::today::run_line;
+use super::sort::{Column, Key, Sorting};
 use super::view::View;
-use crate::model::words::{self, count, moment};
+use crate::model::words::{self, count, moment, number};
 use crate::model::{Action, AttributeSet, Change, Outcome, RunSummary, Time, Trigger};
 use crate::planner::fate;
-use crate::store::{Part, RunRow};
+use crate::store::{By, Order, Part, RunRow};
 
 /// People that a search is narrowed down to at most.
 pub(super) const MOST_FOUND: usize = 2_000;
 /// Rows of a file.
 pub(super) const MOST_SAVED: u32 = 200_000;
 
+/// Runs that are searched, or put into another order than that of time.
+const MOST_SEARCHED: u32 = 5_000;
+
+const RUNS: [Column; 4] = [
+    Column::time("when", "When", "moment"),
+    Column::text("how", "Started", "how"),
+    Column::text("what", "What happened", "happened"),
+    Column::number("took", "Took"),
+];
+const CHANGES: [Column; 2] = [Column::text("person", "Person", "who"), Column::text("outcome", "Outcome", "outcome")];
+
 /// What is asked for.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Asked {
     q: Option<String>,
+    sort: Option<String>,
     page: Option<String>,
 }
 
 impl Asked {
     fn part(&self) -> Part {
         part(page::page_of(self.page.as_deref()))
+    }
+
+    fn words(&self) -> &str {
+        self.q.as_deref().unwrap_or_default().trim()
+    }
+
+    fn runs_sorted(&self) -> Sorting {
+        Sorting::asked(self.sort.as_deref(), &RUNS, "-when")
+    }
+
+    /// Changes of a run stand in the order of its plan.
+    fn changes_sorted(&self) -> Sorting {
+        Sorting::asked(self.sort.as_deref(), &CHANGES, "")
+    }
+
+    fn order(&self) -> Order {
+        let sorting = self.changes_sorted();
+        let by = match sorting.by() {
+            "person" => By::Person,
+            "outcome" => By::Outcome,
+            _ => By::Own,
+        };
+        Order { by, reversed: sorting.descending() }
     }
 }
 
@@ -62,22 +98,75 @@ fn trigger(run: &RunRow) -> &'static str {
     }
 }
 
+/// What a run did, in words.
+fn words_of(run: &RunRow) -> String {
+    run.summary.as_ref().map_or_else(|| "not finished".to_owned(), RunSummary::words)
+}
+
+/// The runs that are asked for, a part of them, and how many there are.
+async fn wanted(view: &View, asked: &Asked, part: Part) -> Result<(Vec<RunRow>, u64), Trouble> {
+    let sorting = asked.runs_sorted();
+    if asked.words().is_empty() && sorting.is_own() {
+        return Ok(view.store().runs_part(part).await?);
+    }
+    let (mut runs, _) = view.store().runs_part(Part { offset: 0, limit: MOST_SEARCHED }).await?;
+    let folded = fold(asked.words());
+    let about = |run: &RunRow| {
+        let text = [run.run.to_string(), moment(run.started), trigger(run).to_owned(), words_of(run)];
+        let text = fold(&text.join("\n"));
+        folded.split_whitespace().all(|word| text.contains(word))
+    };
+    runs.retain(about);
+    sorting.arrange(&mut runs, |run, by| match by {
+        "how" => Key::text(trigger(run)),
+        "what" => Key::text(&words_of(run)),
+        "took" => Key::number(run.summary.as_ref().map_or(0, |summary| summary.millis)),
+        _ => Key::number(run.started.timestamp_millis()),
+    });
+    let all = runs.len() as u64;
+    Ok((runs.into_iter().skip(part.offset as usize).take(part.limit as usize).collect(), all))
+}
+
 /// `GET …/runs`.
 pub(super) async fn page(view: View, Query(asked): Query<Asked>) -> Result<Page, Trouble> {
-    let (runs, all) = view.store().runs_part(asked.part()).await?;
+    let (runs, all) = wanted(&view, &asked, asked.part()).await?;
+    let (words, sorting) = (asked.words(), asked.runs_sorted());
+    let sort = sorting.text();
     let at = page::page_of(asked.page.as_deref());
+    let url = |sort: &str, page: &str| view.asking("/runs", &[("q", words), ("sort", sort), ("page", page)]);
     let body = html! {
         h1 { "Runs" }
-        @if all == 0 { p.empty { "None yet." } p { "→ " code { "rollcall sync now" } } } @else {
-            ul.lines.runs { @for run in &runs { li { (run_line(&view, run)) " " span.why { (trigger(run)) } } } }
-            (page::foot(all, at, ("run", "runs"), &|n| view.asking("/runs", &[("page", &n.to_string())]), &view.url("/runs.csv")))
+        @if all > 0 || !words.is_empty() {
+            (page::search(&view.url("/runs"), words, "Result, reason, date or run", &[("sort", &sort)]))
+        }
+        @if !runs.is_empty() {
+            table.runs {
+                thead { tr { @for column in &RUNS { (sorting.head(column, &|to| url(to, ""))) } } }
+                tbody { @for run in &runs { (row(&view, run)) } }
+            }
+            (page::foot(all, at, ("run", "runs"), &|n| url(&sort, &n.to_string()),
+                &view.asking("/runs.csv", &[("q", words), ("sort", &sort)])))
+        } @else if words.is_empty() { p.empty { "None yet." } p { "→ " code { "rollcall sync now" } } } @else {
+            p.empty { "None of the last " (number(MOST_SEARCHED)) " is about " b { (words) } "." }
         }
     };
     Ok(Page::of(&view, Tab::Runs, "Runs", &body))
 }
 
+fn row(view: &View, run: &RunRow) -> Markup {
+    let bad = run.summary.as_ref().is_some_and(|summary| matches!(summary.result.as_str(), "failed" | "refused"));
+    html! {
+        tr {
+            td.moment { a href=(view.url(&format!("/runs/{}", run.run))) { (view.when(run.started)) } }
+            td.how.dim { (trigger(run)) }
+            td.happened { span.bad[bad] { (words_of(run)) } }
+            td.count { @match &run.summary { Some(summary) => (words::millis(summary.millis)), None => "·" } }
+        }
+    }
+}
+
 /// `GET …/runs.csv`.
-pub(super) async fn file(view: View) -> Result<Response, Trouble> {
+pub(super) async fn file(view: View, Query(asked): Query<Asked>) -> Result<Response, Trouble> {
     let mut table = page::table([
         "run",
         "started",
@@ -94,7 +183,7 @@ pub(super) async fn file(view: View) -> Result<Response, Trouble> {
         "held",
         "message",
     ]);
-    let (runs, _) = view.store().runs_part(Part { offset: 0, limit: MOST_SAVED }).await?;
+    let (runs, _) = wanted(&view, &asked, Part { offset: 0, limit: MOST_SAVED }).await?;
     for run in &runs {
         let s = run
             .summary
@@ -135,9 +224,11 @@ pub(super) async fn found(view: &View, which: &Which) -> Result<RunRow, Trouble>
 pub(super) async fn one(view: View, Path(which): Path<Which>, Query(asked): Query<Asked>) -> Result<Page, Trouble> {
     let run = found(&view, &which).await?;
     let people = people_called(&view, asked.q.as_deref()).await?;
-    let (changes, all) = view.store().run_changes_part(run.run, people.as_ref(), asked.part()).await?;
-    let words = asked.q.as_deref().unwrap_or_default();
+    let (changes, all) = view.store().run_changes_part(run.run, people.as_ref(), asked.order(), asked.part()).await?;
+    let words = asked.words();
+    let (sorting, sort) = (asked.changes_sorted(), asked.changes_sorted().text());
     let path = format!("/runs/{}", run.run);
+    let url = |sort: &str, page: &str| view.asking(&path, &[("q", words), ("sort", sort), ("page", page)]);
     let at = page::page_of(asked.page.as_deref());
     let body = html! {
         h1 { "Run of " (moment(run.started)) }
@@ -147,17 +238,18 @@ pub(super) async fn one(view: View, Path(which): Path<Which>, Query(asked): Quer
             p { a href=(view.url(&format!("{path}/undo"))) { "Take this run back…" } }
         }
         @if all > 0 || !words.is_empty() {
-            (page::search(&view.url(&path), words, "People of this run", &[]))
+            (page::search(&view.url(&path), words, "People of this run", &[("sort", &sort)]))
         }
         @if changes.is_empty() {
             p.empty { @if words.is_empty() { "It changed nothing." } @else { "It changed nobody who is called " b { (words) } "." } }
         } @else {
             table.fates {
-                thead { tr { th.who scope="col" { "Person" } th.what scope="col" { "What" } th scope="col" { "Before → after, and why" } th.outcome scope="col" { "Outcome" } } }
+                @let [person, outcome] = CHANGES.map(|column| sorting.head(&column, &|to| url(to, "")));
+                thead { tr { (person) th.what scope="col" { "What" } th scope="col" { "Before → after, and why" } (outcome) } }
                 tbody { @for (change, outcome, at) in &changes { (change_row(&view, change, outcome, *at)) } }
             }
-            (page::foot(all, at, ("change", "changes"), &|n| view.asking(&path, &[("q", words), ("page", &n.to_string())]),
-                &view.asking(&format!("{path}/changes.csv"), &[("q", words)])))
+            (page::foot(all, at, ("change", "changes"), &|n| url(&sort, &n.to_string()),
+                &view.asking(&format!("{path}/changes.csv"), &[("q", words), ("sort", &sort)])))
         }
     };
     Ok(Page::of(&view, Tab::Runs, "Run", &body))
@@ -220,7 +312,7 @@ pub(super) async fn changes_file(
     let run = found(&view, &which).await?;
     let people = people_called(&view, asked.q.as_deref()).await?;
     let all = Part { offset: 0, limit: MOST_SAVED };
-    let (changes, _) = view.store().run_changes_part(run.run, people.as_ref(), all).await?;
+    let (changes, _) = view.store().run_changes_part(run.run, people.as_ref(), asked.order(), all).await?;
     let mut table = page::table(CHANGE_HEAD);
     for (change, outcome, at) in &changes {
         table.row(change_cells(change, outcome, *at).each_ref().map(String::as_str));

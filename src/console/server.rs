@@ -116,6 +116,14 @@ pub async fn run(
     Ok(())
 }
 
+/// Whether the certificate and the key can be used, if there are any. Nothing is listened on.
+///
+/// # Errors
+/// What cannot be used, and why.
+pub async fn usable(config: &ConsoleConfig) -> Result<(), ConsoleError> {
+    acceptor(&config.transport).await.map(drop)
+}
+
 async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, console: Console, mut stop: watch::Receiver<bool>) {
     let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
     let router = router(console);

@@ -7,11 +7,12 @@ use super::approve::{self, Standing};
 use super::index::Is;
 use super::known::Known;
 use super::page::{self, Page, Tab, Trouble, linked};
+use super::quota::{self, Use, thin};
 use super::view::View;
 use crate::model::words::{count, moment, number, relative};
 use crate::model::{Decision, Finding, JournalEntry, Quarantine, Time};
 use crate::planner::fate;
-use crate::store::{DayCount, JournalRow, Part, Patient, RunRow, Span, Store};
+use crate::store::{DayCount, JournalRow, Order, Part, Patient, RunRow, Span, Store};
 
 /// People that are listed before "all of them".
 const A_FEW: usize = 5;
@@ -58,6 +59,7 @@ pub(super) async fn page(view: View) -> Result<Page, Trouble> {
         (changed)
         (needs(&view, &known))
         (steer(&view))
+        (quota_use(&view, quota::busiest(&view).await?.as_ref()))
         (week(&view, today, &known.days))
         section {
             h2 { "Last runs" }
@@ -128,6 +130,23 @@ fn alarms(view: &View, known: &Known, quarantine: Option<&Quarantine>) -> Markup
     }
 }
 
+/// What was used of the quota.
+fn quota_use(view: &View, busiest: Option<&Use>) -> Markup {
+    let to = format!("{}#quota", view.url("/connect"));
+    html! {
+        section {
+            h2 { "Quota use" }
+            @match busiest {
+                Some(Use { operation, hour, .. }) => {
+                    p { a href=(to) { (operation.name()) " " (hour.words()) } " in the last hour" @if hour.throttled > 0 { ", " span.bad { (number(hour.throttled)) " throttled" } } "." }
+                    (thin(hour.part()))
+                },
+                None => p.empty { "No call to Connect in the " a href=(to) { "last hour" } "." },
+            }
+        }
+    }
+}
+
 /// Who waits for somebody, and who is refused something.
 fn needs(view: &View, known: &Known) -> Markup {
     let held: Vec<&Finding> = known
@@ -184,12 +203,12 @@ async fn changed(view: &View, days: &[DayCount]) -> Result<Markup, Trouble> {
         if people == 0 {
             continue;
         }
-        let span = Span { fate: Some(name), from, to, people: None };
+        let span = Span { fate: Some(name), from, to, people: None, order: Order::default() };
         let rows = lately(view.store(), span).await?;
         let all = view.asking("/changes", &[("day", &date), ("fate", name)]);
         parts.push(html! {
             h3 { (page::sign(sign)) " " (page::people(people as usize, &all)) " " (past) }
-            ul.lines.pairs { @for row in &rows { li { (change_line(view, row, false)) } } }
+            ul.lines.pairs { @for row in &rows { li { (change_line(view, row)) } } }
             @if people as usize > rows.len() { p { a href=(all) { "All " (number(people)) } } }
         });
     }
@@ -212,12 +231,12 @@ async fn lately(store: &Store, span: Span<'_>) -> Result<Vec<JournalRow>, Troubl
     Ok(rows)
 }
 
-/// One change that took place, in a line; with its sign where others stand beside it.
-pub(super) fn change_line(view: &View, row: &JournalRow, signed: bool) -> Markup {
+/// One change that took place, in a line below its sign.
+fn change_line(view: &View, row: &JournalRow) -> Markup {
     let JournalEntry::Change(record) = &row.entry else { return html! {} };
     let told = fate::told(&record.change, row.at);
     html! {
-        span.who { @if signed { (page::sign(told.sign)) "\u{a0}" } (view.person(&record.change.person, &told.label)) }
+        span.who { (view.person(&record.change.person, &told.label)) }
         " " span.told {
             @if told.sign != '+' { span.what { (told.what) } " " }
             (told.detail) " "
@@ -286,7 +305,7 @@ fn bar(on: &dyn Fn(&str) -> u64, most: u64) -> Markup {
 }
 
 /// One run in a line.
-pub(super) fn run_line(view: &View, run: &RunRow) -> Markup {
+fn run_line(view: &View, run: &RunRow) -> Markup {
     let words = run.summary.as_ref().map_or_else(|| "not finished".to_owned(), crate::model::RunSummary::words);
     let bad = run.summary.as_ref().is_some_and(|summary| matches!(summary.result.as_str(), "failed" | "refused"));
     html! {

@@ -11,6 +11,7 @@ use maud::{Markup, html};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use url::form_urlencoded;
 
+use super::check::Checks;
 use super::gate::Who;
 use super::known::{Centre, Known, Unknown};
 use super::page::Trouble;
@@ -57,6 +58,15 @@ impl View {
         &self.room.centre
     }
 
+    /// The same, for work that outlives the page.
+    pub(super) fn shared(&self) -> Arc<Centre> {
+        self.room.centre.clone()
+    }
+
+    pub(super) fn checks(&self) -> &Checks {
+        &self.room.checks
+    }
+
     pub(super) fn store(&self) -> &Store {
         &self.room.centre.look
     }
@@ -71,6 +81,15 @@ impl View {
             Ok(known) => Ok(known),
             Err(Unknown::NotLooked) => Err(Trouble::not_yet(self)),
             Err(unknown) => Err(unknown.into()),
+        }
+    }
+
+    /// The same for pages that have something to say without it: nothing before the first look at Connect.
+    pub(super) async fn known_yet(&self) -> Result<Option<Arc<Known>>, Trouble> {
+        match self.known().await {
+            Ok(known) => Ok(Some(known)),
+            Err(Trouble::NotYet(_)) => Ok(None),
+            Err(trouble) => Err(trouble),
         }
     }
 

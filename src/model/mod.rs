@@ -18,6 +18,7 @@
 //! notify      what somebody may be told of, and what a notifier has told so far
 //! observation everything a plan is made of
 //! undone      what an administrator has taken back, until the wish is another one
+//! checked     what a check of the parts says
 //! words       how numbers, spans of time and moments are said
 //! target      the port to the system that is kept in agreement
 //! ```
@@ -26,6 +27,7 @@
 //! Deliberately absent: `async` (but in the port), SQL, AWS, tracing, clocks.
 
 pub mod attribute;
+pub mod checked;
 pub mod details;
 pub mod inventory;
 pub mod journal;
@@ -46,6 +48,7 @@ pub mod user;
 pub mod words;
 
 pub use attribute::{ATTRIBUTES, Attribute, AttributeSet, Authority, Facet, Named, OWNER_TAG, ResourceId, Value};
+pub use checked::Checked;
 pub use details::{Details, Unread};
 pub use inventory::{Catalogue, IdentityManagement, Instance, Inventory, QuickConnect};
 pub use journal::{ChangeRecord, FrozenSource, JournalEntry, LongestWait, RunId, RunSummary, Trigger};

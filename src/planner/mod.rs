@@ -16,7 +16,7 @@
 //! guard       the brake: budgets, floors, canaries, protected people, the digest that an approval names
 //! rest        what Connect refused before and is not tried yet
 //! fate        what a plan does to people, in words · outlook: what becomes of one person
-//! explain     everything about one person · lint: coverage, unknown names, the rules' own examples
+//! explain     everything about one person · lint: coverage, unknown names, the rules' own examples · uses: what they name
 //! what_if     what other rules would do
 //! ```
 //!
@@ -57,6 +57,7 @@ mod testing;
 mod tests;
 pub mod undo;
 mod undone;
+pub mod uses;
 mod validate;
 pub mod what_if;
 

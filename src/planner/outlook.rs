@@ -33,7 +33,7 @@ pub struct Said {
 }
 
 impl Said {
-    fn new(tone: Tone, text: impl Into<String>) -> Self {
+    pub(super) fn new(tone: Tone, text: impl Into<String>) -> Self {
         Self { tone, text: text.into() }
     }
 }

@@ -17,7 +17,7 @@ use futures_util::future::join_all;
 
 use super::progress::{Progress, SourceSeen, SourcesSeen};
 use super::quarantine::{self, Health};
-use super::{Run, RunError, Stopped};
+use super::{Centre, Run, RunError, Stopped};
 use crate::model::{
     DirectoryView, Finding, FindingCode, FrozenSource, JournalEntry, Quarantine, Target, Time, Trouble,
 };
@@ -148,14 +148,23 @@ pub(super) async fn observe<T: Target>(run: &Run<'_, T>) -> Result<Observed, Run
         );
         return Err(error);
     }
-    let configured: Vec<SourceName> = centre.sources.iter().map(|source| source.name().clone()).collect();
     let why = frozen.iter().map(|(name, failure)| (name.clone(), failure.message.clone())).collect();
-    let directory = centre.store.directory_view(&why, &configured).await?;
+    let (directory, notes) = stored(centre, &why).await?;
+    Ok(Observed { directory, sources, frozen, unproven, notes })
+}
+
+/// Everybody as the state file has them now, and what the sources say about themselves.
+async fn stored<T: Target>(
+    centre: &Centre<T>,
+    why: &BTreeMap<SourceName, String>,
+) -> Result<(DirectoryView, Vec<Finding>), RunError> {
+    let configured: Vec<SourceName> = centre.sources.iter().map(|source| source.name().clone()).collect();
+    let directory = centre.store.directory_view(why, &configured).await?;
     let mut notes = Vec::new();
     for name in &configured {
         notes.extend(centre.store.source_notes(name).await?.into_iter().map(|note| source_note(name, note)));
     }
-    Ok(Observed { directory, sources, frozen, unproven, notes })
+    Ok((directory, notes))
 }
 
 /// The error of a run in which no source could be read: of the first in the order of precedence that was asked.

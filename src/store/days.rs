@@ -39,6 +39,36 @@ pub struct DayCount {
     pub people: u32,
 }
 
+/// By what changes are listed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum By {
+    /// As they come: in the order of the plan, or the newest first.
+    #[default]
+    Own,
+    /// By what the person is called.
+    Person,
+    /// By what became of the person.
+    Fate,
+    /// By how the change ended.
+    Outcome,
+}
+
+/// In which order changes are listed; those that are equal in it stand as they come.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Order {
+    /// By what.
+    pub by: By,
+    /// Whether the other way round.
+    pub reversed: bool,
+}
+
+impl Order {
+    /// The direction of what ascends if it is not reversed.
+    fn ascending(self) -> &'static str {
+        if self.reversed { "DESC" } else { "ASC" }
+    }
+}
+
 /// Which part of the changes that took place is meant.
 #[derive(Debug, Clone, Copy)]
 pub struct Span<'a> {
@@ -50,6 +80,8 @@ pub struct Span<'a> {
     pub to: Time,
     /// Only these people.
     pub people: Option<&'a BTreeSet<PersonKey>>,
+    /// In which order.
+    pub order: Order,
 }
 
 /// A part of a longer list.
@@ -100,7 +132,8 @@ impl Store {
             .collect()
     }
 
-    /// Changes that took place, newest first, and how many there are in all.
+    /// Changes that took place, and how many there are in all. By time they are found by an index; every other order reads the
+    /// whole span.
     ///
     /// # Errors
     /// If the file cannot be read.
@@ -115,6 +148,16 @@ impl Store {
             None => "?4 IS NULL",
         };
         let from = format!("FROM {which} AND at >= ?1 AND at < ?2 AND {whom}");
+        let direction = span.order.ascending();
+        let order = match span.order {
+            Order { by: By::Own, reversed: false } => "at DESC, seq DESC".to_owned(),
+            Order { by: By::Own, reversed: true } => "at, seq".to_owned(),
+            Order { by: By::Person, .. } => {
+                format!("body ->> '$.change.label' COLLATE NOCASE {direction}, at DESC, seq DESC")
+            }
+            Order { by: By::Fate, .. } => format!("fate {direction}, at DESC, seq DESC"),
+            Order { by: By::Outcome, .. } => format!("body ->> '$.outcome.result' {direction}, at DESC, seq DESC"),
+        };
         let people = span.people.map(encode).transpose()?;
         let mut reader = self.reader().await;
         let all: i64 = sqlx::query_scalar(AssertSqlSafe(format!("SELECT COUNT(*) {from}")))
@@ -127,8 +170,8 @@ impl Store {
         // The bodies of a page only, not of what is left out before it.
         let rows: Vec<journal::Row> = sqlx::query_as(AssertSqlSafe(format!(
             "SELECT seq, event_id, at, body FROM journal WHERE seq IN
-                 (SELECT seq {from} ORDER BY at DESC, seq DESC LIMIT ?5 OFFSET ?6)
-             ORDER BY at DESC, seq DESC"
+                 (SELECT seq {from} ORDER BY {order} LIMIT ?5 OFFSET ?6)
+             ORDER BY {order}"
         )))
         .bind(millis(span.from))
         .bind(millis(span.to))
@@ -159,7 +202,7 @@ impl Store {
         Ok((rows.into_iter().map(RunRow::try_from).collect::<Result<_, _>>()?, all.unsigned_abs()))
     }
 
-    /// Changes of one run in the order of the plan, and how many there are in all. See [`Store::run_changes`].
+    /// Changes of one run, and how many there are in all. See [`Store::run_changes`].
     ///
     /// # Errors
     /// If the file cannot be read.
@@ -167,6 +210,7 @@ impl Store {
         &self,
         run: RunId,
         people: Option<&BTreeSet<PersonKey>>,
+        order: Order,
         part: Part,
     ) -> Result<(Vec<(Change, Outcome, Time)>, u64), StoreError> {
         let whom = match people {
@@ -174,6 +218,12 @@ impl Store {
             None => "?2 IS NULL",
         };
         let from = format!("FROM change INDEXED BY change_page WHERE run = ?1 AND {whom}");
+        let direction = order.ascending();
+        let order = match order.by {
+            By::Own => format!("seq {direction}"),
+            By::Person => format!("body ->> '$.label' COLLATE NOCASE {direction}, seq"),
+            By::Outcome | By::Fate => format!("outcome ->> '$.result' {direction}, seq"),
+        };
         let people = people.map(encode).transpose()?;
         let mut reader = self.reader().await;
         let all: i64 = sqlx::query_scalar(AssertSqlSafe(format!("SELECT COUNT(*) {from}")))
@@ -184,7 +234,7 @@ impl Store {
         // The bodies of a page only, not of what is left out before it.
         let rows: Vec<(String, Option<String>, i64)> = sqlx::query_as(AssertSqlSafe(format!(
             "SELECT body, outcome, COALESCE(settled_at, intended_at, 0) FROM change
-             WHERE run = ?1 AND seq IN (SELECT seq {from} ORDER BY seq LIMIT ?3 OFFSET ?4) ORDER BY seq"
+             WHERE run = ?1 AND seq IN (SELECT seq {from} ORDER BY {order} LIMIT ?3 OFFSET ?4) ORDER BY {order}"
         )))
         .bind(run.to_string())
         .bind(&people)

@@ -24,6 +24,7 @@
 //! undone      what was taken back, until the wish is another one
 //! notify      what each notifier has told so far
 //! history     what happened to whom, for people who ask · days: on which day, a page at a time · about: one person whole
+//! parts       how each part stands: sources, Connect, reports
 //! console     who may look at the console, and what was done there
 //! ```
 //!
@@ -51,6 +52,7 @@ mod lease;
 mod memory;
 mod notes;
 mod notify;
+mod parts;
 mod person;
 mod quarantine;
 mod retry;
@@ -81,12 +83,13 @@ use crate::model::Time;
 pub use approvals::Held;
 pub use confirm::ConfirmOutcome;
 pub use console::{AuditRow, Hash, SessionRow};
-pub use days::{DayCount, Mark, Part, Span};
+pub use days::{By, DayCount, Mark, Order, Part, Span};
 pub use error::{Misread, StoreError};
 pub use history::RunRow;
 pub use inventory::InventoryPatch;
 pub use journal::JournalRow;
 pub use lease::RunLease;
+pub use parts::{ConnectRow, Delivery, SourceRow};
 pub use quarantine::Patient;
 pub use runs::{OpenIntent, Settlement};
 pub use snapshot::PullOutcome;

@@ -25,6 +25,8 @@ fn may_import() -> BTreeMap<&'static str, &'static [&'static str]> {
             "assemble",
             &["model", "config", "planner", "connect", "console", "report", "secrets", "store", "reconcile", "serve"],
         ),
+        // A look at every part: it is built like a part, and asked one question.
+        ("checkup", &["model", "config", "planner", "connect", "console", "report", "store", "reconcile", "assemble"]),
         ("sandbox", &[]),
         // A page of documentation, with links.
         ("threat_model", &["planner", "console"]),
@@ -34,6 +36,7 @@ fn may_import() -> BTreeMap<&'static str, &'static [&'static str]> {
             "cli",
             &[
                 "assemble",
+                "checkup",
                 "config",
                 "connect",
                 "console",

@@ -100,11 +100,38 @@ async fn pages(folder: &Path) {
         let shown = path.replace(&person, "…");
         println!("  {shown:<46} {:8.1} ms, at most {:.1}{over}", millis[3], millis[6]);
     }
+    what_if(&router, &home, &cookie).await;
     for path in ["/people.csv", "/plan.csv", "/changes.csv"] {
         let started = Instant::now();
         let text = get(&router, &format!("{home}{path}"), &cookie).await;
         let (millis, mib) = (started.elapsed().as_secs_f64() * 1e3, text.len() as f64 / 1024.0 / 1024.0);
         println!("  {path:<46} {millis:8.1} ms, {mib:.1} MiB saved");
+    }
+}
+
+/// Everybody gets another routing profile: the most that other rules can do.
+async fn what_if(router: &Router, home: &str, cookie: &str) {
+    const TEXT: &str = "[[mapping]]\nname = \"all\"\nwhen = \"always\"\nsecurity_profiles = [\"Agent\"]\n\
+                        routing_profile = \"Holding\"\n";
+    let path = format!("{home}/rules/what-if");
+    let page = get(router, &path, cookie).await;
+    let word = page.split("name=\"csrf\" value=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("its word");
+    let body =
+        url::form_urlencoded::Serializer::new(String::new()).extend_pairs([("csrf", word), ("text", TEXT)]).finish();
+    for path in [path.clone(), format!("{path}.csv")] {
+        let request = Request::post(&path)
+            .header(HOST, HERE)
+            .header(ORIGIN, format!("http://{HERE}"))
+            .header(COOKIE, cookie)
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(Body::from(body.clone()))
+            .expect("a request");
+        let started = Instant::now();
+        let answer = router.clone().oneshot(request).await.unwrap_or_else(|never| match never {});
+        assert_eq!(answer.status(), StatusCode::OK, "{path}");
+        let text = to_bytes(answer.into_body(), usize::MAX).await.expect("a body");
+        let (millis, mib) = (started.elapsed().as_secs_f64() * 1e3, text.len() as f64 / 1024.0 / 1024.0);
+        println!("  POST {:<41} {millis:8.1} ms, {mib:.1} MiB", path.replace(home, ""));
     }
 }
 

@@ -36,9 +36,10 @@ use std::sync::Arc;
 
 use url::Url;
 
+use crate::abilities::{Abilities, Changes};
 use crate::attributes::AttributeName;
 use crate::auth::{ClientCredentials, OAuthClient, Proof, TokenCache, WallClock};
-use crate::directory::{ExternalId, Presence, Pull, SourceName};
+use crate::directory::{ExternalId, Presence, Pull, Silence, SourceName};
 use crate::error::{PullError, PullErrorKind};
 use crate::http::{Carrier, HttpClient, HttpLimits, require_safe};
 use crate::source::{CheckLine, PullRequest};
@@ -175,6 +176,17 @@ impl Microsoft {
     #[must_use]
     pub fn field_of(&self, attribute: &AttributeName) -> String {
         self.fields.property_of(attribute).unwrap_or(attribute.as_str()).to_owned()
+    }
+
+    /// What Graph can do for this configuration.
+    #[must_use]
+    pub fn abilities(&self) -> Abilities {
+        let changes = if self.config.nested {
+            Changes::WithEverybody("there is no delta of the members of nested groups".to_owned())
+        } else {
+            Changes::Alone("delta links of users and groups".to_owned())
+        };
+        Abilities { changes, paging: Some("by link".to_owned()), silence: Some(Silence::Counts) }
     }
 
     fn config(&self) -> &MicrosoftConfig {

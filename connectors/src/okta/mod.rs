@@ -46,9 +46,10 @@ mod wire;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::abilities::{Abilities, Changes};
 use crate::attributes::AttributeName;
 use crate::auth::WallClock;
-use crate::directory::{ExternalId, Presence, Pull, SourceName};
+use crate::directory::{Cursor, ExternalId, Presence, Pull, Silence, SourceName};
 use crate::error::{PullError, PullErrorKind};
 use crate::http::{Carrier, HttpClient, HttpLimits, require_safe};
 use crate::source::{CheckLine, PullRequest};
@@ -165,6 +166,26 @@ impl Okta {
     #[must_use]
     pub fn field_of(&self, attribute: &AttributeName) -> String {
         self.fields.name_of(attribute)
+    }
+
+    /// What the org can do for this configuration, as far as the cursor of the last pull says.
+    #[must_use]
+    pub fn abilities(&self, cursor: Option<&Cursor>) -> Abilities {
+        let state = cursor.and_then(|cursor| State::read(cursor, &self.fingerprint));
+        let app = matches!(self.config.scope, OktaScope::App(_));
+        let log = state.as_ref().is_some_and(|state| state.log.is_some());
+        let alone = |how: &str| Changes::Alone(how.to_owned());
+        let changes = match (app, log) {
+            (true, _) => {
+                Changes::WithEverybody("the assignments of an application have no clock of their own".to_owned())
+            }
+            (false, true) => alone("clocks of users and groups, deletions by the System Log"),
+            (false, false) => alone("clocks of users and groups"),
+        };
+        // As a complete listing judges it.
+        let asked = |state: State| app || log || !state.everyone;
+        let silence = state.map(|state| if asked(state) { Silence::MustBeAsked } else { Silence::Counts });
+        Abilities { changes, paging: Some("by link".to_owned()), silence }
     }
 
     fn remember(&self, followed: &Followed) {

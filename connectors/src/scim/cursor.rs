@@ -218,9 +218,13 @@ impl State {
 
     /// What a cursor holds, if it can be used at `at`.
     pub(super) fn read(cursor: &Cursor, fingerprint: &str, at: DateTime<Utc>) -> Option<Self> {
+        Self::of(cursor, fingerprint).filter(|state| state.learned.is_fresh(at))
+    }
+
+    /// What a cursor holds, if it was made for these settings.
+    pub(super) fn of(cursor: &Cursor, fingerprint: &str) -> Option<Self> {
         let state: Self = serde_json::from_str(cursor.as_str()).ok()?;
-        let usable = state.version == VERSION && state.fingerprint == fingerprint && state.learned.is_fresh(at);
-        usable.then_some(state)
+        (state.version == VERSION && state.fingerprint == fingerprint).then_some(state)
     }
 
     pub(super) fn write(&self) -> Cursor {

@@ -55,14 +55,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use reqwest::header::HeaderName;
 
+use crate::abilities::{Abilities, Changes};
 use crate::attributes::AttributeName;
 use crate::auth::{Access, Dpop, OAuthClient, Proof, WallClock};
-use crate::directory::{ExternalId, Presence, Pull, SourceName};
+use crate::directory::{Cursor, ExternalId, Presence, Pull, Silence, SourceName};
 use crate::error::{PullError, PullErrorKind};
 use crate::http::{Carrier, HttpClient, HttpLimits, require_safe};
 use crate::remote::{Remote, RemoteError};
 use crate::source::{CheckLine, PullRequest};
-use cursor::{Learned, State};
+use cursor::{Filter, Learned, Method, State};
 use fault::Fault;
 use fields::Fields;
 use server::Server;
@@ -179,6 +180,27 @@ impl Scim {
     #[must_use]
     pub fn field_of(&self, attribute: &AttributeName) -> String {
         self.fields.field_of(attribute)
+    }
+
+    /// What the server can do, as far as the cursor of the last pull says.
+    #[must_use]
+    pub fn abilities(&self, cursor: Option<&Cursor>) -> Abilities {
+        let state = cursor.and_then(|cursor| State::of(cursor, &self.fingerprint));
+        let Some(State { learned, watermark, .. }) = state else {
+            return Abilities { changes: Changes::Unknown, paging: None, silence: None };
+        };
+        let whole = |why: &str| Changes::WithEverybody(why.to_owned());
+        let changes = match (&learned.filter, watermark) {
+            _ if !self.config.incremental => whole("as configured"),
+            (_, Some(_)) => Changes::Alone("a filter on meta.lastModified, which was shown to work".to_owned()),
+            (Some(Filter::Useless(why)), None) => whole(why),
+            (Some(Filter::Proven) | None, None) => whole("changes of memberships or of users cannot be read alone"),
+        };
+        let paging = learned.paging.map(|(method, count, _)| match method {
+            Method::Index => format!("by index, {count} records at most"),
+            Method::Cursor => format!("by cursor, {count} records at most"),
+        });
+        Abilities { changes, paging, silence: Some(Silence::Counts) }
     }
 
     fn config(&self) -> &ScimConfig {

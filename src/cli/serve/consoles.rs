@@ -5,6 +5,7 @@
 //! Invariant: a console that fails is told in the log and stops nothing else.
 //! Invariant: pages have handles of their own on the state file, so that one is there also while its contact centre is not.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -13,6 +14,7 @@ use tokio::time::timeout;
 
 use super::Centre;
 use crate::assemble;
+use crate::checkup;
 use crate::config::Config;
 use crate::console::{self, ConsoleConfig};
 use crate::store::Store;
@@ -70,10 +72,12 @@ impl Consoles {
 }
 
 /// One contact centre as pages see it.
-async fn shown(config: &Config) -> anyhow::Result<console::Centre> {
+async fn shown(config: &Arc<Config>) -> anyhow::Result<console::Centre> {
     let keep = Store::open(&config.state, crate::cli::now()).await?;
     let sources = assemble::sources(config, crate::cli::now)?;
-    Ok(assemble::console_centre(config, keep, sources).await?)
+    let centre = assemble::console_centre(config, keep, sources).await?;
+    let check = checkup::on_demand(Arc::clone(config), crate::cli::now);
+    Ok(console::Centre { check: Some(check), ..centre })
 }
 
 async fn run(console: ConsoleConfig, shown: Vec<console::Centre>, stop: watch::Receiver<bool>) {

@@ -1,7 +1,7 @@
 //! Files in, problems or values out.
 //!
 //! ```text
-//! file · example · rules · changed · guard · surroundings · notify · console   everything but the directories
+//! file · example · rules · changed · excerpt · guard · surroundings · notify · console   everything but the directories
 //! microsoft · okta · scim · several       the directories
 //! secrets                                 references to secrets, and who is trusted
 //! ```
@@ -9,6 +9,7 @@
 mod changed;
 mod console;
 mod example;
+mod excerpt;
 mod file;
 mod guard;
 mod microsoft;

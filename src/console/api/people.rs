@@ -51,7 +51,7 @@ impl Wanted {
         let is = self.state.map(|state| Is::named(&state).ok_or_else(|| bad("there is no such state".to_owned())));
         let sort = self.sort.unwrap_or_default();
         let (descending, by) = sort.strip_prefix('-').map_or((false, sort.as_str()), |by| (true, by));
-        let known = Sort::ALL.into_iter().find(|known| known.name() == by);
+        let known = Sort::named(by);
         let sort = match known {
             None if !by.is_empty() => return Err(bad("people cannot be sorted by that".to_owned())),
             known => known.unwrap_or_default(),

@@ -13,7 +13,7 @@ use super::Rows;
 use super::problem::{Asked, At, Problem, Sent};
 use super::sync::{Asking, accepted};
 use crate::model::{RunSummary, Trigger};
-use crate::store::{Part, RunRow};
+use crate::store::{Order, Part, RunRow};
 
 /// Some runs.
 #[derive(Debug, Serialize, ToSchema)]
@@ -183,7 +183,7 @@ pub(super) async fn changes(
     Asked(rows): Asked<Rows>,
 ) -> Result<Json<Changes>, Problem> {
     let run = pages::found(&view, &which).await?;
-    let (rows, total) = view.store().run_changes_part(run.run, None, part(rows)).await?;
+    let (rows, total) = view.store().run_changes_part(run.run, None, Order::default(), part(rows)).await?;
     let changes = rows.iter().map(|(change, outcome, at)| {
         let [at, username, source, id, what, before, after, why, outcome] = pages::change_cells(change, outcome, *at);
         Changed { at, username, source, id, what, before, after, why, outcome }

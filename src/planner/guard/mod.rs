@@ -93,10 +93,28 @@ pub fn review(plan: Plan, limits: &Limits, approval: Option<&Approval>, at: Time
         (plan, Some(not_yet)) => return Verdict::NotYet(Box::new(plan), not_yet),
     };
     let digest = digest(&plan, limits);
-    let Weighed { never, mut over, canaries, why, largest } = weigh(&plan, limits, &Counted::new(&plan));
     let standing = Standing::of(approval, &digest, limits.approval_secs, at);
-    if never.is_empty() && (over.is_empty() || standing == Standing::Holds) {
-        return Verdict::Approved(Box::new(ApprovedPlan::by_guard(plan)));
+    match refused(&plan, limits, digest, &standing) {
+        None => Verdict::Approved(Box::new(ApprovedPlan::by_guard(plan))),
+        Some(refusal) => Verdict::Refused(Box::new(plan), refusal),
+    }
+}
+
+/// What would be said against a plan that nobody has approved; `None`: nothing, or it cannot be weighed yet. Lets nothing
+/// through.
+#[must_use]
+pub fn refusal(plan: &Plan, limits: &Limits) -> Option<Refusal> {
+    if plan.details.unread.is_empty() {
+        return refused(plan, limits, digest(plan, limits), &Standing::None);
+    }
+    let (part, not_yet) = known_part(plan.clone(), limits);
+    if not_yet.is_some() { None } else { refused(&part, limits, digest(&part, limits), &Standing::None) }
+}
+
+fn refused(plan: &Plan, limits: &Limits, digest: String, standing: &Standing) -> Option<Refusal> {
+    let Weighed { never, mut over, canaries, why, largest } = weigh(plan, limits, &Counted::new(plan));
+    if never.is_empty() && (over.is_empty() || *standing == Standing::Holds) {
+        return None;
     }
     let approvable = never.is_empty();
     let hint = if !approvable {
@@ -114,7 +132,7 @@ pub fn review(plan: Plan, limits: &Limits, approval: Option<&Approval>, at: Time
     over.extend(standing.told(&digest, limits.approval_secs).filter(|_| approvable).map(Said::from));
     let message = joined(&over, |said| &said.text);
     let numbers = joined(&over, |said| said.unnamed.as_ref().unwrap_or(&said.text));
-    Verdict::Refused(Box::new(plan), Refusal { digest, approvable, message, numbers, why, largest, hint })
+    Some(Refusal { digest, approvable, message, numbers, why, largest, hint })
 }
 
 fn joined(over: &[Said], of: fn(&Said) -> &String) -> String {

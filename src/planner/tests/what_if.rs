@@ -2,7 +2,7 @@
 
 use super::super::rules::{Condition, Persona, Rules, TextTest};
 use super::super::testing::{World, names, persona};
-use super::super::what_if::{Effect, Move, WhatIf, what_if};
+use super::super::what_if::{Effect, Move, WhatIf, what_if, words};
 use crate::model::{AttributeSet, Authority, Facet};
 
 const AGENTS: &str = "
@@ -112,6 +112,8 @@ fn a_department_gets_a_rule_and_another_loses_its_own() {
     assert_eq!(rows, [("Sales", 0, 1), ("Ventes", 1, 0)]);
     let flows: Vec<String> = found.flows.iter().map(|f| format!("{:?} {:?} {}", f.now, f.then, f.people)).collect();
     assert_eq!(flows, [r#"["(default)"] ["sales"] 1"#, r#"["sales"] ["(default)"] 1"#]);
+    let gives: Vec<String> = words::flows(&found).into_iter().map(|flow| flow.gives).collect();
+    assert_eq!(gives, ["Agent · Basic → Agent · Sales Voice", "Agent · Sales Voice → Agent · Basic"]);
 }
 
 #[test]

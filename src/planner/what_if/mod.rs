@@ -4,6 +4,7 @@
 //! side      one set of rules over the observation: what everybody is wished, which calls follow
 //! moves     one person under both: which wishes differ, and what becomes of each
 //! unseen    what is wrong with the other rules, and what the stored snapshot cannot tell about them
+//! words     all of it as people read it
 //! ```
 //!
 //! A wish that changes need not write anything: Connect may have it already, or decide that facet itself. So the two are told
@@ -17,6 +18,7 @@
 mod moves;
 mod side;
 mod unseen;
+pub mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,11 +27,30 @@ use serde::Serialize;
 
 use super::fold::fold;
 use super::lint::Problem;
-use super::rules::Rules;
-use super::{Quota, plan};
-use crate::model::{AttributeSet, Facet, Finding, Observation, Plan};
+use super::rules::{Example, Rules};
+use super::{Quota, fate, plan};
+use crate::model::{Attribute, AttributeSet, Facet, Finding, Observation, Plan, Value};
 use moves::Compared;
-use side::Side;
+use side::{Asked, Side};
+
+/// Rules with some sections replaced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Changed {
+    /// All the rules, changed and unchanged.
+    pub rules: Rules,
+    /// The rules' own tests.
+    pub examples: Vec<Example>,
+    /// The sections that were replaced, as they are written: `[[mapping]]`, `[user_type.supervisor]`.
+    pub sections: Vec<String>,
+}
+
+impl Changed {
+    /// Whether the examples are among what was replaced: then their lines are those of the replacing text.
+    #[must_use]
+    pub fn has_examples(&self) -> bool {
+        self.sections.iter().any(|section| section == "[[example]]")
+    }
+}
 
 /// What other rules would do.
 #[derive(Debug, Clone, PartialEq)]
@@ -146,6 +167,8 @@ pub struct Flow {
     pub then: Vec<String>,
     /// How many people.
     pub people: u32,
+    /// What the rules give now and then, as text, if that is the same for all of them: `Agent · Care Voice`.
+    pub personas: Option<(String, String)>,
 }
 
 /// One facet over everybody.
@@ -185,7 +208,7 @@ pub fn what_if(seen: &Observation, rules: &Rules, other: &Rules, quota: &Quota<'
     let asked: BTreeSet<&PersonKey> = before.asked.keys().chain(after.asked.keys()).copied().collect();
     WhatIf {
         people: u32::try_from(asked.len()).unwrap_or(u32::MAX),
-        flows: flows(&moves),
+        flows: flows(&moves, &before, &after),
         facets: facets(&moves),
         departments: departments(&asked, &before, &after),
         problems: unseen::problems(seen, rules, &after),
@@ -201,14 +224,29 @@ fn told(seen: &Observation, rules: &Rules, other: &Rules) -> Observation {
     Observation { config_changed, ..seen.clone() }
 }
 
-fn flows(moves: &[Move]) -> Vec<Flow> {
-    let mut flows: BTreeMap<(&[String], &[String]), u32> = BTreeMap::new();
+fn flows(moves: &[Move], before: &Side<'_>, after: &Side<'_>) -> Vec<Flow> {
+    // Of a persona that is not whole nothing is given: its people are held.
+    let persona = |side: &Side<'_>, person: &PersonKey| match side.asked.get(person) {
+        Some(Asked { wish, .. }) => match wish.attributes.get(Attribute::SecurityProfiles) {
+            Some(Value::NamedSet(set)) if !set.is_empty() => Some(fate::persona(&wish.attributes)),
+            _ => None,
+        },
+        None => Some(String::new()),
+    };
+    let mut flows: BTreeMap<(&[String], &[String]), Flow> = BTreeMap::new();
     for one in moves.iter().filter(|one| one.rules_now != one.rules_then || one.shifts.iter().any(Shift::wished)) {
-        *flows.entry((&one.rules_now, &one.rules_then)).or_default() += 1;
+        let Move { person, rules_now, rules_then, .. } = one;
+        let personas = persona(before, person).zip(persona(after, person));
+        let flow = flows.entry((rules_now, rules_then)).or_insert_with(|| {
+            let (now, then) = (rules_now.clone(), rules_then.clone());
+            Flow { now, then, people: 0, personas: personas.clone() }
+        });
+        flow.people += 1;
+        if flow.personas != personas {
+            flow.personas = None;
+        }
     }
-    let flow =
-        |((now, then), people): ((&[String], &[String]), u32)| Flow { now: now.to_vec(), then: then.to_vec(), people };
-    let mut flows: Vec<Flow> = flows.into_iter().map(flow).collect();
+    let mut flows: Vec<Flow> = flows.into_values().collect();
     flows.sort_by_key(|flow| std::cmp::Reverse(flow.people));
     flows
 }

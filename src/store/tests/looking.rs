@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::model::{Facet, FacetUpdate, JournalEntry, LeaveReason, Remembered, Trigger};
-use crate::store::{AuditRow, DayCount, InventoryPatch, Part, SessionRow, Settlement, Span};
+use crate::store::{AuditRow, By, DayCount, InventoryPatch, Order, Part, SessionRow, Settlement, Span};
 
 const DAY_SECS: i64 = 24 * 60 * 60;
 const ALL: Part = Part { offset: 0, limit: 100 };
@@ -126,18 +126,37 @@ async fn what_took_place_is_counted_by_day_and_by_what_it_did_to_people() {
             .collect();
         (names, all)
     };
-    let span = Span { fate: None, from: at(0), to: at(DAY_SECS), people: None };
+    let span = Span { fate: None, from: at(0), to: at(DAY_SECS), people: None, order: Order::default() };
     assert_eq!(names(span, ALL).await.0, ["fay", "eve", "dee", "dee", "cy", "cy", "ada"], "newest first");
+    for (by, reversed, expected) in [
+        (By::Own, true, "ada cy cy dee dee eve fay"),
+        (By::Person, false, "ada cy cy dee dee eve fay"),
+        (By::Person, true, "fay eve dee dee cy cy ada"),
+        (By::Fate, false, "fay cy cy ada dee dee eve"),
+        (By::Outcome, false, "cy fay eve dee dee cy ada"),
+    ] {
+        let order = Order { by, reversed };
+        assert_eq!(names(Span { order, ..span }, ALL).await.0.join(" "), expected, "{order:?}");
+    }
     let some = Part { offset: 2, limit: 2 };
     assert_eq!(names(Span { fate: Some("leave"), ..span }, some).await, (vec![], 2));
     assert_eq!(names(span, some).await, (vec!["dee".to_owned(), "dee".to_owned()], 7));
     let people = BTreeSet::from([person("cy"), person("gus")]);
     assert_eq!(names(Span { people: Some(&people), ..span }, ALL).await, (vec!["cy".to_owned(), "cy".to_owned()], 2));
 
-    let (part, all) = home.run_changes_part(run(1), None, Part { offset: 1, limit: 2 }).await.unwrap();
+    let (part, all) =
+        home.run_changes_part(run(1), None, Order::default(), Part { offset: 1, limit: 2 }).await.unwrap();
     assert_eq!((part[0].0.seq, part[0].1.clone(), part.len(), all), (1, failed, 2, 8));
-    let (part, all) = home.run_changes_part(run(1), Some(&people), ALL).await.unwrap();
+    let (part, all) = home.run_changes_part(run(1), Some(&people), Order::default(), ALL).await.unwrap();
     assert_eq!((part.iter().map(|row| row.0.seq).collect::<Vec<_>>(), all), (vec![2, 3], 2));
+    for (by, reversed, expected) in [
+        (By::Own, true, [7, 6, 5, 4, 3, 2, 1, 0]),
+        (By::Person, true, [7, 6, 4, 5, 2, 3, 1, 0]),
+        (By::Outcome, true, [1, 0, 2, 4, 5, 6, 7, 3]),
+    ] {
+        let (rows, _) = home.run_changes_part(run(1), None, Order { by, reversed }, ALL).await.unwrap();
+        assert_eq!(rows.iter().map(|row| row.0.seq).collect::<Vec<_>>(), expected, "{by:?}");
+    }
     let (runs, all) = home.runs_part(Part { offset: 1, limit: 5 }).await.unwrap();
     assert_eq!((runs[0].run, runs.len(), all), (run(1), 1, 2));
 }

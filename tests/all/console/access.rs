@@ -19,7 +19,7 @@ async fn audited(desk: &Desk) -> Vec<String> {
     rows.into_iter().map(|AuditRow { action, about, .. }| format!("{action} {}", about.unwrap_or_default())).collect()
 }
 
-const PAGES: [&str; 12] = [
+const PAGES: [&str; 18] = [
     "/today",
     "/plan",
     "/plan.csv",
@@ -28,11 +28,20 @@ const PAGES: [&str; 12] = [
     "/people/entra/1",
     "/rules",
     "/rules.csv",
+    "/rules/what-if",
+    "/sources",
+    "/sources.csv",
+    "/connect",
+    "/connect/names.csv",
+    "/connect/quota.csv",
     "/runs",
     "/runs.csv",
     "/changes",
     "/approve",
 ];
+
+/// Where something is done.
+const FORMS: [&str; 4] = ["/approve", "/check", "/rules/what-if", "/rules/what-if.csv"];
 
 #[tokio::test]
 async fn nothing_is_shown_to_somebody_without_a_session() {
@@ -50,7 +59,8 @@ async fn nothing_is_shown_to_somebody_without_a_session() {
             assert_eq!(answer.body, "", "{path}");
         }
     }
-    for path in [desk.at("/approve"), "/logout".to_owned()] {
+    let forms = FORMS.map(|path| desk.at(path));
+    for path in forms.into_iter().chain(["/logout".to_owned()]) {
         let answer = desk.post(&path, unknown, &[("digest", "x"), ("csrf", "y")]).await;
         assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{path}");
     }
@@ -147,7 +157,7 @@ async fn a_form_of_another_session_or_of_none_does_nothing() {
         &[("csrf", other_word.as_str())],
         &[("csrf", my_word.as_str()), ("csrf", other_word.as_str())],
     ] {
-        for path in ["/logout".to_owned(), desk.at("/approve")] {
+        for path in FORMS.map(|path| desk.at(path)).into_iter().chain(["/logout".to_owned()]) {
             let answer = desk.post(&path, &mine, form).await;
             assert_eq!(answer.status, StatusCode::FORBIDDEN, "{path} {form:?}");
         }

@@ -5,10 +5,15 @@
 mod access;
 mod acting;
 mod api;
+mod check;
+mod connect;
 mod machines;
 mod pages;
 mod served;
 mod socket;
+mod sources;
+mod tables;
+mod what_if;
 
 use std::cell::Cell;
 use std::net::SocketAddr;
@@ -87,8 +92,9 @@ async fn centre(world: &World) -> Centre {
     let keep = Store::open(&config.state, now()).await.unwrap();
     let sources = assemble::sources(&config, now).unwrap();
     let centre = assemble::console_centre(&config, keep, sources).await.unwrap();
+    let check = rollcall::checkup::on_demand(std::sync::Arc::new(config), now);
     // Always the newest: a test looks right after a run.
-    Centre { patience: Duration::from_secs(60), ..centre }
+    Centre { patience: Duration::from_secs(60), check: Some(check), ..centre }
 }
 
 async fn rotate(world: &World) -> String {

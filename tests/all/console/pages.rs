@@ -11,7 +11,7 @@ use super::{Desk, word_of};
 use crate::world::World;
 
 /// A page as text: no tags, one space between words.
-fn text(html: &str) -> String {
+pub(super) fn text(html: &str) -> String {
     let mut out = String::new();
     let mut inside = false;
     for c in html.replace("<wbr>", "").chars() {
@@ -30,25 +30,25 @@ fn text(html: &str) -> String {
 }
 
 /// Addresses that a page leads to, of our own.
-fn links(html: &str) -> Vec<String> {
+pub(super) fn links(html: &str) -> Vec<String> {
     let targets = html.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next());
     targets.filter(|to| to.starts_with('/')).map(|to| to.replace("&amp;", "&")).collect()
 }
 
 #[track_caller]
-fn says(html: &str, words: &[&str]) {
+pub(super) fn says(html: &str, words: &[&str]) {
     let text = text(html);
     for word in words {
         assert!(text.contains(word), "no `{word}` in:\n{text}");
     }
 }
 
-fn rows(csv: &str) -> usize {
+pub(super) fn rows(csv: &str) -> usize {
     csv::Reader::from_reader(csv.as_bytes()).records().inspect(|record| assert!(record.is_ok(), "{record:?}")).count()
 }
 
 /// A lifelike company with people who are held, and some days behind it.
-async fn lifelike() -> Desk {
+pub(super) async fn lifelike() -> Desk {
     let mut world = World::with(
         60,
         |scene| {
@@ -128,8 +128,23 @@ async fn no_link_is_dead_and_no_page_reaches_a_remote() {
             }
         }
     }
-    for path in ["/today", "/plan", "/people", "/rules", "/runs", "/changes", "/people.csv", "/rules.csv", "/runs.csv"]
-    {
+    for path in [
+        "/today",
+        "/plan",
+        "/people",
+        "/rules",
+        "/rules/what-if",
+        "/sources",
+        "/sources.csv",
+        "/connect",
+        "/connect/names.csv",
+        "/connect/quota.csv",
+        "/runs",
+        "/changes",
+        "/people.csv",
+        "/rules.csv",
+        "/runs.csv",
+    ] {
         assert!(seen.iter().any(|seen| seen.starts_with(&desk.at(path))), "nothing leads to {path}");
     }
     assert_eq!((desk.world.graph_requests(), desk.world.sandbox.connect.quota().calls()), before);
@@ -339,7 +354,7 @@ async fn a_plan_is_told_by_consequence_and_changes_with_the_directory() {
     assert_eq!(rows(&narrowed), 1, "{narrowed}");
     says(
         &desk.get(&desk.at("/plan?q=nobody-at-all"), &cookie).await.ok(),
-        &["Nobody in the plan is called nobody-at-all"],
+        &["Nothing in the plan is about nobody-at-all"],
     );
 }
 

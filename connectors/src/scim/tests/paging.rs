@@ -278,7 +278,7 @@ async fn a_server_at_work_is_read_and_silence_proves_nothing() {
     for _ in 0..2 {
         let snapshot = rig.full().await;
         assert!(ids(1..=100).is_subset(&listed(&snapshot)));
-        assert_eq!(snapshot.content().silence, crate::directory::Silence::MustBeAsked);
+        assert_eq!(snapshot.content().silence, Silence::MustBeAsked);
     }
 }
 
