@@ -154,7 +154,7 @@ impl Store {
         let store = Self {
             inner: Arc::new(Inner {
                 path: path.to_owned(),
-                writer: Some(Mutex::new(Writer::new(connection))),
+                writer: Some(Mutex::new(Writer::new(connection, options))),
                 readers: readers(path).await?,
                 turnstile,
             }),

@@ -3,11 +3,13 @@
 //! Invariant: every write goes through a [`Tx`] that began `IMMEDIATE`; dropping it undoes everything.
 //! Invariant: a write that belongs to a run proves with its [`RunLease`] that the run is still the one that may write,
 //! in the same transaction.
+//! Invariant: a transaction that SQLite gave up by itself, as it does on a full disk, is the end of that one step. The driver
+//! goes on counting it on its connection, so the next step gets a new one.
 //! Deliberately absent: a connection pool. Its time-outs follow tokio's clock while SQLite works on a thread of its own;
 //! under a paused clock every one of them would fire at once. There is one writer anyway.
 
-use sqlx::sqlite::SqliteConnection;
-use sqlx::{Connection, Sqlite, Transaction};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{ConnectOptions, Connection, Sqlite, Transaction};
 
 use super::error::StoreError;
 use super::lease::RunLease;
@@ -15,6 +17,8 @@ use super::lease::RunLease;
 /// The one connection that writes.
 pub(super) struct Writer {
     connection: SqliteConnection,
+    /// How it is opened anew.
+    options: SqliteConnectOptions,
     /// Called before every statement and every commit, to fail there or to look at the file at that moment.
     #[cfg(test)]
     pub(super) hook: Option<Hook>,
@@ -31,15 +35,17 @@ pub(super) struct Tx<'c> {
 }
 
 impl Writer {
-    pub(super) fn new(connection: SqliteConnection) -> Self {
+    pub(super) fn new(connection: SqliteConnection, options: SqliteConnectOptions) -> Self {
         Self {
             connection,
+            options,
             #[cfg(test)]
             hook: None,
         }
     }
 
     pub(super) async fn begin(&mut self) -> Result<Tx<'_>, StoreError> {
+        self.renew_if_spent().await?;
         // A deferred transaction that turns into a writing one cannot wait for another writer; this one can.
         let inner = self.connection.begin_with("BEGIN IMMEDIATE").await?;
         Ok(Tx {
@@ -47,6 +53,19 @@ impl Writer {
             #[cfg(test)]
             hook: self.hook.as_mut(),
         })
+    }
+
+    /// Opens a new connection in place of one on which nothing can begin any more.
+    async fn renew_if_spent(&mut self) -> Result<(), StoreError> {
+        if !self.connection.is_in_transaction() {
+            return Ok(());
+        }
+        // A step that was dropped may be on its way to be undone; this waits for it.
+        let answers = self.connection.ping().await.is_ok();
+        if !answers || self.connection.is_in_transaction() {
+            self.connection = self.options.connect().await?;
+        }
+        Ok(())
     }
 
     /// The same for a step of a run. `None` is a rehearsal, which writes the snapshot and nothing of the ledger.

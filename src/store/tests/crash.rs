@@ -238,3 +238,22 @@ async fn a_step_whose_caller_goes_away_has_not_happened() {
     let after = dump(&home.path).await;
     assert_eq!(after.len(), before.len() + 1);
 }
+
+/// What SQLite does where it cannot write: the transaction is over before the driver knows.
+async fn given_up_by_sqlite(home: &Home) {
+    let mut writer = home.writer().await.unwrap();
+    let mut tx = writer.begin().await.unwrap();
+    sqlx::query("INSERT INTO meta (name, value) VALUES ('lost', '1')").execute(tx.conn().unwrap()).await.unwrap();
+    sqlx::query("ROLLBACK").execute(tx.conn().unwrap()).await.unwrap();
+    tx.commit().await.unwrap_err();
+}
+
+#[tokio::test]
+async fn a_step_that_sqlite_gave_up_by_itself_stops_no_later_one() {
+    let home = Home::new().await;
+    given_up_by_sqlite(&home).await;
+    given_up_by_sqlite(&home).await;
+    home.meta_set("after", "1").await.unwrap();
+    assert_eq!(home.meta_get("after").await.unwrap().as_deref(), Some("1"));
+    assert_eq!(home.meta_get("lost").await.unwrap(), None);
+}

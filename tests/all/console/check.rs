@@ -91,7 +91,6 @@ async fn one_at_a_time_and_one_in_half_a_minute() {
         }
         let page = desk.get(&desk.at("/sources"), &cookie).await.ok();
         says(&page, &["One is under way, begun just now; reload the page."]);
-        later(Duration::from_secs(31));
         let second = checked(&desk, &cookie, "connect");
         let release = async { held.add_permits(1) };
         let (second, ()) = tokio::join!(second, release);
@@ -104,6 +103,7 @@ async fn one_at_a_time_and_one_in_half_a_minute() {
     assert!(!page.contains("<b>it was"), "what a remote says is text");
 
     held.add_permits(10);
+    later(Duration::from_secs(31));
     assert_eq!(checked(&desk, &cookie, "sources").await.status, StatusCode::SEE_OTHER);
     assert_eq!(count(), 2);
     for _ in 0..5 {

@@ -117,7 +117,7 @@ async fn reports_say_how_far_they_are_and_notifiers_what_they_told() {
             "report.jsonl",
             "chat webhook 127.0.0.1:",
             "hears of run, source,",
-            "was told of nothing lately",
+            "was told of nothing yet",
         ],
     );
     assert!(!page.contains("/chat"), "the address of a webhook may carry a key");

@@ -62,8 +62,9 @@ async fn a_directory_that_refuses_us_again_and_again_is_not_ready_and_says_why()
     let answer = office.desk.ask(unknown("/readyz", None)).await;
     assert_eq!((answer.status, answer.body.as_str()), (StatusCode::SERVICE_UNAVAILABLE, "{\"ok\":false}"));
     let (_, told) = office.api("GET", "/readyz", None).await;
-    assert_eq!(told["centres"][0]["reasons"][0]["reason"], "quarantined", "{told}");
-    assert!(told["centres"][0]["reasons"][0]["hint"].is_string(), "{told}");
+    let reasons = told["centres"][0]["reasons"].as_array().unwrap();
+    let quarantined = reasons.iter().find(|reason| reason["reason"] == "quarantined");
+    assert!(quarantined.is_some_and(|reason| reason["hint"].is_string()), "{told}");
     assert_eq!(
         office.desk.ask(unknown("/healthz", None)).await.status,
         StatusCode::OK,

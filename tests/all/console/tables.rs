@@ -70,7 +70,7 @@ async fn a_plan_is_searched_by_what_it_says_and_sorted_within_its_groups() {
     }
     assert_eq!(
         column(&csv(&format!("?group=joins&q={}+join", first.to_uppercase())).await, 1),
-        std::slice::from_ref(&first)
+        std::slice::from_ref(first)
     );
     let held = rows(&csv("?group=held").await);
     assert!(held > 1 && rows(&csv("?group=held&q=family+name").await) <= held);

@@ -108,11 +108,12 @@ async fn systemd_hears_nothing_any_more_from_a_process_with_a_centre_that_hangs(
         heard.push(String::from_utf8(message[..length].to_vec()).unwrap());
     }
     assert!(status.success());
-    let hangs = heard.iter().position(|word| word == "STATUS=hangs").expect("it comes to that");
+    let heard: Vec<&str> = heard.iter().map(|word| word.trim_end()).collect();
+    let hangs = heard.iter().position(|word| *word == "STATUS=hangs").expect("it comes to that");
     let (alive, hung) = heard.split_at(hangs);
-    let signs = |words: &[String]| words.iter().filter(|word| *word == "WATCHDOG=1").count();
+    let signs = |words: &[&str]| words.iter().filter(|word| **word == "WATCHDOG=1").count();
     assert_eq!(signs(alive), 30, "{alive:#?}");
     let most = usize::try_from(HUNG_SECS / 60).unwrap();
     assert!((most - 1..=most + 1).contains(&signs(hung)), "{hung:#?}");
-    assert!(hung.iter().rev().take(15).all(|word| word != "WATCHDOG=1"), "then it is silent: {hung:#?}");
+    assert!(hung.iter().rev().take(15).all(|word| *word != "WATCHDOG=1"), "then it is silent: {hung:#?}");
 }
