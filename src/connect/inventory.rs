@@ -19,15 +19,15 @@ use aws_sdk_connect::types::{
     UserSearchSummary, UserSummary,
 };
 use chrono::TimeDelta;
-use futures_util::future::try_join_all;
+use futures_util::future::{join_all, try_join_all};
 
 use super::call::Caller;
 use super::names::{self, Names};
 use super::pages::{unreadable, walk};
 use super::{codec, errors};
 use crate::model::{
-    CallError, Catalogue, ConnectUser, ConnectUserId, IdentityManagement, Instance, Inventory, Look, Named, Operation,
-    QuickConnect, Seen, Time,
+    CallError, Catalogue, ConnectUser, ConnectUserId, Disposition, IdentityManagement, Instance, Inventory, Look,
+    Named, Operation, QuickConnect, Seen, Time,
 };
 
 /// Users on a page of `SearchUsers`, the most there can be.
@@ -206,6 +206,32 @@ pub(super) async fn details(
     // All at once: the bucket lets them through one by one, in this order.
     let reads = ids.iter().map(|id| async move { Ok((id.clone(), describe(caller, id, names).await?)) });
     Ok(try_join_all(reads).await?.into_iter().collect())
+}
+
+/// The same, leaving out who cannot be read for a reason of their own.
+///
+/// # Errors
+/// If nobody could be read, or nobody will be.
+pub(super) async fn readable(
+    caller: &Caller,
+    ids: &BTreeSet<ConnectUserId>,
+    names: &Names,
+) -> Result<BTreeMap<ConnectUserId, Option<ConnectUser>>, CallError> {
+    let reads = ids.iter().map(|id| async move { (id.clone(), describe(caller, id, names).await) });
+    let (mut found, mut failed) = (BTreeMap::new(), None);
+    for (id, read) in join_all(reads).await {
+        match read {
+            Ok(user) => {
+                found.insert(id, user);
+            }
+            Err(error) if error.disposition == Disposition::Misconfigured => return Err(error),
+            Err(error) => {
+                tracing::warn!(user = id.as_str(), hint = error.hint, "a user cannot be read now: {error}");
+                failed = Some(error);
+            }
+        }
+    }
+    failed.filter(|_| found.is_empty()).map_or(Ok(found), Err)
 }
 
 async fn describe(caller: &Caller, id: &ConnectUserId, names: &Names) -> Result<Option<ConnectUser>, CallError> {

@@ -204,7 +204,7 @@ impl Target for AmazonConnect {
         ids: &BTreeSet<ConnectUserId>,
         last: &Inventory,
     ) -> Result<BTreeMap<ConnectUserId, Option<ConnectUser>>, CallError> {
-        inventory::details(&self.caller, ids, &Names::of(&last.catalogue)).await
+        inventory::readable(&self.caller, ids, &Names::of(&last.catalogue)).await
     }
 
     fn set_own_writes(&self, writes: BTreeMap<ConnectUserId, Time>) {

@@ -254,9 +254,9 @@ fn operation_row(row: &Use) -> Markup {
     html! {
         tr {
             td.who { (operation.name()) }
-            td.count.dim { (rate(*per_second)) "/s, " (number(*burst)) " at once" }
-            @for spent in [hour, day] { td.count { (spent.words()) (thin(spent.part())) } }
-            td.count { span.bad[day.throttled > 0] { (number(day.throttled)) } }
+            td.count.dim data-of="allowed" { (rate(*per_second)) "/s, " (number(*burst)) " at once" }
+            @for (spent, of) in [(hour, "in the last hour"), (day, "in the last day")] { td.count data-of=(of) { (spent.words()) (thin(spent.part())) } }
+            td.count data-of="throttled" { span.bad[day.throttled > 0] { (number(day.throttled)) } }
         }
     }
 }

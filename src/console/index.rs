@@ -218,6 +218,12 @@ impl Index {
         counts
     }
 
+    /// What somebody is called: the username, or else the key.
+    pub(super) fn label_of(&self, person: &PersonKey) -> String {
+        let row = self.rows.iter().find(|row| row.key == *person);
+        row.map_or_else(|| person.to_string(), |row| row.label.to_string())
+    }
+
     /// How many people there are.
     pub(super) fn len(&self) -> usize {
         self.rows.len()

@@ -9,7 +9,7 @@
 //! view      what every page has at hand · page: the frame and what pages share · sort · csv_file · assets
 //! parts     what the configuration says, handed in as values
 //! live      what is going on, as events · asked: runs that were asked for here · health: probes and metrics
-//! today · plan · people · person · rules · what_if · sources · connect · runs · changes · approve · acts     one page each;
+//! today · plan · people · person · rules · what_if · sources · connect · runs · changes · approve · acts · audit     one page each;
 //!           quota and delivered are parts of connect, check is a part of sources and connect
 //! api       the same as JSON, with its document
 //! ```
@@ -29,6 +29,7 @@ mod api;
 mod approve;
 mod asked;
 mod assets;
+mod audit;
 mod changes;
 mod check;
 mod config;
@@ -239,6 +240,8 @@ fn router(console: Console) -> Router {
         .route("/c/{centre}/runs/{run}", get(runs::one))
         .route("/c/{centre}/runs/{run}/changes.csv", get(runs::changes_file))
         .route("/c/{centre}/runs/{run}/undo", get(acts::ask_undo).post(acts::undo))
+        .route("/c/{centre}/audit", get(audit::page))
+        .route("/c/{centre}/audit.csv", get(audit::file))
         .route("/c/{centre}/approve", get(approve::ask).post(approve::approve))
         .route("/c/{centre}/sync", post(acts::sync))
         .route("/c/{centre}/asked/{id}", get(acts::asked))

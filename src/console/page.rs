@@ -37,6 +37,8 @@ pub(super) enum Tab {
     Sources,
     Connect,
     Runs,
+    /// Not in the navigation: below every page.
+    Audit,
 }
 
 const TABS: [(Tab, &str, &str); 7] = [
@@ -69,6 +71,11 @@ impl Page {
             }
             (live::strip(view))
             main #main tabindex="-1" { (body) }
+            footer {
+                a href=(view.url("/audit")) aria-current=[(tab == Tab::Audit).then_some("page")] { "Audit" }
+                a href="/api/openapi.json" { "For programs" }
+                span { "rollcall " (env!("CARGO_PKG_VERSION")) }
+            }
         };
         Self { status: StatusCode::OK, html: frame(&format!("{title} · {}", view.name()), &html) }
     }

@@ -171,9 +171,9 @@ fn rule(view: &View, coverage: &Coverage, row: &RuleCoverage) -> Markup {
     html! {
         tr {
             td.who { (row.rule) span.when { (row.when) } }
-            td.count { @if row.people == 0 { span.bad { "0" } } @else { (linked(row.people, &people(""))) } }
+            td.count data-of="people" { @if row.people == 0 { span.bad { "0" } } @else { (linked(row.people, &people(""))) } }
             @for source in several(coverage) {
-                td.count { @match row.by_source.get(&source.source) { Some(n) => (linked(*n, &people(source.source.as_str()))), None => "·" } }
+                td.count data-of={ "of " (source.source) } { @match row.by_source.get(&source.source) { Some(n) => (linked(*n, &people(source.source.as_str()))), None => "·" } }
             }
             td { (row.gives) }
         }
@@ -188,7 +188,7 @@ fn department(view: &View, coverage: &Coverage, row: &UnmappedDepartment) -> Mar
     html! {
         tr {
             td.who { (row.department.as_deref().unwrap_or(NONE)) }
-            td.count { (linked(row.people, &to)) }
+            td.count data-of="people" { (linked(row.people, &to)) }
             td {
                 @if let Some((name, rule)) = &row.nearest { "“" (name) "” (rule “" (rule) "”)" }
                 @if coverage.sources.len() > 1 { span.dim { " " (by_source(&row.by_source)) } }

@@ -181,7 +181,7 @@ fn line(view: &View, source: &Known<'_>) -> Markup {
     html! {
         tr {
             td.who { a href={ "#" (name) } { (name) } span.when { (source.part.product) } }
-            td.count { (linked(source.row.people, &view.asking("/people", &[("source", name)]))) }
+            td.count data-of="people" { (linked(source.row.people, &view.asking("/people", &[("source", name)]))) }
             td.moment { (moment(source.row.last_pull)) }
             td.moment { (moment(source.row.last_full)) }
             td { span.bad[source.frozen.is_some()] { (source.state()) } }

@@ -9,8 +9,8 @@ use super::known::Known;
 use super::page::{self, Page, Tab, Trouble, linked};
 use super::quota::{self, Use, thin};
 use super::view::View;
-use crate::model::words::{count, moment, number, relative};
-use crate::model::{Decision, Finding, JournalEntry, Quarantine, Time};
+use crate::model::words::{count, millis, moment, number, relative};
+use crate::model::{Decision, Finding, JournalEntry, LongestWait, Quarantine, Time};
 use crate::planner::fate;
 use crate::store::{DayCount, JournalRow, Order, Part, Patient, RunRow, Span, Store};
 
@@ -60,6 +60,7 @@ pub(super) async fn page(view: View) -> Result<Page, Trouble> {
         (needs(&view, &known))
         (steer(&view))
         (quota_use(&view, quota::busiest(&view).await?.as_ref()))
+        (latency(&view, &known, store.last_awaited_run().await?.as_ref()))
         (week(&view, today, &known.days))
         section {
             h2 { "Last runs" }
@@ -142,6 +143,24 @@ fn quota_use(view: &View, busiest: Option<&Use>) -> Markup {
                     (thin(hour.part()))
                 },
                 None => p.empty { "No call to Connect in the " a href=(to) { "last hour" } "." },
+            }
+        }
+    }
+}
+
+/// How long the last change took from the directory to Connect; nothing where that was never seen.
+fn latency(view: &View, known: &Known, run: Option<&RunRow>) -> Markup {
+    let Some((run, summary)) = run.and_then(|run| Some((run, run.summary.as_ref()?))) else { return html! {} };
+    let Some((p50, p95)) = summary.propagation_p50_p95_secs else { return html! {} };
+    html! {
+        section {
+            h2 { "From directory to Connect" }
+            p {
+                "Half within " b { (millis(p50 * 1_000)) } ", all but a few within " b { (millis(p95 * 1_000)) } ", in the last "
+                a href=(view.url(&format!("/runs/{}", run.run))) { "run that changed somebody" } ", " (view.when(run.finished.unwrap_or(run.started))) "."
+                @if let Some(LongestWait { person, secs }) = &summary.propagation_longest {
+                    " The longest: " (millis(secs * 1_000)) ", " (view.person(person, &known.index.label_of(person))) "."
+                }
             }
         }
     }

@@ -290,7 +290,7 @@ fn flows(Told { flows, .. }: &Told) -> Markup {
                     thead { tr { th scope="col" { "Rule now → then" } th.count scope="col" { "People" } th scope="col" { "Gives" } } }
                     tbody {
                         @for FlowLine { now, then, people, gives } in flows.iter().take(MOST_LINES) {
-                            tr { td.who { (now) " → " (then) } td.count { (number(*people)) } td { (gives) } }
+                            tr { td.who { (now) " → " (then) } td.count data-of="people" { (number(*people)) } td { (gives) } }
                         }
                     }
                 }
@@ -311,8 +311,8 @@ fn facets(Told { facets, .. }: &Told) -> Markup {
                         @for FacetLine { facet, wished, written, why } in facets {
                             tr {
                                 td.who { (facet) }
-                                td.count { (number(*wished)) }
-                                td.count { @match written { Some(written) => (number(*written)), None => "·" } }
+                                td.count data-of="wished otherwise" { (number(*wished)) }
+                                td.count data-of="written" { @match written { Some(written) => (number(*written)), None => "·" } }
                                 td { (why) }
                             }
                         }

@@ -3,7 +3,7 @@
 //! A search tells everything of a user but e-mail addresses and mobile number ([`Row::in_search`](super::attribute::Row)).
 //! These take a read of each user, and reads are rationed: an instance with many users is read in minutes, not at once.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use connectors::PersonKey;
 use serde::{Deserialize, Serialize};
@@ -11,14 +11,11 @@ use serde::{Deserialize, Serialize};
 use super::user::ConnectUserId;
 use super::words::{count, millis, number};
 
-/// What a plan would need to know of existing users, and what follows from having learned it.
+/// What a plan would need to know of existing users.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Details {
     /// Users to be read before everything about their people is decided.
     pub unread: BTreeMap<ConnectUserId, Unread>,
-    /// People for whom something is planned that nobody could know before their user was read: it was never written, nor
-    /// found in agreement.
-    pub learned: BTreeSet<PersonKey>,
     /// People who work here and have a Connect user; those of `unread` are among them.
     pub existing: u32,
     /// Least milliseconds that reading the unread ones takes.

@@ -47,10 +47,11 @@ pub trait Target: Send + Sync {
     ) -> impl Future<Output = Result<Inventory, CallError>> + Send;
 
     /// Reads these users in every detail, and nothing else of the instance; `None` for those that do not exist (any more).
+    /// Who cannot be read now is left out.
     /// `last` is a look of the same run: it knows the names.
     ///
     /// # Errors
-    /// If one of them could not be read.
+    /// If none of them could be read.
     fn details(
         &self,
         ids: &BTreeSet<ConnectUserId>,

@@ -42,8 +42,6 @@ pub(super) struct Difference {
     pub(super) unread: Vec<Facet>,
     /// Facets somebody changed by hand under `shared`.
     pub(super) left_alone: Vec<Facet>,
-    /// Whether a step of somebody who is managed follows from details that we never knew before.
-    pub(super) learned: bool,
 }
 
 /// What to do about one attribute.
@@ -107,7 +105,6 @@ impl Active<'_> {
         match self.complete(facet, &write, &wished) {
             None => out.unread.push(facet),
             Some(after) => {
-                out.learned |= self.learned(&wished);
                 let because = self.reason(returning, drift_only);
                 let before = self.user.known(facet);
                 let untag = BTreeSet::new();
@@ -168,13 +165,6 @@ impl Active<'_> {
             }
         }
         Some(after)
-    }
-
-    /// Whether something of this can only be known from a read of the user, and was not known when anything was last done.
-    fn learned(&self, wished: &AttributeSet) -> bool {
-        let never_known = |attribute: Attribute| self.memory.written.get(attribute).is_none();
-        let managed = !matches!(self.by, By::Rule(_));
-        managed && wished.iter().any(|(attribute, _)| !attribute.row().in_search && never_known(attribute))
     }
 
     fn reason(&self, returning: bool, drift_only: bool) -> Reason {

@@ -118,6 +118,14 @@ pub(super) struct Leaver<'a> {
 }
 
 impl Leaver<'_> {
+    /// When the suspension that is in force began. A state file that was brought back may know an earlier one, of somebody
+    /// who came back since and left again; whatever was written to the user after that began this one, or is waited for once
+    /// more.
+    fn suspended_since(&self) -> Time {
+        let remembered = self.memory.suspended_since.unwrap_or(self.since);
+        self.user.modified_at.map_or(remembered, |modified| remembered.max(modified))
+    }
+
     /// The next rung.
     pub(super) fn rung(&self, seen: &Observation, compiled: &Compiled<'_>) -> Rung {
         let LeaverRules { grace_secs, suspend, delete, undo_holds_secs: _ } = &compiled.rules.leaver;
@@ -134,7 +142,7 @@ impl Leaver<'_> {
         }
         let Some(suspend) = suspend else { return self.delete(seen) };
         let deletion = suspend.for_secs.filter(|_| *delete);
-        let due = deletion.map(|secs| later(self.memory.suspended_since.unwrap_or(self.since), secs));
+        let due = deletion.map(|secs| later(self.suspended_since(), secs));
         if suspended && due.is_some_and(|due| seen.at >= due) && !self.has_rights(compiled) {
             return self.delete(seen);
         }

@@ -360,9 +360,6 @@ impl<'a> Planning<'a> {
             );
         }
         let mut steps = difference.steps;
-        if difference.learned {
-            self.draft.details.learned.insert(whom.person.clone());
-        }
         if let Some(kept) = self.still_undone(whom.person, &steps, &difference.unread) {
             steps = kept.without(steps);
             self.keep_undone(whom.person, kept, notes);

@@ -75,6 +75,7 @@ pub(super) async fn plan_on_a_fresh_look<T: Target>(
         }
         plan = planner::plan(&seen, &centre.rules, &|operation| run.quota(operation));
     }
+    plan = reading.without_unreadable(plan);
     unproven.append(&mut looker.unproven);
     plan.findings.extend(unproven.iter().map(|(person, why)| observe::not_proven(person, why, &seen.directory)));
     plan.findings.extend(notes);

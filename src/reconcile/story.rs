@@ -143,13 +143,15 @@ async fn carry_out<T: Target>(
     }
     if order.user.is_none() {
         store.clear_held(lease).await?;
+        // A part of a plan is not the first run of a source, and no trial of changed rules.
+        let whole = plan.details.unread.is_empty();
         for (name, source) in &seen.directory.sources {
-            if source.state == SourceState::Fresh && !source.established {
+            if whole && source.state == SourceState::Fresh && !source.established {
                 store.mark_established(lease, name, clock.now()).await?;
             }
         }
         // Rules whose trial failed, or rests, are still new to the next run.
-        if applied.trial.is_none() && seen.trial.is_none() {
+        if whole && applied.trial.is_none() && seen.trial.is_none() {
             store.meta_set(look::RULES, &centre.rules_digest).await?;
         }
         if seen.trial.is_none() {

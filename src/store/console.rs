@@ -7,9 +7,9 @@
 
 use sqlx::FromRow;
 
-use super::Store;
 use super::codec::{millis, time};
 use super::error::StoreError;
+use super::{Part, Store};
 use crate::model::Time;
 
 /// SHA-256 of a secret.
@@ -186,14 +186,25 @@ impl Store {
     /// # Errors
     /// If the file cannot be read.
     pub async fn audited(&self, limit: u32) -> Result<Vec<AuditRow>, StoreError> {
+        Ok(self.audited_part(Part { offset: 0, limit }).await?.0)
+    }
+
+    /// A part of the audit rows, newest first, and how many there are.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub async fn audited_part(&self, part: Part) -> Result<(Vec<AuditRow>, u64), StoreError> {
         let mut reader = self.reader().await;
+        let all: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM console_audit").fetch_one(&mut *reader).await?;
         let rows: Vec<Row> =
-            sqlx::query_as("SELECT at, actor, action, about FROM console_audit ORDER BY seq DESC LIMIT ?1")
-                .bind(limit)
+            sqlx::query_as("SELECT at, actor, action, about FROM console_audit ORDER BY seq DESC LIMIT ?1 OFFSET ?2")
+                .bind(part.limit)
+                .bind(part.offset)
                 .fetch_all(&mut *reader)
                 .await?;
-        rows.into_iter()
-            .map(|Row { at, actor, action, about }| Ok(AuditRow { at: time(at)?, actor, action, about }))
-            .collect()
+        let rows = rows
+            .into_iter()
+            .map(|Row { at, actor, action, about }| Ok(AuditRow { at: time(at)?, actor, action, about }));
+        Ok((rows.collect::<Result<_, StoreError>>()?, all.unsigned_abs()))
     }
 }

@@ -148,6 +148,22 @@ impl Store {
         })
     }
 
+    /// The newest of the last thousand runs of which it is known how long somebody waited for Connect.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub async fn last_awaited_run(&self) -> Result<Option<RunRow>, StoreError> {
+        let mut reader = self.reader().await;
+        let row: Option<history::Row> = sqlx::query_as(
+            "SELECT id, trigger, started_at, finished_at, summary FROM run
+             WHERE seq > (SELECT MAX(seq) - 1000 FROM run) AND summary ->> '$.propagation_p50_p95_secs' IS NOT NULL
+             ORDER BY seq DESC LIMIT 1",
+        )
+        .fetch_optional(&mut *reader)
+        .await?;
+        row.map(RunRow::try_from).transpose()
+    }
+
     /// Runs that ended at this moment or later, newest first.
     ///
     /// # Errors

@@ -65,6 +65,7 @@ async fn every_page_is_sound_and_has_its_picture() {
         taken.push(one);
     }
     assert!(taken.iter().any(|one| one.page.name == "approve-by-digest"), "a plan is held");
+    let took = ask_what_if(&browser, Look::Light, &screens).await;
     // The one of README.md, which is kept as docs/console.png.
     browser.goto("/c/support-emea/today").await;
     fs::write(screens.join("readme.png"), browser.picture(Look::Light, 0).await).unwrap();
@@ -73,11 +74,13 @@ async fn every_page_is_sound_and_has_its_picture() {
         for one in &mut taken[1..] {
             look_at(&browser, one, look, &screens).await;
         }
+        ask_what_if(&browser, look, &screens).await;
         browser.click("Sign out").await;
         look_at(&browser, &mut taken[0], look, &screens).await;
         stage::sign_in(&browser, &token).await;
     }
     tell(&mut taken);
+    println!("what other rules would do to everybody: worked out and loaded in {took:.0} ms");
     println!("pictures in {}, after {:.0?}", screens.display(), started.elapsed());
     browser.close().await;
     service.stop().await;
@@ -132,6 +135,19 @@ async fn look_at(browser: &Browser, taken: &mut Taken, look: Look, screens: &Pat
     seen::is_sound(browser).await;
     let picture = browser.picture(look, HIGHEST).await;
     fs::write(screens.join(format!("{name}-{}.png", look.name())), picture).unwrap();
+}
+
+/// Asks what other rules would do, and keeps the picture of the answer; milliseconds until it was loaded.
+async fn ask_what_if(browser: &Browser, look: Look, screens: &Path) -> f64 {
+    browser.goto("/c/support-emea/rules/what-if").await;
+    stage::changes_the_text(browser, "Care Voice", "Holding").await;
+    browser.click("What would it do?").await;
+    browser.says(&["would be treated otherwise", "Care Voice → Holding"]).await;
+    let took = seen::times(browser).await.loaded;
+    seen::is_sound(browser).await;
+    let picture = browser.picture(look, HIGHEST).await;
+    fs::write(screens.join(format!("rules-what-if-answered-{}.png", look.name())), picture).unwrap();
+    took
 }
 
 /// The table, and the slowest page.

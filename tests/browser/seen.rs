@@ -29,7 +29,7 @@ pub(crate) struct Times {
 }
 
 /// What is wrong with the page that is shown: headings, labels, contrast, width. Nothing if it is sound.
-pub(crate) async fn wrong(browser: &Browser) -> Vec<String> {
+async fn wrong(browser: &Browser) -> Vec<String> {
     serde_json::from_value::<Seen>(browser.ask(SEEN).await).unwrap().wrong
 }
 
@@ -39,6 +39,13 @@ pub(crate) async fn is_sound(browser: &Browser) {
     let at = browser.at().await;
     assert!(wrong.is_empty(), "{at}: {wrong:#?}");
     assert!(complaints.is_empty(), "{at}: {complaints:#?}");
+}
+
+/// The same of a page that says why something was refused: the browser notes its status, and nothing else.
+pub(crate) async fn is_sound_though_refused(browser: &Browser, status: u16) {
+    let (wrong, complaints) = (wrong(browser).await, browser.complaints().await);
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert!(complaints.len() == 1 && complaints[0].contains(&status.to_string()), "{complaints:#?}");
 }
 
 /// The times of the page that is shown.

@@ -117,3 +117,11 @@ pub(crate) async fn sign_in(browser: &Browser, token: &str) {
     browser.fill("#token", token).await;
     browser.click("Sign in").await;
 }
+
+/// Puts other words into the large text of the page.
+pub(crate) async fn changes_the_text(browser: &Browser, from: &str, to: &str) {
+    let field = "document.querySelector('textarea')";
+    let script =
+        format!("{field}.value = {field}.value.replaceAll({from:?}, {to:?}); return {field}.value.includes({to:?})");
+    assert_eq!(browser.ask(&script).await, true, "the text says `{to}`");
+}

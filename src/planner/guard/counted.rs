@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use connectors::PersonKey;
+use connectors::{PersonKey, SourceName};
 
 use crate::model::{Action, Attribute, Change, Facet, LeaveReason, Plan, Reason, Stage, Unread, Value};
 
@@ -81,6 +81,14 @@ impl<'a> Counted<'a> {
         counted
     }
 
+    /// Only those who are removed, of sources whose first run is over.
+    pub(super) fn removals(self, first_run: &BTreeSet<SourceName>) -> Self {
+        let Self { mut removed, mut replaced, .. } = self;
+        removed.retain(|person| !first_run.contains(&person.source));
+        replaced.retain(|person| !first_run.contains(&person.source));
+        Self { removed, replaced, changed: BTreeSet::new(), adopted: BTreeSet::new() }
+    }
+
     /// Whether no existing user is touched.
     pub(super) fn nobody(&self) -> bool {
         let Self { removed, changed, adopted, replaced: _ } = self;
@@ -95,7 +103,7 @@ impl<'a> Counted<'a> {
             return None;
         }
         let creates = plan.changes.iter().filter(|change| matches!(change.action, Action::Create(_))).count();
-        let sources: Vec<&str> = plan.first_run.iter().map(connectors::SourceName::as_str).collect();
+        let sources: Vec<&str> = plan.first_run.iter().map(SourceName::as_str).collect();
         Some(format!(
             "first run of {}: {adopted} existing users would be adopted, {changed} changed, {removed} removed, {creates} \
              created",

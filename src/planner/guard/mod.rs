@@ -52,7 +52,7 @@ use privilege::Privileged;
 
 pub use digest::digest;
 pub use names::unknown_names;
-pub use unread::{NotYet, known_part};
+pub use unread::{NotYet, known_part, without_unread};
 
 /// What the guard says.
 #[derive(Debug)]

@@ -6,6 +6,8 @@
 //!
 //! Invariant: what nobody has read counts as the worse case: everybody whose user is unread counts as changed, whoever is to
 //! get another user as removed.
+//! Invariant: what goes before all is read and what is weighed afterwards together stay within each limit, unless a limit
+//! is for removals and people leave meanwhile. Leavers do not wait for a reading.
 //! Invariant: nobody is adopted before their user is read: what an adoption brings is written in one go.
 //! Invariant: no digest is named, and nobody is asked, while a plan changes by itself.
 //! Deliberately absent: how long somebody reads, and in which order.
@@ -16,10 +18,10 @@ use connectors::PersonKey;
 use serde::{Deserialize, Serialize};
 
 use super::super::rules::Limits;
-use super::Weighed;
 use super::counted::Counted;
+use super::privilege::{self, Privileged};
 use crate::model::words::{millis, number};
-use crate::model::{Action, Change, Decision, Plan, Reason};
+use crate::model::{Change, Decision, Plan, Reason};
 
 /// Why a plan is not weighed yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,43 +58,50 @@ impl NotYet {
 
 /// The part of a plan that may be weighed now; or the whole, and why that has to wait. The forecast of a part is still that
 /// of the whole.
+///
+/// If all of it fits at worst, only those wait whose user is to be adopted and is unread. If not, only leavers and joiners
+/// go, as far as they fit beside what may come; everything else is one question, asked once all is read.
 #[must_use]
 pub fn known_part(plan: Plan, limits: &Limits) -> (Plan, Option<NotYet>) {
     if plan.details.unread.is_empty() {
         return (plan, None);
     }
-    let worst = super::weigh(&plan, limits, &Counted::at_worst(&plan));
+    let at_worst = Counted::at_worst(&plan);
+    let worst = super::weigh(&plan, limits, &at_worst);
     if !worst.never.is_empty() {
         // What no approval lets through is told at once.
         return (plan, None);
     }
-    let strangers = strangers(&plan);
-    if strangers.iter().any(|person| plan.first_run.contains(&person.source)) {
-        let not_yet = NotYet::of(&plan);
-        return (plan, Some(not_yet));
+    if worst.over.is_empty() {
+        let strangers = strangers(&plan);
+        return (without(&plan, &|change| strangers.contains(&change.person)), None);
     }
-    let fits = fits(&worst);
-    let moving = plan.details.unread.values().any(|unread| unread.replaced);
-    let learned = &plan.details.learned;
-    let waits = |change: &Change| match &change.action {
-        _ if strangers.contains(&change.person) => true,
-        _ if fits => false,
-        Action::Update(update) if !matches!(change.because, Reason::Renamed { .. }) => {
-            learned.contains(&change.person) && update.facet.attributes().any(|attribute| !attribute.row().in_search)
-        }
-        _ => moving && matches!(change.because, Reason::Renamed { .. }),
-    };
-    let waiting: BTreeSet<u32> = plan.changes.iter().filter(|change| waits(change)).map(|change| change.seq).collect();
-    let part = without(&plan, &waiting);
-    if fits || self::fits(&super::weigh(&part, limits, &Counted::new(&part))) {
+    let raised = privilege::raised(&plan, &Privileged::of(&limits.privileged, &plan.stakes));
+    let raised = if raised.over(&limits.max_raised, plan.managed).is_some() { raised.names() } else { BTreeMap::new() };
+    let part = without(&plan, &|change| {
+        let leaves = matches!(change.because, Reason::Left { .. });
+        let joins = matches!(change.because, Reason::Joined { .. }) && !raised.contains_key(&change.person);
+        plan.first_run.contains(&change.person.source) || !(leaves || joins)
+    });
+    let waits = at_worst.first_run(&plan).is_some() && part.changes.is_empty();
+    // Whoever may yet be removed counts beside those who are removed now.
+    let fits =
+        part.changes.is_empty() || super::weigh(&part, limits, &at_worst.removals(&plan.first_run)).over.is_empty();
+    if fits && !waits {
         return (part, None);
     }
     let not_yet = NotYet::of(&plan);
     (plan, Some(not_yet))
 }
 
-fn fits(weighed: &Weighed) -> bool {
-    weighed.over.is_empty()
+/// The plan without everybody whose user is unread, as if nothing were left to read.
+#[must_use]
+pub fn without_unread(plan: Plan) -> Plan {
+    let people: BTreeSet<PersonKey> = plan.details.unread.values().map(|unread| unread.person.clone()).collect();
+    let mut part =
+        without(&plan, &|change| people.contains(&change.person) && !matches!(change.because, Reason::Left { .. }));
+    part.details.unread.clear();
+    part
 }
 
 /// Whoever has only just been matched with a user that nobody has read.
@@ -101,12 +110,12 @@ fn strangers(plan: &Plan) -> BTreeSet<PersonKey> {
     unread.filter(|person| !super::counted::managed(plan, person)).cloned().collect()
 }
 
-/// The plan without some of its changes.
-fn without(plan: &Plan, waiting: &BTreeSet<u32>) -> Plan {
+/// The plan without the changes that wait.
+fn without(plan: &Plan, waits: &dyn Fn(&Change) -> bool) -> Plan {
     let mut part = plan.clone();
-    part.changes.retain(|change| !waiting.contains(&change.seq));
+    part.changes.retain(|change| !waits(change));
     let mut left: BTreeMap<&PersonKey, u32> = BTreeMap::new();
-    for change in plan.changes.iter().filter(|change| waiting.contains(&change.seq)) {
+    for change in plan.changes.iter().filter(|change| waits(change)) {
         left.insert(&change.person, 0);
     }
     for change in &part.changes {

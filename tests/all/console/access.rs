@@ -19,7 +19,7 @@ async fn audited(desk: &Desk) -> Vec<String> {
     rows.into_iter().map(|AuditRow { action, about, .. }| format!("{action} {}", about.unwrap_or_default())).collect()
 }
 
-const PAGES: [&str; 18] = [
+const PAGES: [&str; 23] = [
     "/today",
     "/plan",
     "/plan.csv",
@@ -38,10 +38,24 @@ const PAGES: [&str; 18] = [
     "/runs.csv",
     "/changes",
     "/approve",
+    "/asked/1",
+    "/audit",
+    "/audit.csv",
+    "/live",
+    "/pause",
 ];
 
 /// Where something is done.
-const FORMS: [&str; 4] = ["/approve", "/check", "/rules/what-if", "/rules/what-if.csv"];
+const FORMS: [&str; 8] = [
+    "/approve",
+    "/check",
+    "/pause",
+    "/resume",
+    "/rules/what-if",
+    "/rules/what-if.csv",
+    "/runs/01a20133-e987-772c-8c3f-6b69b6fa88fc/undo",
+    "/sync",
+];
 
 #[tokio::test]
 async fn nothing_is_shown_to_somebody_without_a_session() {

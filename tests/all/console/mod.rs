@@ -5,6 +5,7 @@
 mod access;
 mod acting;
 mod api;
+mod audit;
 mod check;
 mod connect;
 mod machines;

@@ -85,6 +85,8 @@ async fn today_begins_with_a_sentence_whose_numbers_lead_to_people() {
             "Last look",
             "Needs somebody",
             "Changed today",
+            "From directory to Connect Half within",
+            "The longest:",
             "joined",
             "changed",
             "left",

@@ -56,11 +56,7 @@ async fn a_source_that_is_away_for_three_days_leaves_the_others_alone_and_comes_
     let told = centre.told();
     let (last, series) = told.split_last().unwrap();
     assert!(series.iter().all(|one| one == "!source/partner"), "{told:?}");
-    assert_eq!(
-        (series.len(), last.as_str()),
-        (5, "=source/partner"),
-        "at once, after 1, 6, 24 and 48 hours: {told:?}"
-    );
+    assert_eq!((series.len(), last.as_str()), (5, "=source/partner"), "at once, after 1, 6, 24 and 48 hours: {told:?}");
 }
 
 #[tokio::test(start_paused = true)]

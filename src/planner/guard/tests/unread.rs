@@ -50,11 +50,66 @@ fn what_nobody_has_read_counts_as_changed_and_the_others_of_the_reading_wait_wit
     );
     assert_eq!(told(&managed(3, 0), 0), [""; 0], "nothing is known to be different");
 
-    // What was known before waits for nothing.
+    // Also what was written before is one question with the others.
     let mut world = managed(3, 2);
     let written = "memory entra/3 link=c-3 wrote.mail=old@x.com wrote.mobile=";
     world.seen.memory = World::new("", written).seen.memory;
-    assert_eq!(told(&world, 4), [identity(3)]);
+    assert_eq!(told(&world, 4), [""; 0]);
+}
+
+#[test]
+fn what_is_known_already_and_what_is_read_later_pass_no_limit_together() {
+    // Five are known to be routed elsewhere, four are unread; five changes are allowed.
+    let mut world = managed(4, 0);
+    world.rules.authority.insert(Facet::Routing, Authority::Directory);
+    for n in 5..10 {
+        let user = world.seen.connect.users.get_mut(&format!("c-{n}").as_str().into()).unwrap();
+        let basic = World::new("", "c-1 x route=Basic").seen.connect.users[&"c-1".into()].clone();
+        let basic = basic.seen(Attribute::RoutingProfile).clone();
+        user.attributes.insert(Attribute::RoutingProfile, basic);
+    }
+    assert_eq!(goes(&world, &changes(5)), Ok(Vec::new()));
+    let told = goes(&world, &changes(9)).expect("all of it fits");
+    assert_eq!(told.len(), 5, "{told:?}");
+}
+
+#[test]
+fn adopting_in_portions_raises_no_more_people_than_the_limit() {
+    let directory: String = (0..6).map(|n| format!("entra/{n} p.p{n} groups=leads mail=p{n}@x.com\n")).collect();
+    let connect: String = (0..6).map(|n| format!("c-{n} p.p{n} details=unread\n")).collect();
+    let limits = Limits { privileged: set(["Lead"]), max_raised: count(2), ..lax() };
+    let mut world = World::new(&directory, &connect);
+    world.rules.authority.insert(Facet::Security, Authority::Directory);
+    let plan = world.plan();
+    let raises = |plan: &Plan| raised(plan, &limits).len();
+    assert_eq!(raises(&plan), 6, "{:#?}", render(&plan));
+    for _ in 0..3 {
+        assert_eq!(goes(&world, &limits), Ok(Vec::new()), "two at a time would be six in the end");
+        read(&mut world, 2);
+    }
+    assert!(refusal(world.plan(), &limits, None).is_some(), "one question");
+}
+
+#[test]
+fn leavers_wait_neither_for_the_first_run_of_another_source_nor_for_changes_that_are_too_many() {
+    let leaves = |told: Result<Vec<String>, String>| {
+        let told = told.expect("leavers do not wait");
+        assert!(!told.is_empty() && told.iter().all(|line| line.contains("[left: disabled]")), "{told:?}");
+    };
+    let mut first = World::new(
+        "@okta new\n entra/1 ada.king standing=disabled\n okta/2 bob.low mail=b@x.com",
+        "c-1 ada.king owner=entra/1 route=Care_Voice\n c-2 bob.low details=unread",
+    );
+    leaves(goes(&first, &limits()));
+    let gone = "entra/1".parse().unwrap();
+    first.seen.directory.people.remove(&gone);
+    first.seen.connect.users.remove(&"c-1".into());
+    assert!(goes(&first, &limits()).is_err(), "and without a leaver all of it waits");
+
+    let mut many = managed(3, 2);
+    let key = "entra/9".parse().unwrap();
+    many.seen.directory.people.get_mut(&key).unwrap().standing = connectors::Standing::Disabled;
+    leaves(goes(&many, &Limits { max_changed: count(1), ..lax() }));
 }
 
 #[test]
