@@ -57,9 +57,14 @@ pub(super) async fn sync(view: View, Form(asked): Form<Sync>) -> Result<Response
 /// If there is no service, or it cannot take the question.
 pub(super) async fn begin(view: &View, ask: Ask) -> Result<(Arc<Ticket>, Lines), Trouble> {
     let what = What::of(&ask);
+    let approved = ask.approve.clone();
+    let although = if ask.while_paused { ", although it is paused" } else { "" };
     let id = uuid::Uuid::new_v4().to_string();
     let asked = view.console.tickets().ask(id, view.service()?, ask, view.now)?;
-    let about = format!("{} {}", view.name(), what.words());
+    if let Some(digest) = approved {
+        login::note(&view.console, view.actor(), "approved", Some(format!("{} {digest}", view.name()))).await?;
+    }
+    let about = format!("{} {}{although}", view.name(), what.words());
     login::note(&view.console, view.actor(), "asked for", Some(about)).await?;
     Ok(asked)
 }
@@ -127,6 +132,9 @@ fn refused(view: &View, ticket: &Ticket, refusal: &Refusal) -> Markup {
                     input type="hidden" name="digest" value=(digest);
                     button type="submit" { "Take it back all the same" }
                 }
+            } @else if matches!(ticket.what, What::OnePerson) {
+                // The plan for one person is not held: nobody could find it to approve.
+                p { "→ " (hint) }
             } @else {
                 form method="get" action=(view.url("/approve")) {
                     input type="hidden" name="digest" value=(digest);

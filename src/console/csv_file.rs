@@ -13,7 +13,13 @@ pub(super) struct Table(csv::Writer<Vec<u8>>);
 
 impl Table {
     pub(super) fn new<const N: usize>(head: [&str; N]) -> Self {
-        let mut table = Self(csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new()));
+        let mut table = Self(
+            csv::WriterBuilder::new()
+                .terminator(csv::Terminator::CRLF)
+                // Spreadsheets of many countries split cells at semicolons, unless they are quoted.
+                .quote_style(csv::QuoteStyle::Always)
+                .from_writer(Vec::new()),
+        );
         table.row(head);
         table
     }
@@ -62,7 +68,11 @@ mod tests {
     fn cells_keep_their_commas_quotes_and_lines() {
         let mut table = Table::new(["who", "what"]);
         table.row(["O\"Neil, Kim", "two\nlines"]);
+        table.row(["Care;=1+1", ""]);
         let bytes = table.0.into_inner().unwrap();
-        assert_eq!(String::from_utf8(bytes).unwrap(), "who,what\r\n\"O\"\"Neil, Kim\",\"two\nlines\"\r\n");
+        assert_eq!(
+            String::from_utf8(bytes).unwrap(),
+            "\"who\",\"what\"\r\n\"O\"\"Neil, Kim\",\"two\nlines\"\r\n\"Care;=1+1\",\"\"\r\n"
+        );
     }
 }

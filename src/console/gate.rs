@@ -88,11 +88,20 @@ impl IntoResponse for Refused {
     }
 }
 
+/// The answer. What is done is done to its end, and written down, also if whoever asked for it is gone by then.
+async fn done(request: Request, next: Next) -> Response {
+    if request.method() != Method::POST {
+        return next.run(request).await;
+    }
+    let broken = || page::plain(StatusCode::INTERNAL_SERVER_ERROR, "that broke off", "look at the service's log");
+    tokio::spawn(next.run(request)).await.unwrap_or_else(|_| broken().into_response())
+}
+
 /// Puts the headers on every answer, and ends what takes too long.
 pub(super) async fn outermost(State(console): State<Console>, request: Request, next: Next) -> Response {
     let late = || page::plain(StatusCode::SERVICE_UNAVAILABLE, "that took too long", "try again in a moment");
     let mut response =
-        tokio::time::timeout(PATIENCE, next.run(request)).await.unwrap_or_else(|_| late().into_response());
+        tokio::time::timeout(PATIENCE, done(request, next)).await.unwrap_or_else(|_| late().into_response());
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
         headers.insert(name, HeaderValue::from_static(value));

@@ -20,7 +20,7 @@ use futures_util::{FutureExt, StreamExt};
 use maud::{Markup, html};
 use serde::Serialize;
 use tokio::sync::watch;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, sleep_until};
 use utoipa::ToSchema;
 
 use super::page::Trouble;
@@ -120,7 +120,7 @@ pub(super) async fn stream(
     let service = view.service()?.clone();
     let follower = service.follow();
     let stopping = stopping.map(|Extension(stopping)| stopping);
-    let listener = Listener { view, service, follower, stopping, said: None, owed: false };
+    let listener = Listener { view, service, follower, stopping, said: None, owed: false, beat: Instant::now() + BEAT };
     let events = stream::unfold(listener, |mut listener| async move {
         let event = listener.next().await?;
         Some((Ok(event), listener))
@@ -149,6 +149,8 @@ struct Listener {
     said: Option<Strip>,
     /// A run has ended, and that was not told yet.
     owed: bool,
+    /// When it is looked next whether anybody is still signed in, whatever goes on.
+    beat: Instant,
 }
 
 impl Listener {
@@ -173,7 +175,8 @@ impl Listener {
                         self.hear(news?);
                     }
                 }
-                () = sleep(BEAT) => {
+                () = sleep_until(self.beat) => {
+                    self.beat = Instant::now() + BEAT;
                     if !self.view.signed_in().await {
                         return None;
                     }

@@ -97,12 +97,6 @@ pub(super) async fn sign(
     Extension(address): Extension<IpAddr>,
     given: Result<Form<Given>, FormRejection>,
 ) -> Response {
-    if !console.attempts().may(address) {
-        tracing::debug!(%address, "console: too many attempts to sign in");
-        let text = "Too many attempts. Wait a minute and try again.";
-        let page = sign_in(StatusCode::TOO_MANY_REQUESTS, "", true, Some(text));
-        return (gate::later(WAIT_SECS), page).into_response();
-    }
     let Form(Given { token, next }) = match given {
         Ok(given) => given,
         Err(rejected) => {
@@ -112,14 +106,20 @@ pub(super) async fn sign(
     };
     let token = Zeroizing::new(token);
     match begin(&console, &token, address).await {
-        Ok(Some(id)) => {
+        Ok(Begun::Session(id)) => {
             let mut response = gate::see(inside(&next));
             if let Ok(cookie) = HeaderValue::from_str(&session::cookie(&id, console.secure())) {
                 response.headers_mut().insert(SET_COOKIE, cookie);
             }
             response
         }
-        Ok(None) => {
+        Ok(Begun::TooMany) => {
+            tracing::debug!(%address, "console: too many attempts to sign in");
+            let text = "Too many attempts. Wait a minute and try again.";
+            let page = sign_in(StatusCode::TOO_MANY_REQUESTS, "", true, Some(text));
+            (gate::later(WAIT_SECS), page).into_response()
+        }
+        Ok(Begun::Wrong) => {
             let text = "That is not the token. Make a new one with: rollcall token rotate";
             sign_in(StatusCode::FORBIDDEN, &next, true, Some(text)).into_response()
         }
@@ -127,8 +127,17 @@ pub(super) async fn sign(
     }
 }
 
-/// The id of a new session, if the token is right.
-async fn begin(console: &Console, token: &str, address: IpAddr) -> Result<Option<Zeroizing<String>>, page::Trouble> {
+/// What came of a token.
+enum Begun {
+    /// The id of a new session.
+    Session(Zeroizing<String>),
+    Wrong,
+    /// It is wrong, and so were too many before it.
+    TooMany,
+}
+
+/// Begins a session, if the token is right. A right one is never held up by the guesses of others.
+async fn begin(console: &Console, token: &str, address: IpAddr) -> Result<Begun, page::Trouble> {
     let access = console.access();
     let (now, given) = (console.now(), secret::hash(token.trim()));
     let made = access.look.console_token().await?;
@@ -137,13 +146,15 @@ async fn begin(console: &Console, token: &str, address: IpAddr) -> Result<Option
     let hash = secret::hash(&id);
     // The file itself compares once more: the token may have been voided since it was read.
     let begun = right && access.keep.begin_session(&hash, &given, now - session::LASTS, now).await?;
-    let (actor, action) = if begun {
-        (format!("session {} from {address}", secret::short(&hash)), "signed in")
-    } else {
-        (format!("somebody from {address}"), "token refused")
-    };
-    note(console, actor, action, None).await?;
-    Ok(begun.then_some(id))
+    if begun {
+        note(console, format!("session {} from {address}", secret::short(&hash)), "signed in", None).await?;
+        return Ok(Begun::Session(id));
+    }
+    if !console.attempts().may(address) {
+        return Ok(Begun::TooMany);
+    }
+    note(console, format!("somebody from {address}"), "token refused", None).await?;
+    Ok(Begun::Wrong)
 }
 
 /// `POST /logout`.

@@ -38,6 +38,12 @@ pub(super) struct Session {
 pub(super) struct Used(Mutex<HashMap<Hash, (Time, Time)>>);
 
 impl Used {
+    /// The last use as far as it is known.
+    fn last(&self, hash: &Hash, stored: Time) -> Time {
+        let used = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        used.get(hash).map_or(stored, |(last, _)| stored.max(*last))
+    }
+
     /// The last use as far as it is known; now it is used again. Whether that is to be written down.
     fn note(&self, hash: &Hash, stored: Time, now: Time) -> (Time, bool) {
         let mut used = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -83,7 +89,9 @@ pub(super) async fn of(console: &Console, headers: &HeaderMap) -> Result<Option<
     let access = console.access();
     let Some(row) = access.look.session(&hash).await? else { return Ok(None) };
     let now = console.now();
-    let (last, write) = console.used().note(&hash, row.used, now);
+    let used = console.used();
+    let (last, write) =
+        if by_itself(headers) { (used.last(&hash, row.used), false) } else { used.note(&hash, row.used, now) };
     if now - last >= RESTS || now - row.begun >= LASTS {
         return Ok(None);
     }
@@ -96,6 +104,11 @@ pub(super) async fn of(console: &Console, headers: &HeaderMap) -> Result<Option<
         });
     }
     Ok(Some(Session { hash, csrf: secret::csrf(&id) }))
+}
+
+/// Whether a page asks by itself, as it does for what goes on: nobody need sit before it, so a session rests all the same.
+fn by_itself(headers: &HeaderMap) -> bool {
+    headers.get("sec-fetch-dest").is_some_and(|dest| dest == "empty")
 }
 
 /// Whether a session that looked a moment ago still lives. Being asked is no use of it.

@@ -48,6 +48,10 @@ pub(super) async fn story<T: Target>(run: &Run<'_, T>) -> Result<Ended, RunError
                 let relied_on = approval.filter(|approval| approval.digest == digest).map(|approval| approval.digest);
                 watch.tell(Progress::Passed { approved: relied_on.clone() });
                 if let Some(digest) = &relied_on {
+                    if order.approve.is_some() {
+                        // Reports name every approval, also one that came with the order.
+                        centre.store.approve(digest, clock.now()).await?;
+                    }
                     // Once: an approval that outlived its plan would let a later one like it through unseen.
                     centre.store.consume_approval(lease, digest).await?;
                 }

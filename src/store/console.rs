@@ -5,7 +5,7 @@
 //! Invariant: an audit row names a session, an address and a digest, never a person.
 //! Deliberately absent: how a hash is made and compared, and how long a session lasts; the console knows.
 
-use sqlx::FromRow;
+use sqlx::{AssertSqlSafe, FromRow};
 
 use super::codec::{millis, time};
 use super::error::StoreError;
@@ -17,8 +17,13 @@ pub type Hash = [u8; 32];
 
 /// Sessions that are kept at most; whoever signs in beyond that ends the one that was used longest ago.
 const MOST_SESSIONS: i64 = 100;
-/// Audit rows that are kept at most; at one a minute, two months.
+/// Rows that are kept of what was done; at one a minute, two months.
 const MOST_AUDITED: i64 = 100_000;
+/// Rows among which those stand that anybody can have written, with a wrong token, or that a page writes by the thousand. They
+/// push each other out, and nothing that was done.
+const MOST_NOISE: i64 = 20_000;
+/// What these are.
+const NOISE: &str = "('token refused', 'signed in', 'signed out', 'asked what changed rules would do')";
 
 /// A session as it is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -174,10 +179,14 @@ impl Store {
             .bind(about)
             .execute(tx.conn()?)
             .await?;
-        sqlx::query("DELETE FROM console_audit WHERE seq <= ?1")
-            .bind(added.last_insert_rowid() - MOST_AUDITED)
-            .execute(tx.conn()?)
-            .await?;
+        let seq = added.last_insert_rowid();
+        let noise = format!("DELETE FROM console_audit WHERE seq <= ?1 AND action IN {NOISE}");
+        sqlx::query(AssertSqlSafe(noise)).bind(seq - MOST_NOISE).execute(tx.conn()?).await?;
+        let done = format!(
+            "DELETE FROM console_audit WHERE seq <= (SELECT seq FROM console_audit WHERE action NOT IN {NOISE}
+             ORDER BY seq DESC LIMIT 1 OFFSET ?1)"
+        );
+        sqlx::query(AssertSqlSafe(done)).bind(MOST_AUDITED).execute(tx.conn()?).await?;
         tx.commit().await
     }
 

@@ -61,6 +61,23 @@ async fn the_audit_is_told_newest_first() {
     assert_eq!(home.audited(2).await.unwrap(), [row(4), row(3)]);
 }
 
+#[tokio::test]
+async fn wrong_tokens_by_the_thousand_push_out_nothing_that_was_done() {
+    let home = Home::new().await;
+    let row = |action: &str| AuditRow { at: at(1), actor: "somebody".into(), action: action.into(), about: None };
+    home.audit(&row("approved")).await.unwrap();
+    let flood = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 150000)
+                 INSERT INTO console_audit (at, actor, action) SELECT i, 'somebody', 'token refused' FROM n";
+    let mut writer = home.writer().await.unwrap();
+    let mut tx = writer.begin().await.unwrap();
+    sqlx::query(flood).execute(tx.conn().unwrap()).await.unwrap();
+    tx.commit().await.unwrap();
+    drop(writer);
+    home.audit(&row("token refused")).await.unwrap();
+    let (rows, all) = home.audited_part(crate::store::Part { offset: 20_000, limit: 10 }).await.unwrap();
+    assert_eq!((rows.as_slice(), all), ([row("approved")].as_slice(), 20_001), "the oldest of all is there");
+}
+
 fn update(seq: u32, id: &str, because: Reason) -> Change {
     let wished: AttributeSet = [(Attribute::FirstName, Value::text("Ada"))].into_iter().collect();
     let update = FacetUpdate {

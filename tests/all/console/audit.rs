@@ -1,6 +1,6 @@
 //! Who did what: the page that says so.
 
-use rollcall::store::AuditRow;
+use rollcall::store::{AuditRow, Store};
 
 use super::pages::{rows, says, text};
 use super::{Desk, now, word_of};
@@ -39,7 +39,7 @@ async fn sign_ins_refused_tokens_and_what_was_asked_for_are_shown_and_led_to_fro
 #[tokio::test]
 async fn a_long_list_is_paged_and_what_somebody_else_wrote_is_text() {
     let desk = Desk::of(World::of(6).await).await;
-    let store = desk.world.store().await;
+    let store = Store::open(&desk.world.state_path(), now()).await.unwrap();
     for number in 0..230 {
         let about = Some(format!("<img src=x onerror=alert({number})>"));
         let row = AuditRow { at: now(), actor: "somebody".to_owned(), action: "tried".to_owned(), about };
