@@ -43,13 +43,14 @@ impl Asked {
     }
 }
 
-/// A part of the rows that are asked for, in order, and how many there are.
-async fn wanted(view: &View, asked: &Asked, part: Part) -> Result<(Vec<AuditRow>, u64), Trouble> {
+/// A part of the rows that are asked for, in order; how many there are; and whether older ones were not looked at.
+async fn wanted(view: &View, asked: &Asked, part: Part) -> Result<(Vec<AuditRow>, u64, bool), Trouble> {
     let (store, sorting) = (&view.console.access().look, asked.sorting());
     if asked.words().is_empty() && sorting.is_own() {
-        return Ok(store.audited_part(part).await?);
+        let (rows, all) = store.audited_part(part).await?;
+        return Ok((rows, all, false));
     }
-    let mut rows = store.audited(MOST_SEARCHED).await?;
+    let (mut rows, kept) = store.audited_part(Part { offset: 0, limit: MOST_SEARCHED }).await?;
     let folded = fold(asked.words());
     rows.retain(|row| {
         let AuditRow { at: _, actor, action, about } = row;
@@ -63,13 +64,14 @@ async fn wanted(view: &View, asked: &Asked, part: Part) -> Result<(Vec<AuditRow>
         _ => Key::number(row.at.timestamp_millis()),
     });
     let all = rows.len() as u64;
-    Ok((rows.into_iter().skip(part.offset as usize).take(part.limit as usize).collect(), all))
+    let rows = rows.into_iter().skip(part.offset as usize).take(part.limit as usize).collect();
+    Ok((rows, all, kept > u64::from(MOST_SEARCHED)))
 }
 
 /// `GET …/audit`.
 pub(super) async fn page(view: View, Query(asked): Query<Asked>) -> Result<Page, Trouble> {
     let at = page::page_of(asked.page.as_deref());
-    let (rows, all) = wanted(&view, &asked, part(at)).await?;
+    let (rows, all, cut) = wanted(&view, &asked, part(at)).await?;
     let (words, sorting) = (asked.words(), asked.sorting());
     let sort = sorting.text();
     let url = |sort: &str, page: &str| view.asking("/audit", &[("q", words), ("sort", sort), ("page", page)]);
@@ -77,6 +79,7 @@ pub(super) async fn page(view: View, Query(asked): Query<Asked>) -> Result<Page,
         h1 { "Audit" }
         p.lead.small { "Who signed in here, who tried to, and what was asked for." }
         (page::search(&view.url("/audit"), words, "Who, what or about whom", &[("sort", &sort)]))
+        @if cut { p.dim { "Searched and sorted are the last " (number(MOST_SEARCHED)) " entries." } }
         @if rows.is_empty() { p.empty { "Nothing" @if !words.is_empty() { " of the last " (number(MOST_SEARCHED)) " is about " b { (words) } } "." } } @else {
             table.audit {
                 thead { tr { @for column in &COLUMNS { (sorting.head(column, &|to| url(to, ""))) } } }
@@ -101,7 +104,7 @@ pub(super) async fn page(view: View, Query(asked): Query<Asked>) -> Result<Page,
 /// `GET …/audit.csv`.
 pub(super) async fn file(view: View, Query(asked): Query<Asked>) -> Result<Response, Trouble> {
     let mut table = page::table(["at", "who", "what", "about"]);
-    let (rows, _) = wanted(&view, &asked, Part { offset: 0, limit: MOST_SAVED }).await?;
+    let (rows, ..) = wanted(&view, &asked, Part { offset: 0, limit: MOST_SAVED }).await?;
     for AuditRow { at, actor, action, about } in &rows {
         table.row([&at.to_rfc3339(), actor, action, about.as_deref().unwrap_or_default()]);
     }

@@ -19,7 +19,7 @@ use crate::planner::fate;
 use crate::store::{By, Order, Part, RunRow};
 
 /// People that a search is narrowed down to at most.
-pub(super) const MOST_FOUND: usize = 2_000;
+pub(super) const MOST_FOUND: usize = 20_000;
 /// Rows of a file.
 pub(super) const MOST_SAVED: u32 = 200_000;
 
@@ -103,13 +103,14 @@ fn words_of(run: &RunRow) -> String {
     run.summary.as_ref().map_or_else(|| "not finished".to_owned(), RunSummary::words)
 }
 
-/// The runs that are asked for, a part of them, and how many there are.
-async fn wanted(view: &View, asked: &Asked, part: Part) -> Result<(Vec<RunRow>, u64), Trouble> {
+/// The runs that are asked for, a part of them; how many there are; and whether older ones were not looked at.
+async fn wanted(view: &View, asked: &Asked, part: Part) -> Result<(Vec<RunRow>, u64, bool), Trouble> {
     let sorting = asked.runs_sorted();
     if asked.words().is_empty() && sorting.is_own() {
-        return Ok(view.store().runs_part(part).await?);
+        let (runs, all) = view.store().runs_part(part).await?;
+        return Ok((runs, all, false));
     }
-    let (mut runs, _) = view.store().runs_part(Part { offset: 0, limit: MOST_SEARCHED }).await?;
+    let (mut runs, kept) = view.store().runs_part(Part { offset: 0, limit: MOST_SEARCHED }).await?;
     let folded = fold(asked.words());
     let about = |run: &RunRow| {
         let text = [run.run.to_string(), moment(run.started), trigger(run).to_owned(), words_of(run)];
@@ -124,12 +125,13 @@ async fn wanted(view: &View, asked: &Asked, part: Part) -> Result<(Vec<RunRow>, 
         _ => Key::number(run.started.timestamp_millis()),
     });
     let all = runs.len() as u64;
-    Ok((runs.into_iter().skip(part.offset as usize).take(part.limit as usize).collect(), all))
+    let runs = runs.into_iter().skip(part.offset as usize).take(part.limit as usize).collect();
+    Ok((runs, all, kept > u64::from(MOST_SEARCHED)))
 }
 
 /// `GET …/runs`.
 pub(super) async fn page(view: View, Query(asked): Query<Asked>) -> Result<Page, Trouble> {
-    let (runs, all) = wanted(&view, &asked, asked.part()).await?;
+    let (runs, all, cut) = wanted(&view, &asked, asked.part()).await?;
     let (words, sorting) = (asked.words(), asked.runs_sorted());
     let sort = sorting.text();
     let at = page::page_of(asked.page.as_deref());
@@ -139,6 +141,7 @@ pub(super) async fn page(view: View, Query(asked): Query<Asked>) -> Result<Page,
         @if all > 0 || !words.is_empty() {
             (page::search(&view.url("/runs"), words, "Result, reason, date or run", &[("sort", &sort)]))
         }
+        @if cut { p.dim { "Searched and sorted are the last " (number(MOST_SEARCHED)) " runs." } }
         @if !runs.is_empty() {
             table.runs {
                 thead { tr { @for column in &RUNS { (sorting.head(column, &|to| url(to, ""))) } } }
@@ -183,7 +186,7 @@ pub(super) async fn file(view: View, Query(asked): Query<Asked>) -> Result<Respo
         "held",
         "message",
     ]);
-    let (runs, _) = wanted(&view, &asked, Part { offset: 0, limit: MOST_SAVED }).await?;
+    let (runs, ..) = wanted(&view, &asked, Part { offset: 0, limit: MOST_SAVED }).await?;
     for run in &runs {
         let s = run
             .summary

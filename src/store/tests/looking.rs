@@ -74,7 +74,7 @@ async fn wrong_tokens_by_the_thousand_push_out_nothing_that_was_done() {
     tx.commit().await.unwrap();
     drop(writer);
     home.audit(&row("token refused")).await.unwrap();
-    let (rows, all) = home.audited_part(crate::store::Part { offset: 20_000, limit: 10 }).await.unwrap();
+    let (rows, all) = home.audited_part(Part { offset: 20_000, limit: 10 }).await.unwrap();
     assert_eq!((rows.as_slice(), all), ([row("approved")].as_slice(), 20_001), "the oldest of all is there");
 }
 

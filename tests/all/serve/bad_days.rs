@@ -246,3 +246,26 @@ async fn a_stop_while_a_directory_pages_slowly_needs_no_grace() {
     let users = centre.sandbox.connect.users();
     assert!(users.len() > 30 && centre.told().is_empty(), "the next run looks again");
 }
+
+#[tokio::test(start_paused = true)]
+async fn existing_users_whom_connect_does_not_tell_about_keep_no_joiner_out_and_no_leaver_in() {
+    let centre = Indoors::with(20, "every = \"10m\"", |scene| scene.existing = 6, |_| {});
+    let ours =
+        || centre.sandbox.connect.users().iter().filter(|user| user.tags.contains_key("rollcall:person")).count();
+    let story = async |handle: &Handle| {
+        centre.down("connect", Some("DescribeUser"));
+        let (id, login) = centre.hire();
+        pass(60).await;
+        assert!(centre.has(&login), "joiners do not wait for it: {:?}", handle.health());
+        let before = ours();
+        centre.sandbox.tenant.disable(&id).unwrap();
+        pass(60).await;
+        assert_eq!(centre.suspended(), 1, "and no leaver keeps access for it");
+        let last = centre.read(async |store| store.runs(2).await.unwrap()).await;
+        assert!(last.iter().filter_map(|run| run.summary.as_ref()).all(|run| run.result != "failed"), "{last:#?}");
+        centre.sandbox.faults.clear();
+        pass(30).await;
+        assert_eq!(ours(), before + 6, "then they are adopted");
+    };
+    centre.serve(story).await;
+}
