@@ -209,8 +209,8 @@ async fn asks_what_other_rules_would_do(browser: &Browser, company: &Company) {
     stage::changes_the_text(browser, "routing_typo", "routing_profile").await;
     stage::changes_the_text(browser, "Care Voice", "Holding").await;
     browser.click("What would it do?").await;
-    let would = format!("{} care → care", company.hired.1);
-    browser.says(&["would be treated otherwise", &would, "Care Voice → Holding", "Nothing was written."]).await;
+    let would = format!("{} care routing Care Voice → Holding", company.hired.1);
+    browser.says(&["would be treated otherwise", &would, "Nothing was written."]).await;
     seen::is_sound(browser).await;
     assert_eq!(company.world.routing_of(&company.hired.1), company.world.routing("Care Voice"), "it was a question");
 }
