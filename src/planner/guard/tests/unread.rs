@@ -176,6 +176,21 @@ fn nobody_is_adopted_before_the_user_is_read_and_a_first_run_waits_as_a_whole() 
 }
 
 #[test]
+fn the_first_run_with_a_new_state_file_is_one_question_as_well() {
+    let mut world = managed(3, 2);
+    for source in world.seen.directory.sources.values_mut() {
+        source.established = false;
+    }
+    assert!(
+        goes(&world, &limits()).is_err(),
+        "an empty part would be its first run, and nobody be asked about the rest"
+    );
+    read(&mut world, 10);
+    let asked = refusal(world.plan(), &limits(), None).expect("somebody is to look");
+    assert!(asked.message.contains("first run of entra"), "{}", asked.message);
+}
+
+#[test]
 fn whoever_is_to_get_another_user_counts_as_removed_before_the_old_one_is_read() {
     let people: String = (0..4).map(|n| format!("entra/{n} p{n}.new dept=Care\n")).collect();
     let users = |details: &str| {
