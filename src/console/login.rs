@@ -18,6 +18,7 @@ use secrecy::zeroize::Zeroizing;
 use serde::Deserialize;
 
 use super::page::Page;
+use super::seats::network;
 use super::session::{self, Session};
 use super::{Console, gate, page, secret};
 use crate::store::{AuditRow, StoreError};
@@ -55,15 +56,7 @@ impl Attempts {
         if self.one.len() > MOST_ADDRESSES {
             self.one.retain_recent();
         }
-        // A network of its own is one address: whoever has one IPv6 address has 2^64.
-        let network = match address {
-            IpAddr::V4(_) => address,
-            IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
-                Some(v4) => IpAddr::V4(v4),
-                None => IpAddr::V6((u128::from(v6) & !u128::from(u64::MAX)).into()),
-            },
-        };
-        self.one.check_key(&network).is_ok() && self.all.check().is_ok()
+        self.one.check_key(&network(address)).is_ok() && self.all.check().is_ok()
     }
 }
 

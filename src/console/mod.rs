@@ -2,7 +2,7 @@
 //! have done what it does: runs, approvals, undo, pauses. `/api` is the same for programs.
 //!
 //! ```text
-//! server    the socket: TLS, bounds on connections and time, a graceful stop
+//! server    the socket: TLS, bounds on connections and time, a graceful stop · seats
 //! gate      what every request passes and every answer carries
 //! login     signing in with the token · session: cookies · secret: random ids and their hashes
 //! known     what the state file means, derived once for each state of it · index: everybody, searchable · planned: the plan, too
@@ -51,6 +51,7 @@ mod planned;
 mod quota;
 mod rules;
 mod runs;
+mod seats;
 mod secret;
 mod server;
 mod session;

@@ -1,6 +1,6 @@
 //! The socket of the console: TLS, a bound on connections, time-outs, a graceful stop.
 //!
-//! Invariant: so many connections and no more; one that says nothing is closed.
+//! Invariant: so many connections and no more, and of one network a quarter of them; one that says nothing is closed.
 //! Invariant: a connection that fails ends itself and nothing else.
 
 use std::net::SocketAddr;
@@ -25,6 +25,7 @@ use tokio_rustls::rustls::{self, ServerConfig};
 
 use super::gate::Peer;
 use super::live::Stopping;
+use super::seats::Seats;
 use super::{Centre, Console, ConsoleConfig, Transport, router};
 use crate::model::Time;
 use crate::store::StoreError;
@@ -126,6 +127,8 @@ pub async fn usable(config: &ConsoleConfig) -> Result<(), ConsoleError> {
 
 async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, console: Console, mut stop: watch::Receiver<bool>) {
     let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    // A declared proxy brings everybody.
+    let seats = (!console.behind_proxy()).then(Seats::default);
     let router = router(console);
     let mut open = JoinSet::new();
     loop {
@@ -148,11 +151,16 @@ async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, console: Consol
                 }
             },
         };
+        let seat = seats.as_ref().map(|seats| seats.take(peer.ip()));
+        if matches!(seat, Some(None)) {
+            tracing::debug!(%peer, "console: too many connections from there");
+            continue;
+        }
         let router = router.clone().layer(Extension(Peer(peer))).layer(Extension(Stopping(stop.clone())));
         let (tls, stop) = (tls.clone(), stop.clone());
         open.spawn(async move {
             connection(stream, tls, router, stop).await;
-            drop(free);
+            drop((free, seat));
         });
     }
     drop(listener);

@@ -64,6 +64,28 @@ async fn it_speaks_tls_and_stops_when_asked() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_opens_all_the_connections_they_can_keeps_no_probe_out() {
+    let world = World::of(6).await;
+    let listen = free().await;
+    let (stop, stopped) = watch::channel(false);
+    let running = tokio::spawn(console::run(plain(listen), vec![centre(&world).await], now, stopped));
+    let client = Client::new();
+    let probe = format!("http://{listen}/healthz");
+    assert_eq!(answers(&client, &probe).await.status(), StatusCode::OK);
+    drop(client);
+    let mut silent = Vec::new();
+    for _ in 0..300 {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+        silent.push(socket.connect(listen).await.unwrap());
+    }
+    let answer = tokio::time::timeout(Duration::from_secs(5), Client::new().get(&probe).send()).await;
+    assert_eq!(answer.expect("in time").unwrap().status(), StatusCode::OK);
+    stop.send(true).unwrap();
+    tokio::time::timeout(Duration::from_secs(15), running).await.expect("it stops").unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_line_that_is_no_request_is_answered_and_the_next_one_is_served() {
     let world = World::of(6).await;
     let listen = free().await;
