@@ -170,6 +170,9 @@ pub(super) fn broken(trouble: &Trouble) -> Page {
             plain(StatusCode::SERVICE_UNAVAILABLE, &trouble.to_string(), "start it with: rollcall serve")
         }
         Trouble::Service(HandleError::Store(error)) => store(error),
+        Trouble::Service(error @ HandleError::Busy) => {
+            plain(StatusCode::TOO_MANY_REQUESTS, &error.to_string(), "try again once some of them have ended")
+        }
         Trouble::Service(error) => plain(StatusCode::SERVICE_UNAVAILABLE, &error.to_string(), "try again in a moment"),
         Trouble::NoRandomness(error) => {
             tracing::error!("console: {error}");

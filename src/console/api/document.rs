@@ -20,7 +20,7 @@ const ALWAYS: [(&str, &str); 9] = [
     ("405", "That cannot be done here"),
     ("413", "That is too much"),
     ("421", "This console goes by another name"),
-    ("429", "Too many wrong tokens"),
+    ("429", "Too many wrong tokens, or too many runs have been asked for and wait"),
     ("500", "The state file cannot be used"),
     ("503", "The service cannot do it now, or nobody has looked yet"),
 ];

@@ -25,6 +25,7 @@ pub(super) struct Wanted {
     #[serde(default)]
     q: String,
     /// `held`, `resting`, `changing`, `leaving`, `not-read`, `in-agreement`, `shadowed` or `out-of-scope`.
+    #[param(pattern = "^(held|resting|changing|leaving|not-read|in-agreement|shadowed|out-of-scope)$")]
     state: Option<String>,
     /// Only people to whom this rule applies.
     rule: Option<String>,
@@ -36,6 +37,7 @@ pub(super) struct Wanted {
     /// Only records of this source.
     source: Option<String>,
     /// `username`, `name`, `department` or `state`; with `-` before it from the end.
+    #[param(pattern = "^(-?(username|name|department|state))?$")]
     sort: Option<String>,
     /// Rows that are left out before the first one.
     #[serde(default)]

@@ -87,6 +87,9 @@ impl From<Trouble> for Problem {
                 Self::new(later, "nobody has looked at Amazon Connect yet", "wait for the first run, or ask for one")
             }
             Trouble::NoService => Self::new(later, trouble.to_string(), "start it with: rollcall serve"),
+            Trouble::Service(error @ HandleError::Busy) => {
+                Self::new(StatusCode::TOO_MANY_REQUESTS, error.to_string(), "try again once some of them have ended")
+            }
             Trouble::Service(error) => Self::new(later, error.to_string(), "try again in a moment"),
             Trouble::Missing(what) => Self::missing(what, "look for it in the lists"),
             other => {
