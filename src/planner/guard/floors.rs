@@ -9,6 +9,7 @@ use super::super::fold::fold;
 use super::super::rules::{Emptied, Limit, Limits};
 use super::budget::over;
 use super::counted::{Counted, Route};
+use crate::model::words::number;
 use crate::model::{Action, Attribute, Facet, Holding, Plan, ProfileUse, ResourceId, Value};
 
 /// Routing profiles or departments that are told one by one; a mass move would name all of them.
@@ -38,7 +39,8 @@ pub(super) fn leaving(plan: &Plan, counted: &Counted<'_>, limit: &Limit) -> Vec<
             let people: usize = routes.values().sum();
             let (name, of) = names.get(id).copied().unwrap_or((id.as_str(), 0));
             let numbers = over(limit, people, of, Limits::LEAVING_FLOOR)?;
-            let message = format!("{people} of {of} people would leave routing profile \"{name}\" ({numbers})");
+            let told = format!("{} of {}", number(people as u64), number(u64::from(of)));
+            let message = format!("{told} people would leave routing profile \"{name}\" ({numbers})");
             Some((people, Leaving { message, why: destinations(name, &routes) }))
         })
         .collect();

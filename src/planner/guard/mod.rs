@@ -44,6 +44,7 @@ use connectors::PersonKey;
 use serde::{Deserialize, Serialize};
 
 use super::rules::{Approval, Limit, Limits};
+use crate::model::words::number;
 use crate::model::{ApprovedPlan, Canary, Plan, Time};
 use approval::Standing;
 use budget::over;
@@ -198,6 +199,7 @@ fn weigh(plan: &Plan, limits: &Limits, counted: &Counted<'_>) -> Weighed {
     weighed.canaries = !silent.is_empty();
     let over_all = |people: usize, how: &str, limit: &Limit| {
         let numbers = over(limit, people, managed, Limit::FRACTION_FLOOR)?;
+        let (people, managed) = (number(people as u64), number(u64::from(managed)));
         Some(Said::from(format!("{people} of {managed} managed people would be {how} ({numbers})")))
     };
     weighed.over.extend(silent);
