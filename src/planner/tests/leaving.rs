@@ -1,6 +1,6 @@
 //! Leavers, returners, and people about whom nothing may be concluded.
 
-use crate::planner::testing::{World, check, check_with, names};
+use crate::planner::testing::{World, check, check_with, names, now, render};
 
 #[test]
 fn each_way_of_leaving_says_so() {
@@ -67,6 +67,29 @@ fn grace_counts_from_the_first_time_it_was_seen() {
         "c-1 ada.king owner=entra/1\n memory entra/1 link=c-1 absent=5",
         "~ c-1 security: Agent → No Access [left: disabled]\n ~ c-1 routing: Basic → Holding [left: disabled]",
     );
+}
+
+/// A state file that was brought back remembers the suspension before the last one.
+#[test]
+fn a_suspension_counts_from_the_last_time_the_user_was_written() {
+    let connect =
+        "c-1 ada.king owner=entra/1 sec=No_Access route=Holding\n memory entra/1 link=c-1 absent=40 suspended=40";
+    let written = |days: i64| {
+        move |w: &mut World| {
+            let suspend = w.rules.leaver.suspend.as_mut().expect("there is one");
+            suspend.for_secs = Some(30 * 86_400);
+            let user = w.seen.connect.users.get_mut(&"c-1".into()).expect("a user");
+            user.modified_at = Some(now() - chrono::TimeDelta::days(days));
+        }
+    };
+    let directory = "entra/1 ada.king standing=disabled";
+    check_with(written(10), directory, connect, ". entra/1 waits 20 days until Deleted");
+    let gone = render(&{
+        let mut world = World::new(directory, connect);
+        written(40)(&mut world);
+        world.plan()
+    });
+    assert!(gone.iter().any(|line| line.starts_with("- c-1")), "{gone:?}");
 }
 
 /// A clock that was ahead when somebody left, and is right again.
